@@ -1,0 +1,18 @@
+/** @type {import('jest').Config} */
+export default {
+  // Tests import the built packages by name: what runs is what ships.
+  roots: ['<rootDir>/packages', '<rootDir>/docs'],
+  testMatch: ['**/test/**/*.test.ts'],
+  testPathIgnorePatterns: ['/node_modules/', '/dist/'],
+  modulePathIgnorePatterns: ['<rootDir>/.flambeau', '<rootDir>/native/build'],
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '\\.ts$': [
+      '@swc/jest',
+      { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'es6' }, sourceMaps: 'inline' },
+    ],
+  },
+  testEnvironment: 'node',
+  // One core to each worker: kernels are threaded themselves.
+  maxWorkers: '50%',
+}

@@ -1,0 +1,58 @@
+#!/usr/bin/env node
+// The one way in: `node tools/run.mjs COMMAND`, behind `npm start`, `npm test` and the other npm scripts.
+// Each command does the set-up that it needs, and set-up that is current costs nothing.
+import { join } from 'node:path'
+import { StepError, root, runNode } from './setup/exec.mjs'
+import { checkNode, dependencies, native, projects, tsc, typescript } from './setup/steps.mjs'
+import { systemPackages } from './setup/system.mjs'
+
+async function build(...groups) {
+  checkNode()
+  await systemPackages(['build', ...groups])
+  await dependencies()
+  await native()
+  await typescript()
+}
+
+const commands = {
+  build: () => build(),
+  async start() {
+    await build()
+    await runNode(join(root, 'docs/dist/mnist.js'))
+  },
+  async test(...suites) {
+    await build('test')
+    await native('flambeau_tests')
+    const { runTests } = await import('./test.mjs')
+    process.exitCode = await runTests(suites)
+  },
+  async typecheck() {
+    await build()
+    await tsc(projects({ tests: true }))
+  },
+  async asan() {
+    await build('test', 'asan')
+    const { sanitize } = await import('./sanitize.mjs')
+    await sanitize('asan')
+  },
+  async tsan() {
+    await build('test', 'tsan')
+    const { sanitize } = await import('./sanitize.mjs')
+    await sanitize('tsan')
+  },
+  /** Any program of the workspace, with set-up done and its tools on the path: `exec tools/check-packaging.mjs`. */
+  async exec(script, ...args) {
+    await build('test', 'checks')
+    await runNode(script, args)
+  },
+}
+
+const [name = '', ...args] = process.argv.slice(2)
+try {
+  const command = commands[name]
+  if (!command) throw new StepError(`unknown command '${name}': expected one of ${Object.keys(commands).join(', ')}`)
+  await command(...args)
+} catch (error) {
+  console.error(error instanceof StepError ? `\n✗ ${error.message}` : error)
+  process.exitCode = 1
+}

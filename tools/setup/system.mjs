@@ -1,0 +1,65 @@
+// Step 1: compilers and libraries from the system's package manager.
+import { StepError, probe, run, windows } from './exec.mjs'
+
+/** Debian's packages by what needs them; a column each for other systems would only go stale untested. */
+const debian = {
+  build: [
+    'cmake',
+    'g++',
+    'make',
+    'libdnnl-dev',
+    'libopenblas-openmp-dev',
+    'liblapacke-dev',
+    'libhwy-dev',
+    'ocl-icd-opencl-dev',
+  ],
+  test: ['doctest-dev'],
+  checks: ['clang-format', 'patchelf', 'binutils'],
+  asan: ['libasan8', 'libubsan1'],
+  tsan: ['clang', 'libomp-dev'],
+}
+
+const elsewhere = {
+  darwin: 'brew install cmake onednn openblas lapack highway libomp doctest clang-format',
+  win32: 'winget install Kitware.CMake LLVM.LLVM and, with vcpkg: vcpkg install onednn openblas[openmp] lapack highway doctest',
+  linux:
+    'your package manager\'s CMake (3.25 or newer), a C++20 compiler, oneDNN, OpenBLAS with OpenMP, LAPACKE, Highway ' +
+    'and doctest, with their headers (Fedora: dnf install cmake gcc-c++ onednn-devel openblas-devel lapack-devel ' +
+    'highway-devel doctest-devel)',
+}
+
+const has = (command) => probe(windows ? 'where' : 'which', [command]) !== undefined
+
+const missingOnDebian = (packages) => {
+  const installed = probe('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n']) ?? ''
+  const names = new Set(installed.split('\n').flatMap((line) => (line.endsWith(' installed') ? [line.split(' ')[0]] : [])))
+  return packages.filter((name) => !names.has(name))
+}
+
+/** Makes sure of the system packages that `groups` (build, test, checks, asan, tsan) need. */
+export async function systemPackages(groups) {
+  if (!has('apt-get') || !has('dpkg-query')) {
+    // CMake itself says which library is missing; the two below it could not even say that.
+    const missing = ['cmake', windows ? 'cl' : 'c++'].filter((command) => !has(command))
+    if (missing.length > 0) {
+      throw new StepError(`missing: ${missing.join(', ')}. Install with: ${elsewhere[process.platform] ?? elsewhere.linux}`)
+    }
+    return
+  }
+  const missing = missingOnDebian(groups.flatMap((group) => debian[group]))
+  if (missing.length === 0) return
+  const install = ['apt-get', 'install', '-y', '--no-install-recommends', ...missing]
+  if (process.getuid() !== 0) {
+    throw new StepError(
+      `these system packages are missing: ${missing.join(' ')}\n` +
+        `Install them and run this again:\n  sudo apt-get update && sudo ${install.join(' ')}`,
+    )
+  }
+  console.log(`▸ system packages: ${missing.join(' ')}`)
+  const env = { DEBIAN_FRONTEND: 'noninteractive' }
+  await run('apt-get', ['update', '-q'], { env, capture: true, quiet: true })
+  await run(install[0], install.slice(1), { env, capture: true, quiet: true })
+}
+
+/** What to try when the native build cannot find a library, for the systems that are not Debian. */
+export const systemHint = () => (has('apt-get') ? '' : `\nIts libraries come from: ${elsewhere[process.platform] ?? elsewhere.linux}`)
