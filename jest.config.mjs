@@ -1,8 +1,8 @@
 /** @type {import('jest').Config} */
 export default {
   // Tests import the built packages by name: what runs is what ships.
-  roots: ['<rootDir>/packages', '<rootDir>/docs'],
-  testMatch: ['**/test/**/*.test.ts'],
+  roots: ['<rootDir>/packages', '<rootDir>/docs', '<rootDir>/tools'],
+  testMatch: ['**/test/**/*.test.{ts,mjs}'],
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
   modulePathIgnorePatterns: ['<rootDir>/.flambeau', '<rootDir>/native/build'],
   extensionsToTreatAsEsm: ['.ts'],

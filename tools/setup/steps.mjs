@@ -46,16 +46,17 @@ export async function native(target = 'flambeau') {
   if (tests) inputs.push('native/tests')
   await whenStale(target, { inputs, outputs }, async () => {
     console.log(tests ? '▸ native tests' : '▸ native build')
-    const cmake = (command, ...options) =>
+    const cmake = (command, output, ...options) =>
       runNode(join(root, 'native/node_modules/cmake-js/bin/cmake-js'), [command, '--log-level', 'warn', ...options], {
         cwd: join(root, 'native'),
+        ...output,
       })
     try {
-      await cmake('configure', ...(tests ? ['--CDFLAMBEAU_TESTS=ON'] : []))
+      await cmake('configure', { capture: true, quiet: true }, ...(tests ? ['--CDFLAMBEAU_TESTS=ON'] : []))
     } catch (error) {
       throw new StepError(`the native build could not be configured: ${error.message}${systemHint()}`)
     }
-    await cmake('build', '--target', target, '--parallel', String(availableParallelism()))
+    await cmake('build', {}, '--target', target, '--parallel', String(availableParallelism()))
   })
 }
 
