@@ -2,7 +2,7 @@
 // The one way in: `node tools/run.mjs COMMAND`, behind `npm start`, `npm test` and the other npm scripts.
 // Each command does the set-up that it needs, and set-up that is current costs nothing.
 import { join } from 'node:path'
-import { StepError, root, runNode } from './setup/exec.mjs'
+import { root, runNode, runTool, StepError } from './setup/exec.mjs'
 import { checkNode, dependencies, native, projects, tsc, typescript } from './setup/steps.mjs'
 import { systemPackages } from './setup/system.mjs'
 
@@ -12,6 +12,13 @@ async function build(...groups) {
   await dependencies()
   await native()
   await typescript()
+}
+
+/** For what only reads sources. */
+async function tools(...groups) {
+  checkNode()
+  await systemPackages(groups)
+  await dependencies()
 }
 
 const commands = {
@@ -40,10 +47,26 @@ const commands = {
     const { sanitize } = await import('./sanitize.mjs')
     await sanitize('tsan')
   },
-  /** Any program of the workspace, with set-up done and its tools on the path: `exec tools/check-packaging.mjs`. */
-  async exec(script, ...args) {
-    await build('test', 'checks')
-    await runNode(script, args)
+  async lint() {
+    await tools()
+    await runTool('@biomejs/biome', ['lint', '.'])
+    const { checkImports } = await import('./checks/imports.mjs')
+    checkImports()
+  },
+  async format(...options) {
+    await tools('format')
+    const { format } = await import('./checks/format.mjs')
+    await format({ write: options.includes('--write') })
+  },
+  async packaging() {
+    await build('packaging')
+    const { checkPackaging } = await import('./packaging/check.mjs')
+    await checkPackaging()
+  },
+  /** Any tool of package.json, everything being built: `exec nx run-many -t build`. */
+  async exec(tool, ...args) {
+    await build()
+    await (tool.endsWith('.mjs') ? runNode(tool, args) : runTool(tool, args))
   },
 }
 

@@ -2,10 +2,10 @@
 // { passed, failed }; one that could not run at all counts as a failure.
 import { pathToFileURL } from 'node:url'
 import { StepError } from './setup/exec.mjs'
-import { examples } from './suites/examples.mjs'
 import { cpp } from './suites/cpp.mjs'
-import { snippets } from './suites/snippets.mjs'
+import { examples } from './suites/examples.mjs'
 import { jest } from './suites/jest.mjs'
+import { snippets } from './suites/snippets.mjs'
 
 const suites = { jest, cpp, examples, snippets }
 

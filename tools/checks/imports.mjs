@@ -2,8 +2,7 @@
 // autograd, autograd on tensor, tensor on binding; a sibling package imports core and no other, by its public entry.
 import { readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { root } from '../setup/exec.mjs'
+import { root, StepError } from '../setup/exec.mjs'
 import { filesUnder } from '../setup/stamp.mjs'
 
 /** Core's folders from the bottom up. A folder that is not listed stands on top of them, beside the others like it. */
@@ -53,12 +52,12 @@ export function violationsIn(file, text) {
   })
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+/** Checks every source of every package. */
+export function checkImports() {
   const files = filesUnder(['packages']).filter((file) => /[\\/]src[\\/].*\.ts$/.test(file))
   const problems = files.flatMap((file) =>
     violationsIn(relative(root, file).replaceAll('\\', '/'), readFileSync(file, 'utf8')),
   )
-  for (const problem of problems) console.error(problem)
-  console.log(`import rule: ${files.length} files, ${problems.length} violations`)
-  process.exitCode = problems.length === 0 ? 0 : 1
+  if (problems.length > 0) throw new StepError(`imports point the wrong way:\n${problems.join('\n')}`)
+  console.log(`import rule: ${files.length} files, no violation`)
 }

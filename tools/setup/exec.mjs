@@ -1,5 +1,6 @@
 // Starts the programs that set-up and tests consist of, so that a failure names its step and Ctrl-C ends all of them.
 import { spawn, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -40,7 +41,12 @@ export function spawned(command, args, { cwd = root, env = {}, capture = false, 
     })
     running.add(child)
     const chunks = []
-    for (const [from, to] of capture ? [[child.stdout, process.stdout], [child.stderr, process.stderr]] : []) {
+    for (const [from, to] of capture
+      ? [
+          [child.stdout, process.stdout],
+          [child.stderr, process.stderr],
+        ]
+      : []) {
       from.on('data', (chunk) => {
         chunks.push(chunk)
         if (!quiet) to.write(chunk)
@@ -68,6 +74,13 @@ export async function run(command, args, options) {
 
 /** Runs a JavaScript program with this very Node. */
 export const runNode = (script, args = [], options = {}) => run(process.execPath, [script, ...args], options)
+
+/** Runs the program that a development dependency installs; the scripts in .bin are not the same on every system. */
+export function runTool(name, args, options) {
+  const folder = join(root, 'node_modules', name)
+  const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  return runNode(join(folder, typeof bin === 'string' ? bin : bin[name.split('/').pop()]), args, options)
+}
 
 /** What a quick probe printed, or undefined where it failed or is not installed. */
 export function probe(command, args) {

@@ -1,8 +1,8 @@
 // The set-up steps, in order. Each does nothing when what it made is current.
-import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { StepError, root, run, runNode, state, windows } from './exec.mjs'
+import { root, run, runNode, StepError, state, windows } from './exec.mjs'
 import { filesUnder, whenStale } from './stamp.mjs'
 import { systemHint } from './system.mjs'
 
@@ -90,7 +90,11 @@ export const tsc = (folders) => runNode(join(root, 'node_modules/typescript/bin/
 
 export async function typescript() {
   const built = projects()
-  const inputs = ['tsconfig.base.json', 'pnpm-lock.yaml', ...built.flatMap((folder) => [`${folder}/tsconfig.json`, sources(folder)])]
+  const inputs = [
+    'tsconfig.base.json',
+    'pnpm-lock.yaml',
+    ...built.flatMap((folder) => [`${folder}/tsconfig.json`, sources(folder)]),
+  ]
   const outputs = built.map((folder) => `${folder}/dist`)
   await whenStale('typescript', { inputs, outputs }, async () => {
     console.log('▸ TypeScript build')

@@ -1,5 +1,5 @@
 // Step 1: compilers and libraries from the system's package manager.
-import { StepError, probe, run, windows } from './exec.mjs'
+import { probe, run, StepError, windows } from './exec.mjs'
 
 /** Debian's packages by what needs them; a column each for other systems would only go stale untested. */
 const debian = {
@@ -14,35 +14,40 @@ const debian = {
     'ocl-icd-opencl-dev',
   ],
   test: ['doctest-dev'],
-  checks: ['clang-format', 'patchelf', 'binutils'],
+  format: ['clang-format'],
+  packaging: ['patchelf', 'binutils'],
   asan: ['libasan8', 'libubsan1'],
   tsan: ['clang', 'libomp-dev'],
 }
 
 const elsewhere = {
   darwin: 'brew install cmake onednn openblas lapack highway libomp doctest clang-format',
-  win32: 'winget install Kitware.CMake LLVM.LLVM and, with vcpkg: vcpkg install onednn openblas[openmp] lapack highway doctest',
+  win32:
+    'winget install Kitware.CMake LLVM.LLVM and, with vcpkg: vcpkg install onednn openblas[openmp] lapack highway doctest',
   linux:
-    'your package manager\'s CMake (3.25 or newer), a C++20 compiler, oneDNN, OpenBLAS with OpenMP, LAPACKE, Highway ' +
+    "your package manager's CMake (3.25 or newer), a C++20 compiler, oneDNN, OpenBLAS with OpenMP, LAPACKE, Highway " +
     'and doctest, with their headers (Fedora: dnf install cmake gcc-c++ onednn-devel openblas-devel lapack-devel ' +
     'highway-devel doctest-devel)',
 }
 
 const has = (command) => probe(windows ? 'where' : 'which', [command]) !== undefined
 
-const missingOnDebian = (packages) => {
-  const installed = probe('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n']) ?? ''
-  const names = new Set(installed.split('\n').flatMap((line) => (line.endsWith(' installed') ? [line.split(' ')[0]] : [])))
-  return packages.filter((name) => !names.has(name))
+function missingOnDebian(packages) {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: these are dpkg's fields
+  const format = '${Package} ${db:Status-Status}\n'
+  const installed = (probe('dpkg-query', ['-W', '-f', format]) ?? '').split('\n')
+  return packages.filter((name) => !installed.includes(`${name} installed`))
 }
 
-/** Makes sure of the system packages that `groups` (build, test, checks, asan, tsan) need. */
+/** Makes sure of the system packages that `groups` (build, test, format, …) need. */
 export async function systemPackages(groups) {
   if (!has('apt-get') || !has('dpkg-query')) {
     // CMake itself says which library is missing; the two below it could not even say that.
     const missing = ['cmake', windows ? 'cl' : 'c++'].filter((command) => !has(command))
     if (missing.length > 0) {
-      throw new StepError(`missing: ${missing.join(', ')}. Install with: ${elsewhere[process.platform] ?? elsewhere.linux}`)
+      throw new StepError(
+        `missing: ${missing.join(', ')}. Install with: ${elsewhere[process.platform] ?? elsewhere.linux}`,
+      )
     }
     return
   }
@@ -62,4 +67,5 @@ export async function systemPackages(groups) {
 }
 
 /** What to try when the native build cannot find a library, for the systems that are not Debian. */
-export const systemHint = () => (has('apt-get') ? '' : `\nIts libraries come from: ${elsewhere[process.platform] ?? elsewhere.linux}`)
+export const systemHint = () =>
+  has('apt-get') ? '' : `\nIts libraries come from: ${elsewhere[process.platform] ?? elsewhere.linux}`

@@ -1,8 +1,8 @@
 // Finds the code that readers copy: ```ts blocks in Markdown and @example blocks in docstrings.
 import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
+import { root, StepError } from '../setup/exec.mjs'
 import { filesUnder } from '../setup/stamp.mjs'
-import { StepError, root } from '../setup/exec.mjs'
 
 /** Fences that would be skipped in silence are an error: what a page shows as TypeScript runs. */
 const fence = /^(\s*)```(\S*)\s*(.*)$/
@@ -22,7 +22,9 @@ export function fromMarkdown(text, file) {
       } else open.code.push(line.startsWith(open.indent) ? line.slice(open.indent.length) : line)
     } else if (match) {
       if (runs.has(match[2]) && match[3] !== '') {
-        throw new StepError(`${file}:${index + 1}: \`\`\`${match[2]} ${match[3]}: every TypeScript block is run, without options`)
+        throw new StepError(
+          `${file}:${index + 1}: \`\`\`${match[2]} ${match[3]}: every TypeScript block is run, without options`,
+        )
       }
       open = { indent: match[1], language: match[2], line: index + 1, code: [] }
     }

@@ -31,7 +31,9 @@ export function expectations(code) {
 function importsFor(code, exported) {
   const without = code.replace(/\/\/.*$/gm, '').replace(/(['"])(?:\\.|(?!\1).)*\1/g, "''")
   const declared = new Set()
-  for (const [, names] of without.matchAll(/\b(?:const|let|var|function|class|import)\s+(?:type\s+)?(\{[^}]*\}|\[[^\]]*\]|\w+)/g)) {
+  for (const [, names] of without.matchAll(
+    /\b(?:const|let|var|function|class|import)\s+(?:type\s+)?(\{[^}]*\}|\[[^\]]*\]|\w+)/g,
+  )) {
     for (const [name] of names.matchAll(/\w+/g)) declared.add(name)
   }
   const taken = new Set()
@@ -39,7 +41,9 @@ function importsFor(code, exported) {
   for (const [module, names] of exported) {
     const used = names.filter(
       (name) =>
-        !declared.has(name) && !taken.has(name) && new RegExp(`(?<![.\\w$]|\\.\\.\\.)${name}\\b(?!\\s*:(?!:))`).test(without),
+        !declared.has(name) &&
+        !taken.has(name) &&
+        new RegExp(`(?<![.\\w$]|\\.\\.\\.)${name}\\b(?!\\s*:(?!:))`).test(without),
     )
     for (const name of used) taken.add(name)
     if (used.length > 0) clauses.push(`import { ${used.join(', ')} } from '${module}'`)

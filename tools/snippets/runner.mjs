@@ -3,9 +3,11 @@
 import { format } from 'node:util'
 
 const printedAt = new Map()
-globalThis.printed = (line) => (...values) => {
-  printedAt.set(line, [...(printedAt.get(line) ?? []), format(...values)])
-}
+globalThis.printed =
+  (line) =>
+  (...values) => {
+    printedAt.set(line, [...(printedAt.get(line) ?? []), format(...values)])
+  }
 console.log = () => {}
 
 const words = (text) => text.split(/\s+/).filter(Boolean).join(' ')

@@ -1,6 +1,6 @@
 // The C++ tests. ctest sees one test, so the cases are counted from doctest's own summary.
 import { join } from 'node:path'
-import { StepError, root, spawned } from '../setup/exec.mjs'
+import { root, StepError, spawned } from '../setup/exec.mjs'
 
 export async function cpp(build = join(root, 'native/build'), env = {}) {
   const { code, output } = await spawned('ctest', ['--test-dir', build, '-V'], { env, capture: true, quiet: true })

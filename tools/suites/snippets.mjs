@@ -47,10 +47,14 @@ async function write(snippets) {
 
 /** Typechecks all and gives the errors by module name. */
 async function typecheck() {
-  const { output } = await spawned(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', folder, '--pretty', 'false'], {
-    capture: true,
-    quiet: true,
-  })
+  const { output } = await spawned(
+    process.execPath,
+    [join(root, 'node_modules/typescript/bin/tsc'), '-p', folder, '--pretty', 'false'],
+    {
+      capture: true,
+      quiet: true,
+    },
+  )
   const errors = new Map()
   let name
   for (const line of output.split('\n').filter(Boolean)) {

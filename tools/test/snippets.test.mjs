@@ -3,7 +3,9 @@ import { fromDocstrings, fromMarkdown } from '../snippets/extract.mjs'
 import { expectations, generate } from '../snippets/generate.mjs'
 
 test('Markdown: TypeScript blocks with the line they begin on, without the indent of a list', () => {
-  const page = ['# T', '```sh', 'x', '```', '- a', '  ```ts', '  const a = 1', '  ```', '```ts', 'b()', '```'].join('\n')
+  const page = ['# T', '```sh', 'x', '```', '- a', '  ```ts', '  const a = 1', '  ```', '```ts', 'b()', '```'].join(
+    '\n',
+  )
   expect(fromMarkdown(page, 'p.md')).toEqual([
     { line: 7, code: 'const a = 1' },
     { line: 10, code: 'b()' },
@@ -36,6 +38,8 @@ test('a generated module keeps the line numbers of its page', () => {
 
 test('a docstring example imports what it uses and does not declare', () => {
   const code = "const sum = add(x, relu(y)); tensor.mul('max'); const { x, y } = z"
-  const { text } = generate({ line: 1, code, docstring: true }, [['@flambeau/core', ['add', 'relu', 'sum', 'x', 'mul', 'max']]])
+  const { text } = generate({ line: 1, code, docstring: true }, [
+    ['@flambeau/core', ['add', 'relu', 'sum', 'x', 'mul', 'max']],
+  ])
   expect(text).toContain("import { add, relu } from '@flambeau/core'")
 })
