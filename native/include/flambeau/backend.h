@@ -1,0 +1,46 @@
+// What a device is: memory, a queue, and the table of kernels that kernels.def lists.
+#pragma once
+#include <cstddef>
+#include <span>
+
+#include "flambeau/call.h"
+#include "flambeau/kernels.gen.h"
+#include "flambeau/status.h"
+
+namespace flambeau {
+
+struct MemoryStats {
+  size_t in_use = 0;     // bytes held by storages
+  size_t cached = 0;     // bytes kept for reuse
+  size_t peak = 0;       // most bytes in use since the last reset
+  size_t allocations = 0;  // requests since start
+};
+
+struct Backend {
+  const char* name = "";
+  KernelTable kernels{};
+
+  virtual ~Backend() = default;
+  virtual void* allocate(size_t nbytes) = 0;  // nullptr when exhausted
+  virtual void free(void* data, size_t nbytes) = 0;
+  virtual void empty_cache() = 0;
+  virtual MemoryStats memory() = 0;
+  // Host copies wait for the queue. A failure of an earlier call comes back here or from `synchronize`.
+  virtual Status read(void* host, const Storage& from, size_t offset, size_t nbytes) = 0;
+  virtual Status write(Storage& to, size_t offset, const void* host, size_t nbytes) = 0;
+  // Runs the call now, or takes a copy of it into the queue.
+  virtual Status submit(int kernel, std::span<const double> words, std::span<Storage* const> storages) = 0;
+  virtual Status synchronize() { return {}; }
+  // The memory as the host may read it, or nullptr on a device whose memory it cannot.
+  virtual void* host_pointer(Storage&) { return nullptr; }
+};
+
+inline constexpr int kCpuDevice = 0, kDebugDevice = 1;
+Backend& cpu_backend();
+Backend& debug_backend();  // CPU kernels on a queue thread of their own, memory that the host cannot read
+Backend* find_backend(int device);
+
+void set_num_threads(int n);  // of the calling thread
+int get_num_threads();
+
+}  // namespace flambeau

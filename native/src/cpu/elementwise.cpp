@@ -1,0 +1,182 @@
+// The elementwise evaluator: runs a short program over broadcast operands, a block at a time, so that intermediate
+// values stay in the L1 cache and one pass over memory serves a whole chain of operators.
+#include <memory>
+
+#include "blocks.h"
+#include "flambeau/kernels.gen.h"
+#include "flambeau/parallel.h"
+#include "iterate.h"
+#include "micro_ops.h"
+
+namespace flambeau::cpu {
+namespace {
+
+inline constexpr int kMaxRegisters = 64;
+inline constexpr int64_t kShortRow = 256;  // shorter rows are gathered, several to a block
+
+struct Instruction {
+  MicroFunction function;
+  int a, b, c;
+};
+
+template <typename C>
+struct Program {
+  std::span<const TensorView> outs, ins;
+  SmallVector<Instruction, 8> code;
+  const IntList& results;
+  const ScalarList& constants;
+  StridedLoop loop;
+  int first_instruction;  // registers: ins, constants, instructions
+
+  // A register whose value can be read in place, without a copy into a block.
+  bool direct(const TensorView& t, int operand) const {
+    return loop.inner_stride(operand) == 1 && visit_dtype(t.dtype, []<typename T>() { return std::is_same_v<T, C>; });
+  }
+
+  void run(int64_t row_begin, int64_t row_end, int64_t col_begin, int64_t col_end) const {
+    const int n_out = static_cast<int>(outs.size()), n_in = static_cast<int>(ins.size());
+    const int n_registers = first_instruction + static_cast<int>(code.size());
+    const int64_t inner = loop.inner();
+    const bool gather = inner < kShortRow && row_end - row_begin > 1;
+    const int64_t total = gather ? (row_end - row_begin) * inner : col_end - col_begin;
+    const int64_t block = std::min(kBlock, gather ? total : col_end - col_begin);
+
+    thread_local std::unique_ptr<C[]> arena;
+    thread_local int64_t arena_size = 0;
+    if (arena_size < n_registers * kBlock) {
+      arena_size = n_registers * kBlock;
+      arena.reset(new C[arena_size]);
+    }
+    const C* registers[kMaxRegisters];  // unused operands of an instruction name register 0
+    C* blocks[kMaxRegisters];
+    for (int r = 0; r < n_registers; ++r) registers[r] = blocks[r] = arena.get() + r * kBlock;
+    for (size_t k = 0; k < constants.size(); ++k) {
+      const C value = constants[k].to<C>();
+      for (int64_t i = 0; i < block; ++i) blocks[n_in + k][i] = value;
+    }
+    bool in_place[kMaxOperands], loaded[kMaxOperands];
+    for (int v = 0; v < n_in; ++v) {
+      in_place[v] = !gather && direct(ins[v], n_out + v);
+      loaded[v] = false;
+    }
+    // A result goes straight into its output, unless a later instruction reads an input, which may be that output.
+    int last_read = 0;
+    for (size_t k = 0; k < code.size(); ++k)
+      if (code[k].a < n_in || code[k].b < n_in || code[k].c < n_in) last_read = first_instruction + static_cast<int>(k);
+    int straight[kMaxRegisters];
+    for (int r = 0; r < n_registers; ++r) straight[r] = -1;
+    for (int v = 0; v < n_out; ++v) {
+      const int r = static_cast<int>(results[v]);
+      if (!gather && r >= first_instruction && r >= last_read && direct(outs[v], v) && straight[r] < 0) straight[r] = v;
+    }
+
+    RowCursor cursor(loop, row_begin);
+    const auto evaluate = [&](int64_t n) {
+      for (size_t k = 0; k < code.size(); ++k) {
+        const int r = first_instruction + static_cast<int>(k);
+        code[k].function(const_cast<C*>(registers[r]), registers[code[k].a], registers[code[k].b], registers[code[k].c], n);
+      }
+    };
+
+    if (gather) {
+      for (int64_t done = 0; done < total;) {
+        // A block of whole rows, or a part of a row when it began inside one.
+        const int64_t rows = std::max<int64_t>(1, std::min(kBlock / inner, (total - done) / inner));
+        RowCursor at = cursor;
+        for (int64_t r = 0; r < rows; ++r) {
+          for (int v = 0; v < n_in; ++v) load(v, cursor.offsets[n_out + v], blocks[v] + r * inner, inner);
+          cursor.next();
+        }
+        evaluate(rows * inner);
+        for (int64_t r = 0; r < rows; ++r) {
+          for (int v = 0; v < n_out; ++v) store(v, at.offsets[v], registers[results[v]] + r * inner, inner);
+          at.next();
+        }
+        done += rows * inner;
+      }
+      return;
+    }
+
+    for (int64_t row = row_begin; row < row_end; ++row) {
+      for (int64_t col = col_begin; col < col_end; col += kBlock) {
+        const int64_t n = std::min(kBlock, col_end - col);
+        for (int v = 0; v < n_in; ++v) {
+          const int64_t stride = loop.inner_stride(n_out + v);
+          const int64_t offset = cursor.offsets[n_out + v] + col * stride;
+          if (in_place[v]) {
+            registers[v] = static_cast<const C*>(ins[v].data) + offset;
+          } else if (stride != 0 || !loaded[v]) {
+            load(v, offset, blocks[v], n);
+            loaded[v] = stride == 0 && n == block;
+          }
+        }
+        for (int r = first_instruction; r < n_registers; ++r)
+          if (straight[r] >= 0) registers[r] = static_cast<C*>(outs[straight[r]].data) + cursor.offsets[straight[r]] + col;
+        evaluate(n);
+        for (int v = 0; v < n_out; ++v) {
+          if (straight[results[v]] == v) continue;
+          store(v, cursor.offsets[v] + col * loop.inner_stride(v), registers[results[v]], n);
+        }
+      }
+      cursor.next();
+      for (int v = 0; v < n_in; ++v) loaded[v] = false;
+    }
+  }
+
+ private:
+  void load(int v, int64_t offset, C* dst, int64_t n) const {
+    const int64_t stride = loop.inner_stride(static_cast<int>(outs.size()) + v);
+    visit_dtype(ins[v].dtype, [&]<typename T>() { load_block(dst, static_cast<const T*>(ins[v].data) + offset, stride, n); });
+  }
+  void store(int v, int64_t offset, const C* src, int64_t n) const {
+    const int64_t stride = loop.inner_stride(v);
+    visit_dtype(outs[v].dtype, [&]<typename T>() { store_block(static_cast<T*>(outs[v].data) + offset, stride, src, n); });
+  }
+};
+
+template <typename C>
+Status run_program(ElementwiseArgs& args) {
+  std::span<const TensorView> outs = args.outs, ins = args.ins;
+  const size_t n_code = args.code.size() / 4;
+  const int first = static_cast<int>(ins.size() + args.constants.size());
+  if (first + n_code > kMaxRegisters || outs.size() + ins.size() > kMaxOperands) return {StatusCode::engine_error, 0, 1};
+
+  Program<C> program{outs, ins, SmallVector<Instruction, 8>(n_code), args.results, args.constants, {}, first};
+  for (size_t k = 0; k < n_code; ++k) {
+    const int op = static_cast<int>(args.code[4 * k]);
+    const MicroFunction function = micro_function(static_cast<MicroOp>(op), args.compute);
+    if (!function) return {StatusCode::unsupported_dtype, op, static_cast<int>(args.compute)};
+    program.code[k] = {function, static_cast<int>(args.code[4 * k + 1]), static_cast<int>(args.code[4 * k + 2]),
+                       static_cast<int>(args.code[4 * k + 3])};
+  }
+  const TensorView* views[kMaxOperands];
+  for (size_t v = 0; v < outs.size(); ++v) views[v] = &outs[v];
+  for (size_t v = 0; v < ins.size(); ++v) views[outs.size() + v] = &ins[v];
+  program.loop = make_loop({views, outs.size() + ins.size()});
+
+  const int64_t inner = program.loop.inner(), rows = program.loop.rows();
+  if (inner * rows == 0) return {};
+  if (rows == 1) {
+    parallel_for(inner, kGrain / static_cast<int64_t>(n_code + 1), [&](int64_t b, int64_t e) { program.run(0, 1, b, e); }, kBlock);
+  } else {
+    const int64_t grain = std::max<int64_t>(1, kGrain / static_cast<int64_t>(n_code + 1) / inner);
+    parallel_for(rows, grain, [&](int64_t b, int64_t e) { program.run(b, e, 0, inner); });
+  }
+  return {};
+}
+
+}  // namespace
+
+Status elementwise(ElementwiseArgs& args) {
+  switch (args.compute) {
+    case DType::f32: return run_program<float>(args);
+    case DType::f64: return run_program<double>(args);
+    case DType::i32: return run_program<int32_t>(args);
+    case DType::i64: return run_program<int64_t>(args);
+    case DType::c64: return run_program<complex64>(args);
+    case DType::c128: return run_program<complex128>(args);
+    default: return {StatusCode::unsupported_dtype, 0, static_cast<int>(args.compute)};
+  }
+}
+
+}  // namespace flambeau::cpu

@@ -1,0 +1,198 @@
+// Storages as JavaScript sees them: handles that the collector frees inside a collection, copies in and out, shared
+// buffers, and one-use tokens by which a storage crosses to another thread.
+#include <cstring>
+#include <mutex>
+#include <unordered_map>
+
+#include "environment.h"
+#include "flambeau/backend.h"
+
+namespace flambeau::napi {
+namespace {
+
+// A basic finalizer: it runs during the collection and may not touch JavaScript.
+void finalize_handle(node_api_basic_env env, void* data, void*) {
+  auto* handle = static_cast<Handle*>(data);
+  if (handle->storage) {
+    environment(env).account(-static_cast<double>(handle->storage->nbytes));
+    handle->storage->release();
+  }
+  delete handle;
+}
+
+// The bytes of a typed array, DataView, Buffer or ArrayBuffer; false for anything else.
+bool bytes_of(napi_env env, napi_value value, void** data, size_t* length) {
+  bool is = false;
+  if (napi_is_typedarray(env, value, &is) == napi_ok && is) {
+    napi_typedarray_type type;
+    size_t count = 0;
+    napi_get_typedarray_info(env, value, &type, &count, data, nullptr, nullptr);
+    constexpr size_t sizes[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8, 2};
+    *length = count * sizes[type];
+    return true;
+  }
+  if (napi_is_arraybuffer(env, value, &is) == napi_ok && is)
+    return napi_get_arraybuffer_info(env, value, data, length) == napi_ok;
+  return false;
+}
+
+std::mutex token_mutex;
+std::unordered_map<int64_t, Storage*> tokens;
+int64_t next_token = 1;
+
+int64_t integer(napi_env env, napi_value value) {
+  int64_t result = 0;
+  napi_get_value_int64(env, value, &result);
+  return result;
+}
+
+}  // namespace
+
+void throw_error(napi_env env, const char* message) { napi_throw_error(env, nullptr, message); }
+
+Handle* handle_of(napi_env env, napi_value value) {
+  void* data = nullptr;
+  return napi_get_value_external(env, value, &data) == napi_ok ? static_cast<Handle*>(data) : nullptr;
+}
+
+napi_value make_handle(napi_env env, Storage* storage) {
+  napi_value result = nullptr;
+  napi_create_external(env, new Handle{storage}, finalize_handle, nullptr, &result);
+  environment(env).account(static_cast<double>(storage->nbytes));
+  return result;
+}
+
+// allocate(device, nbytes): a handle, or undefined when memory is exhausted.
+napi_value allocate(napi_env env, napi_callback_info info) {
+  size_t argc = 2;
+  napi_value args[2];
+  napi_get_cb_info(env, info, &argc, args, nullptr, nullptr);
+  int32_t device = 0;
+  double nbytes = 0;
+  napi_get_value_int32(env, args[0], &device);
+  napi_get_value_double(env, args[1], &nbytes);
+  Backend* backend = find_backend(device);
+  if (!backend) {
+    throw_error(env, "flambeau: no such device");
+    return nullptr;
+  }
+  Storage* storage = Storage::allocate(*backend, static_cast<size_t>(nbytes));
+  return storage ? make_handle(env, storage) : nullptr;
+}
+
+// dispose(handle): gives the memory back now.
+napi_value dispose(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value arg;
+  napi_get_cb_info(env, info, &argc, &arg, nullptr, nullptr);
+  Handle* handle = handle_of(env, arg);
+  if (handle && handle->storage) {
+    environment(env).account(-static_cast<double>(handle->storage->nbytes));
+    handle->storage->release();
+    handle->storage = nullptr;
+  }
+  return nullptr;
+}
+
+namespace {
+
+// (handle, byteOffset, bytes): the shared part of read and write.
+napi_value transfer(napi_env env, napi_callback_info info, bool to_host) {
+  size_t argc = 3;
+  napi_value args[3];
+  napi_get_cb_info(env, info, &argc, args, nullptr, nullptr);
+  Handle* handle = handle_of(env, args[0]);
+  const size_t offset = static_cast<size_t>(integer(env, args[1]));
+  void* host = nullptr;
+  size_t length = 0;
+  if (!handle || !handle->storage || !bytes_of(env, args[2], &host, &length)) {
+    throw_error(env, "flambeau: read and write take a storage that is not disposed and a typed array");
+    return nullptr;
+  }
+  Storage& storage = *handle->storage;
+  if (offset > storage.nbytes || length > storage.nbytes - offset) {
+    throw_error(env, "flambeau: read or write past the end of a storage");
+    return nullptr;
+  }
+  write_status(environment(env), to_host ? storage.backend->read(host, storage, offset, length)
+                                         : storage.backend->write(storage, offset, host, length));
+  return nullptr;
+}
+
+}  // namespace
+
+napi_value read(napi_env env, napi_callback_info info) { return transfer(env, info, true); }
+napi_value write(napi_env env, napi_callback_info info) { return transfer(env, info, false); }
+
+// share(handle): an ArrayBuffer over the storage's own memory, which it keeps alive; undefined where the host cannot
+// read that memory.
+napi_value share(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value arg;
+  napi_get_cb_info(env, info, &argc, &arg, nullptr, nullptr);
+  Handle* handle = handle_of(env, arg);
+  if (!handle || !handle->storage) return nullptr;
+  Storage* storage = handle->storage;
+  void* data = storage->backend->host_pointer(*storage);
+  if (!data) return nullptr;
+  napi_value buffer = nullptr;
+  storage->retain();
+  const auto release = [](node_api_basic_env, void*, void* hint) { static_cast<Storage*>(hint)->release(); };
+  if (napi_create_external_arraybuffer(env, data, storage->nbytes, release, storage, &buffer) != napi_ok) {
+    storage->release();
+    return nullptr;
+  }
+  return buffer;
+}
+
+// sendStorage(handle): a token that another thread exchanges, once, for a handle of its own.
+napi_value send_storage(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value arg;
+  napi_get_cb_info(env, info, &argc, &arg, nullptr, nullptr);
+  Handle* handle = handle_of(env, arg);
+  if (!handle || !handle->storage) {
+    throw_error(env, "flambeau: a disposed storage cannot be sent");
+    return nullptr;
+  }
+  handle->storage->retain();
+  int64_t token = 0;
+  {
+    std::lock_guard lock(token_mutex);
+    token = next_token++;
+    tokens[token] = handle->storage;
+  }
+  napi_value result = nullptr;
+  napi_create_int64(env, token, &result);
+  return result;
+}
+
+namespace {
+
+Storage* take_token(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value arg;
+  napi_get_cb_info(env, info, &argc, &arg, nullptr, nullptr);
+  std::lock_guard lock(token_mutex);
+  const auto found = tokens.find(integer(env, arg));
+  if (found == tokens.end()) return nullptr;
+  Storage* storage = found->second;
+  tokens.erase(found);
+  return storage;
+}
+
+}  // namespace
+
+// receiveStorage(token): the handle, or undefined when the token was used or discarded.
+napi_value receive_storage(napi_env env, napi_callback_info info) {
+  Storage* storage = take_token(env, info);
+  return storage ? make_handle(env, storage) : nullptr;
+}
+
+// discardStorage(token): for a token that nobody will exchange.
+napi_value discard_storage(napi_env env, napi_callback_info info) {
+  if (Storage* storage = take_token(env, info)) storage->release();
+  return nullptr;
+}
+
+}  // namespace flambeau::napi

@@ -1,0 +1,325 @@
+import { AutogradError, ShapeError } from '../errors.js'
+import { type DType, isComplex } from '../tensor/dtype.js'
+import { formatShape, sameShape } from '../tensor/shape.js'
+import { type GradHook, scope, Tensor } from '../tensor/tensor.js'
+import { gradMode } from './mode.js'
+import { AccumulateGrad, edgeOf, Node, type OutputMeta } from './node.js'
+
+/** The operators that the engine itself needs; `ops` provides them, since imports point downward only. */
+export interface EngineOps {
+  add(a: Tensor, b: Tensor): Tensor
+  addInPlace(a: Tensor, b: Tensor): void
+  clone(a: Tensor): Tensor
+  detach(a: Tensor): Tensor
+  onesLike(a: Tensor): Tensor
+  /** Sums over broadcast dimensions until the shape fits. */
+  sumToSize(a: Tensor, shape: readonly number[]): Tensor
+  /** Converts; complex to real takes the real part. */
+  cast(a: Tensor, dtype: DType): Tensor
+}
+
+let ops: EngineOps
+
+export function provideEngineOps(provided: EngineOps): void {
+  ops = provided
+}
+
+export interface BackwardOptions {
+  /** Keep what the graph saved, so that it can be run again. Default: the value of `createGraph`. */
+  readonly retainGraph?: boolean
+  /** Record the backward pass itself, for gradients of gradients. Default false. */
+  readonly createGraph?: boolean
+}
+
+/** A max-heap of nodes by sequence number. */
+class NodeHeap {
+  readonly #nodes: Node[] = []
+
+  get size(): number {
+    return this.#nodes.length
+  }
+
+  push(node: Node): void {
+    const nodes = this.#nodes
+    let i = nodes.push(node) - 1
+    while (i > 0) {
+      const parent = (i - 1) >> 1
+      if (nodes[parent].seq >= node.seq) break
+      nodes[i] = nodes[parent]
+      i = parent
+    }
+    nodes[i] = node
+  }
+
+  pop(): Node {
+    const nodes = this.#nodes
+    const top = nodes[0]
+    const last = nodes.pop() as Node
+    const n = nodes.length
+    if (n > 0) {
+      let i = 0
+      for (;;) {
+        let child = 2 * i + 1
+        if (child >= n) break
+        if (child + 1 < n && nodes[child + 1].seq > nodes[child].seq) child++
+        if (nodes[child].seq <= last.seq) break
+        nodes[i] = nodes[child]
+        i = child
+      }
+      nodes[i] = last
+    }
+    return top
+  }
+}
+
+interface Pending {
+  readonly grads: (Tensor | null)[]
+  /** Sums that the engine made itself and may add to in place. */
+  readonly own: boolean[]
+}
+
+/** One backward pass. Nodes run by descending sequence number, so each runs once, after all that feed it. */
+class Run {
+  readonly #heap = new NodeHeap()
+  readonly #pending = new Map<Node, Pending>()
+  /** Tensors that somebody else may hold: a leaf's `grad` must not be one of them. */
+  readonly #shared = new Set<Tensor>()
+  readonly #keep: boolean
+  readonly #create: boolean
+  /** For `grad`: the wanted gradients by node and result, and the nodes on a way to them. */
+  readonly #captures: Map<Node, Map<number, Tensor | null>> | null
+  readonly #useful: Set<Node> | null
+
+  constructor(options: BackwardOptions, captures: Map<Node, Map<number, Tensor | null>> | null, useful: Set<Node> | null) {
+    this.#create = options.createGraph ?? false
+    this.#keep = options.retainGraph ?? this.#create
+    this.#captures = captures
+    this.#useful = useful
+  }
+
+  start(root: Tensor, grad: Tensor): void {
+    const edge = edgeOf(root)
+    if (edge === null) return
+    this.#shared.add(grad)
+    this.#deliver(edge.node as Node, edge.output, grad)
+  }
+
+  finish(): void {
+    const outer = { ...gradMode }
+    gradMode.enabled = this.#create
+    gradMode.inference = false
+    try {
+      while (this.#heap.size > 0) this.#step(this.#heap.pop())
+    } finally {
+      Object.assign(gradMode, outer)
+    }
+  }
+
+  #step(node: Node): void {
+    const { grads } = this.#pending.get(node) as Pending
+    this.#pending.delete(node)
+    this.#runHooks(node, grads)
+    const captured = this.#captures?.get(node)
+    if (captured) for (const output of captured.keys()) captured.set(output, grads[output] ?? null)
+    if (node instanceof AccumulateGrad) {
+      if (this.#captures === null) this.#accumulate(node.variable, grads[0])
+      return
+    }
+    if (this.#captures !== null && !this.#useful?.has(node)) return
+    const results = node.apply(grads)
+    for (let i = 0; i < node.edges.length; i++) {
+      const edge = node.edges[i]
+      const grad = results[i]
+      if (!edge || !grad) continue
+      const target = edge.node as Node
+      if (this.#useful !== null && !this.#useful.has(target) && !this.#captures?.has(target)) continue
+      this.#deliver(target, edge.output, conform(grad, target.outputs[edge.output], node.name))
+    }
+    if (!this.#keep) node.release()
+  }
+
+  #runHooks(node: Node, grads: (Tensor | null)[]): void {
+    if (node instanceof AccumulateGrad && node.variable.hooks !== null) grads[0] = runHooks(node.variable.hooks, grads[0], this.#shared)
+    if (node.hooks !== null)
+      for (const [output, hooks] of node.hooks) grads[output] = runHooks(hooks, grads[output] ?? null, this.#shared)
+    if (node.retained !== null)
+      for (const [output, tensor] of node.retained) {
+        const grad = grads[output]
+        if (!grad) continue
+        this.#shared.add(grad)
+        tensor.grad = tensor.grad === null ? grad : ops.add(tensor.grad, grad)
+      }
+  }
+
+  #deliver(node: Node, output: number, grad: Tensor): void {
+    let pending = this.#pending.get(node)
+    if (pending === undefined) {
+      pending = { grads: new Array(node.outputs.length).fill(null), own: [] }
+      this.#pending.set(node, pending)
+      this.#heap.push(node)
+    }
+    const before = pending.grads[output]
+    if (before === null) {
+      pending.grads[output] = grad
+    } else if (pending.own[output] && !this.#create && before.dtype === grad.dtype) {
+      ops.addInPlace(before, grad)
+    } else {
+      pending.grads[output] = ops.add(before, grad)
+      pending.own[output] = true
+    }
+  }
+
+  #accumulate(variable: Tensor, grad: Tensor | null): void {
+    if (grad === null) return
+    const { grad: before } = variable
+    if (before === null) {
+      // The gradient itself becomes `grad` when nobody else can see it; otherwise a copy does.
+      const exclusive = grad.storage.refs === 1 && !this.#shared.has(grad) && grad.isContiguous() && grad.node === null
+      variable.grad = exclusive ? grad : this.#create ? grad : ops.clone(grad)
+      this.#shared.add(grad)
+    } else if (this.#create) {
+      variable.grad = ops.add(before, grad)
+    } else {
+      ops.addInPlace(before, grad)
+    }
+    if (scope.tensors !== null) keepGrad(variable)
+  }
+}
+
+/** A gradient made inside of `tidy` outlives it. */
+function keepGrad(variable: Tensor): void {
+  const at = scope.tensors?.lastIndexOf(variable.grad as Tensor) ?? -1
+  if (at >= 0) scope.tensors?.splice(at, 1)
+}
+
+function runHooks(hooks: Set<GradHook>, grad: Tensor | null, shared: Set<Tensor>): Tensor | null {
+  if (grad === null) return null
+  let current = grad
+  for (const hook of hooks) {
+    shared.add(current)
+    const replaced = hook(current)
+    if (replaced instanceof Tensor) {
+      if (!sameShape(replaced.shape, current.shape))
+        throw new ShapeError(`a gradient hook: expected a gradient of shape ${formatShape(current.shape)}, got ${formatShape(replaced.shape)}`)
+      current = replaced
+      shared.add(current)
+    }
+  }
+  return current
+}
+
+/** Undoes broadcasting and promotion: the gradient takes the shape and dtype of the value that it belongs to. */
+function conform(grad: Tensor, meta: OutputMeta, node: string): Tensor {
+  let result = grad
+  if (!sameShape(result.shape, meta.shape)) {
+    if (result.shape.length < meta.shape.length)
+      throw new AutogradError(`${node}: the gradient has shape ${formatShape(result.shape)}, the value ${formatShape(meta.shape)}`)
+    result = ops.sumToSize(result, meta.shape)
+  }
+  if (result.dtype !== meta.dtype) result = ops.cast(result, meta.dtype)
+  return result
+}
+
+function rootGradients(operation: string, roots: readonly Tensor[], given: readonly (Tensor | null | undefined)[] | undefined): Tensor[] {
+  return roots.map((root, i) => {
+    if (!root.requiresGrad)
+      throw new AutogradError(`${operation}: the tensor does not require grad and has no history; call requiresGrad_() on what it is made of`)
+    const grad = given?.[i]
+    if (grad === null || grad === undefined) {
+      if (root.numel() !== 1)
+        throw new AutogradError(`${operation}: expected a tensor of one element, got shape ${formatShape(root.shape)}; pass the gradient to start from`)
+      if (isComplex(root.dtype)) throw new AutogradError(`${operation}: expected a real tensor, got ${root.dtype}; pass the gradient to start from`)
+      return ops.onesLike(root)
+    }
+    if (!sameShape(grad.shape, root.shape))
+      throw new ShapeError(`${operation}: expected a gradient of shape ${formatShape(root.shape)}, got ${formatShape(grad.shape)}`)
+    return grad.dtype === root.dtype ? grad : ops.cast(grad, root.dtype)
+  })
+}
+
+/** Computes the gradients of `roots` and adds them to the `grad` of the leaves. */
+export function backward(roots: readonly Tensor[], gradients?: readonly (Tensor | null | undefined)[], options: BackwardOptions = {}): void {
+  const starts = rootGradients('backward', roots, gradients)
+  const run = new Run(options, null, null)
+  roots.forEach((root, i) => {
+    run.start(root, starts[i])
+  })
+  run.finish()
+}
+
+export interface GradOptions extends BackwardOptions {
+  /** The gradients to start from; ones for scalars. */
+  readonly gradOutputs?: readonly (Tensor | null)[]
+  /** Give null for an input that the outputs do not depend on, instead of throwing. Default false. */
+  readonly allowUnused?: boolean
+}
+
+/**
+ * The gradients of `outputs` with respect to `inputs`, without touching any `grad`.
+ *
+ * @returns one gradient an input, of its shape; null where the outputs do not depend on it and `allowUnused` is set
+ * @throws AutogradError when an input does not require grad, or is unused and `allowUnused` is not set
+ * @example
+ * ```ts
+ * import { grad, tensor } from '@flambeau/core'
+ * const x = tensor(3).requiresGrad_()
+ * const [dx] = grad(x.pow(2), x, { createGraph: true })
+ * const [ddx] = grad(dx, x)
+ * console.log(dx.item(), ddx.item()) // → 6 2
+ * ```
+ */
+export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], options: GradOptions & { allowUnused: true }): (Tensor | null)[]
+export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], options?: GradOptions): Tensor[]
+export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], options: GradOptions = {}): (Tensor | null)[] {
+  const roots = outputs instanceof Tensor ? [outputs] : outputs
+  const wanted = inputs instanceof Tensor ? [inputs] : inputs
+  const starts = rootGradients('grad', roots, options.gradOutputs)
+  const captures = new Map<Node, Map<number, Tensor | null>>()
+  const edges = wanted.map((input, i) => {
+    const edge = edgeOf(input)
+    if (edge === null) throw new AutogradError(`grad: input ${i} does not require grad`)
+    const node = edge.node as Node
+    if (!captures.has(node)) captures.set(node, new Map())
+    captures.get(node)?.set(edge.output, null)
+    return { node, output: edge.output }
+  })
+  const run = new Run(options, captures, nodesTowards(roots, captures))
+  roots.forEach((root, i) => {
+    run.start(root, starts[i])
+  })
+  run.finish()
+  return edges.map(({ node, output }, i) => {
+    const result = captures.get(node)?.get(output) ?? null
+    if (result === null && !options.allowUnused)
+      throw new AutogradError(`grad: the outputs do not depend on input ${i}; pass { allowUnused: true } to get null for it`)
+    return result
+  })
+}
+
+/** The nodes from which one of the captured nodes can be reached, themselves not counted unless on a way to another. */
+function nodesTowards(roots: readonly Tensor[], captures: ReadonlyMap<Node, unknown>): Set<Node> {
+  const useful = new Set<Node>()
+  const state = new Map<Node, boolean>()
+  for (const root of roots) {
+    const start = edgeOf(root)?.node as Node | undefined
+    if (start === undefined) continue
+    const stack: { node: Node; next: number }[] = [{ node: start, next: 0 }]
+    state.set(start, false)
+    while (stack.length > 0) {
+      const top = stack[stack.length - 1]
+      if (top.next < top.node.edges.length) {
+        const child = top.node.edges[top.next++]?.node as Node | undefined
+        if (child && !state.has(child)) {
+          state.set(child, false)
+          stack.push({ node: child, next: 0 })
+        }
+        continue
+      }
+      stack.pop()
+      const leads = top.node.edges.some((edge) => edge && (captures.has(edge.node as Node) || useful.has(edge.node as Node)))
+      if (leads) useful.add(top.node)
+    }
+  }
+  return useful
+}
+

@@ -1,0 +1,139 @@
+import { AutogradError } from '../errors.js'
+import type { Device } from '../tensor/device.js'
+import type { DType } from '../tensor/dtype.js'
+import { type Edge, type GradHook, type GradNode, Tensor } from '../tensor/tensor.js'
+import { gradMode } from './mode.js'
+
+/** What a gradient that arrives for a node's result must look like. */
+export interface OutputMeta {
+  readonly shape: readonly number[]
+  readonly dtype: DType
+  readonly device: Device
+}
+
+let nextSeq = 0
+
+/** A step of the graph. `apply` turns the gradients of its results into those of its inputs. */
+export abstract class Node implements GradNode {
+  readonly seq = nextSeq++
+  edges: (Edge | null)[] = []
+  readonly outputs: OutputMeta[] = []
+  /** Hooks on the tensors that this node made, by result. */
+  hooks: Map<number, Set<GradHook>> | null = null
+  /** Results whose gradient is kept in `.grad`. */
+  retained: Map<number, Tensor> | null = null
+
+  abstract readonly name: string
+  abstract apply(grads: (Tensor | null)[]): (Tensor | null)[]
+  /** Drops what was saved for backward. */
+  release(): void {}
+
+  /** Whether the gradient of input `i` is wanted. */
+  needs(i: number): boolean {
+    return this.edges[i] !== null && this.edges[i] !== undefined
+  }
+
+  /** Makes `t` the next result of this node. */
+  adopt(t: Tensor): void {
+    t.node = this
+    t.output = this.outputs.length
+    this.outputs.push(t)
+  }
+}
+
+/** The end of a path: adds the gradient to a leaf's `grad`. */
+export class AccumulateGrad extends Node {
+  readonly name = 'AccumulateGrad'
+  readonly variable: Tensor
+
+  constructor(variable: Tensor) {
+    super()
+    this.variable = variable
+    this.outputs.push(variable)
+  }
+
+  apply(): (Tensor | null)[] {
+    return []
+  }
+}
+
+/** The edge to where the gradient of `t` goes; null when it wants none. */
+export function edgeOf(t: Tensor): Edge | null {
+  if (t.viewOf !== null) refreshView(t)
+  if (t.node !== null) return { node: t.node, output: t.output }
+  if (!t.leafRequiresGrad) return null
+  t.accumulator ??= new AccumulateGrad(t)
+  return { node: t.accumulator, output: 0 }
+}
+
+/** After a write through another view, or to the base, a view's history starts anew from the base's. */
+export function refreshView(t: Tensor): void {
+  const view = t.viewOf
+  if (view === null || view.version === t.storage.version) return
+  view.version = t.storage.version
+  if (!view.base.requiresGrad || t.leafRequiresGrad) return
+  const enabled = gradMode.enabled
+  gradMode.enabled = true
+  const fresh = view.replay(view.base)
+  gradMode.enabled = enabled
+  t.node = fresh.node
+  t.output = fresh.output
+}
+
+/** Values kept for backward: each holds its storage, and notices when it was written to since. */
+export class SavedValues {
+  readonly #values: readonly unknown[]
+  readonly #versions: readonly number[]
+  #released = false
+
+  constructor(values: readonly unknown[]) {
+    this.#values = values
+    const versions = new Array<number>(values.length)
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i]
+      if (value instanceof Tensor) {
+        versions[i] = value.storage.version
+        value.storage.refs++
+      }
+    }
+    this.#versions = versions
+  }
+
+  /** The `i`-th value. @throws AutogradError when it was freed or modified in place */
+  get(i: number, node: string): unknown {
+    if (this.#released)
+      throw new AutogradError(
+        `backward: the values saved by ${node} were freed by an earlier backward(); pass { retainGraph: true } to that one to run it twice`,
+      )
+    const value = this.#values[i]
+    if (!(value instanceof Tensor)) return value
+    if (value.storage.version !== this.#versions[i])
+      throw new AutogradError(
+        `backward: a tensor of shape [${value.shape.join(', ')}] that ${node} needs was modified in place ` +
+          `(it is at version ${value.storage.version}, ${this.#versions[i]} was saved); write to a clone() instead`,
+      )
+    return value.isDisposed ? revive(value) : value
+  }
+
+  all(node: string): unknown[] {
+    return this.#values.map((_, i) => this.get(i, node))
+  }
+
+  release(): void {
+    if (this.#released) return
+    this.#released = true
+    for (const value of this.#values) if (value instanceof Tensor) value.storage.release()
+    ;(this.#values as unknown[]).length = 0
+  }
+}
+
+/** The user disposed the tensor, the graph still holds its storage: backward works on a tensor of its own. */
+function revive(t: Tensor): Tensor {
+  const copy = new Tensor(t.storage, t.dtype, t.shape, t.strides, t.offset)
+  copy.node = t.node
+  copy.output = t.output
+  copy.leafRequiresGrad = t.leafRequiresGrad
+  copy.accumulator = t.accumulator
+  return copy
+}
+

@@ -1,0 +1,68 @@
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { NativeError } from '../errors.js'
+
+/** A native storage, opaque to JavaScript. The collector frees it inside a collection. */
+export interface Handle {
+  readonly __handle: unique symbol
+}
+
+/** What the addon exports (native/src/napi/module.cpp). */
+export interface Native {
+  readonly scratch: ArrayBuffer
+  call(kernel: number, words: number, ...handles: Handle[]): void
+  allocate(device: number, nbytes: number): Handle | undefined
+  dispose(handle: Handle): void
+  read(handle: Handle, byteOffset: number, into: ArrayBufferView): void
+  write(handle: Handle, byteOffset: number, from: ArrayBufferView): void
+  share(handle: Handle): ArrayBuffer | undefined
+  sendStorage(handle: Handle): number
+  receiveStorage(token: number): Handle | undefined
+  discardStorage(token: number): void
+  memory(device: number): { inUse: number; cached: number; peak: number; allocations: number }
+  emptyCache(device: number): void
+  synchronize(device: number): void
+  setNumThreads(n: number): void
+  getNumThreads(): number
+}
+
+const require = createRequire(import.meta.url)
+const here = dirname(fileURLToPath(import.meta.url))
+
+/** The places an addon may be in, in the order in which they are tried. */
+function candidates(): string[] {
+  const override = process.env.FLAMBEAU_NATIVE
+  if (override) return [override]
+  const { platform, arch } = process
+  return [
+    join(here, '../../../../native/build/Release/flambeau.node'), // a build in the repository
+    `@flambeau/native-${platform}-${arch}`,
+  ]
+}
+
+function load(): Native {
+  const tried: string[] = []
+  for (const candidate of candidates()) {
+    try {
+      return require(candidate) as Native
+    } catch (error) {
+      const message = error instanceof Error || (typeof error === 'object' && error !== null && 'message' in error) ? String(error.message) : String(error)
+      tried.push(`${candidate}: ${message.split('\n')[0]}`)
+    }
+  }
+  const { platform, arch } = process
+  throw new NativeError(
+    [
+      `could not load Flambeau's native library for ${platform} ${arch}. Tried:`,
+      ...tried.map((line) => `  - ${line}`),
+      'Possible solutions:',
+      `  - install the prebuilt binary: npm install @flambeau/native-${platform}-${arch}`,
+      '  - do not install with --omit=optional or --no-optional, and do not copy node_modules between platforms',
+      "  - build it from a clone of Flambeau's repository: npm run setup",
+      '  - set FLAMBEAU_NATIVE to the path of a flambeau.node that you built',
+    ].join('\n'),
+  )
+}
+
+export const native: Native = load()

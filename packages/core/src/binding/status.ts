@@ -1,0 +1,83 @@
+// Turning a kernel's status into an error. The order of the codes is that of native/include/flambeau/status.h.
+import { ArgumentError, DTypeError, FlambeauError, IndexError, NativeError, OutOfMemoryError } from '../errors.js'
+import { native } from './native.js'
+
+/** What a kernel found wrong with the values that it was given. */
+export interface Failure {
+  readonly code: (typeof CODES)[number]
+  readonly position: number
+  readonly value: number
+  readonly limit: number
+}
+
+const CODES = [
+  'ok',
+  'no kernel',
+  'unsupported dtype',
+  'index out of range',
+  'out of memory',
+  'invalid value',
+  'engine error',
+  'singular',
+] as const
+
+export const DTYPE_NAMES = [
+  'float32',
+  'float64',
+  'float16',
+  'bfloat16',
+  'int8',
+  'uint8',
+  'int16',
+  'int32',
+  'int64',
+  'bool',
+  'complex64',
+  'complex128',
+] as const
+
+const words = new Float64Array(native.scratch)
+
+/** An operator that is running may say what a failure of its kernel means in its own terms. */
+let explain: ((failure: Failure) => FlambeauError) | null = null
+
+/** Runs `body` so that a kernel's failure becomes the error that `explanation` makes of it. */
+export function explaining<R>(explanation: (failure: Failure) => FlambeauError, body: () => R): R {
+  const outer = explain
+  explain = explanation
+  try {
+    return body()
+  } finally {
+    explain = outer
+  }
+}
+
+export function raise(kernel: string): never {
+  const failure: Failure = { code: CODES[words[0]] ?? 'engine error', position: words[1], value: words[2], limit: words[3] }
+  if (explain && failure.code !== 'no kernel' && failure.code !== 'unsupported dtype') throw explain(failure)
+  const { position, value, limit } = failure
+  switch (failure.code) {
+    case 'no kernel':
+      throw new NativeError(`${kernel} has no kernel on this device; move the tensor to cpu`)
+    case 'unsupported dtype':
+      throw new DTypeError(`${kernel}: not implemented for ${DTYPE_NAMES[value] ?? `dtype ${value}`}`)
+    case 'index out of range':
+      throw new IndexError(`${kernel}: index ${value} at position ${position} is out of range for size ${limit}`)
+    case 'out of memory':
+      throw new OutOfMemoryError(`${kernel}: could not allocate a workspace of ${value} bytes`)
+    case 'invalid value':
+      throw new ArgumentError(`${kernel}: element ${position} holds a value outside of the operator's domain`)
+    case 'singular':
+      throw new ArgumentError(`${kernel}: matrix ${position} of the batch is singular`)
+    case 'ok':
+    case 'engine error':
+      throw new NativeError(`${kernel}: the engine below refused (code ${value})`)
+    default:
+      throw new NativeError(`${kernel}: failed with ${failure.code satisfies never}`)
+  }
+}
+
+/** Throws what an asynchronous device reported: an earlier call's failure, found at this synchronisation. */
+export function checkStatus(operation: string): void {
+  if (words[0] !== 0) raise(operation)
+}

@@ -1,0 +1,94 @@
+// Operators that copy: clone, contiguous, conversion, copy_.
+import * as kernels from '../binding/kernels.gen.js'
+import { DeviceError } from '../errors.js'
+import { alias, allocate } from '../tensor/create.js'
+import { type Device, checkDevice } from '../tensor/device.js'
+import { checkDType, type DType } from '../tensor/dtype.js'
+import type { Tensor } from '../tensor/tensor.js'
+import { native } from '../binding/native.js'
+import { checkStatus } from '../binding/status.js'
+import { composite, primitive } from './dispatch.js'
+import { contiguousRaw, write, checkWritable } from './inplace.js'
+import { type Op, saving } from './record.js'
+import { expand } from './views.js'
+import { gradMode } from '../autograd/mode.js'
+
+/** A contiguous copy, with history. @returns same shape and dtype */
+export const clone: Op<[self: Tensor]> = primitive({
+  signature: 'clone(self)',
+  forward(self: Tensor) {
+    const out = allocate(self.shape, self.dtype, self.device)
+    kernels.copy(out, self)
+    return saving(out)
+  },
+  backward: (grad) => [grad],
+})
+
+/** The tensor itself where it is contiguous, otherwise a contiguous copy. */
+export const contiguous: Op<[self: Tensor]> = composite('contiguous(self)', (self: Tensor): Tensor => (self.isContiguous() ? self : clone(self)))
+
+/** The same values without history, in the same memory. */
+export const detach: Op<[self: Tensor]> = primitive({
+  signature: 'detach(self)',
+  forward: (self: Tensor) => saving(alias(self)),
+})
+
+const cast: Op<[self: Tensor, dtype: DType]> = primitive({
+  signature: '_cast(self, dtype)',
+  forward(self: Tensor, dtype: DType) {
+    const out = allocate(self.shape, dtype, self.device)
+    kernels.copy(out, self)
+    return saving(out)
+  },
+  // The engine converts the gradient back.
+  backward: (grad) => [grad],
+})
+
+const move: Op<[self: Tensor, device: Device]> = primitive({
+  signature: '_move(self, device)',
+  forward(self: Tensor, device: Device) {
+    const out = allocate(self.shape, self.dtype, device)
+    if (self.storage.meta) throw new DeviceError('to: a meta tensor has no data to move')
+    if (!out.storage.meta) {
+      const source = contiguousRaw(self)
+      const bytes = new Uint8Array(out.storage.nbytes)
+      if (source.storage.handle === null || out.storage.handle === null) throw new DeviceError('to: the tensor was disposed')
+      native.read(source.storage.handle, source.offset * self.elementSize(), bytes)
+      checkStatus('to')
+      native.write(out.storage.handle, 0, bytes)
+      checkStatus('to')
+    }
+    return saving(out, self.device)
+  },
+  backward: (grad, [device]) => [move(grad, device)],
+})
+
+/** The options of `to`. */
+export interface ToOptions {
+  readonly dtype?: DType
+  readonly device?: Device
+  /** Copy even where nothing changes. Default false. */
+  readonly copy?: boolean
+}
+
+/**
+ * The tensor in another dtype, on another device, or both; the tensor itself where nothing changes.
+ *
+ * @param target a dtype, a device, or options
+ */
+export const to: Op<[self: Tensor, target: DType | Device | ToOptions]> = composite('to(self, {dtype, device, copy})', (self: Tensor, target: DType | Device | ToOptions): Tensor => {
+  const options: ToOptions = typeof target !== 'string' ? target : target === 'cpu' || target === 'meta' || target === 'debug' ? { device: target } : { dtype: target as DType }
+  const dtype = options.dtype === undefined ? self.dtype : checkDType('to', options.dtype)
+  const device = options.device === undefined ? self.device : checkDevice('to', options.device)
+  let result = self
+  if (dtype !== self.dtype) result = cast(result, dtype)
+  if (device !== self.device) result = move(result, device)
+  return result === self && options.copy ? clone(self) : result
+})
+
+/** Overwrites `self` with the values of `source`, broadcast and converted. @returns `self` */
+export function copy_(self: Tensor, source: Tensor): Tensor {
+  checkWritable('copy_', self, gradMode.enabled && (self.requiresGrad || source.requiresGrad))
+  const broadcast = expand(source, self.shape)
+  return write('copy_', self, to(broadcast.storage === self.storage ? clone(broadcast) : broadcast, { dtype: self.dtype, device: self.device }))
+}

@@ -1,0 +1,183 @@
+import { gradMode } from '../autograd/mode.js'
+import { edgeOf, Node, SavedValues } from '../autograd/node.js'
+import { AutogradError, DisposedError } from '../errors.js'
+import { isDifferentiable } from '../tensor/dtype.js'
+import { Tensor } from '../tensor/tensor.js'
+import type { AnyRecord, CompositeRecord, InplaceOp, Op, PrimitiveRecord } from './record.js'
+import { registry } from './record.js'
+
+/** Sees every operator while it is on the stack: autocast, capture, profiling… `next` goes on below it. */
+export interface Mode {
+  handle(record: AnyRecord, args: readonly unknown[], next: (args: readonly unknown[]) => unknown): unknown
+}
+
+let modes: Mode[] | null = null
+
+/** Runs `body` with `mode` on top of the stack. */
+export function withMode<R>(mode: Mode, body: () => R): R {
+  const outer = modes
+  modes = [...(outer ?? []), mode]
+  try {
+    return body()
+  } finally {
+    modes = outer
+  }
+}
+
+/** The one way in: every operator goes through here. */
+export function dispatch(record: AnyRecord, args: readonly unknown[]): unknown {
+  return modes === null ? execute(record, args) : throughModes(modes, modes.length - 1, record, args)
+}
+
+function throughModes(stack: Mode[], at: number, record: AnyRecord, args: readonly unknown[]): unknown {
+  const outer = modes
+  // Operators that the mode itself uses see the modes below it only.
+  modes = at === 0 ? null : stack.slice(0, at)
+  try {
+    return stack[at].handle(record, args, (next) =>
+      at === 0 ? execute(record, next) : throughModes(stack, at - 1, record, next),
+    )
+  } finally {
+    modes = outer
+  }
+}
+
+function execute(record: AnyRecord, args: readonly unknown[]): unknown {
+  const tracked = checkTensors(record, args)
+  if (record.kind === 'composite') return record.call(...args)
+  if (!tracked || !gradMode.enabled) {
+    const { out } = record.forward(...args)
+    if (record.view && gradMode.enabled) markView(record, args, out)
+    if (gradMode.inference) for (const t of out instanceof Tensor ? [out] : out) t.inference = true
+    return out
+  }
+  return record_(record, args)
+}
+
+/** Whether one of the tensors requires grad; throws when one was disposed. */
+function checkTensors(record: AnyRecord, args: readonly unknown[]): boolean {
+  let tracked = false
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]
+    if (arg instanceof Tensor) {
+      if (arg.isDisposed) throw new DisposedError(`${record.name}: a tensor of shape [${arg.shape.join(', ')}] was used after dispose()`)
+      if (arg.leafRequiresGrad || arg.node !== null || (arg.viewOf !== null && arg.requiresGrad)) tracked = true
+    } else if (Array.isArray(arg) && arg[0] instanceof Tensor) {
+      if (checkTensors(record, arg)) tracked = true
+    }
+  }
+  return tracked
+}
+
+type AnyPrimitive = Extract<AnyRecord, { kind: 'primitive' }>
+
+/** Runs a primitive and makes its node. */
+function record_(record: AnyPrimitive, args: readonly unknown[]): Tensor | Tensor[] {
+  const node = new OpNode(record)
+  for (const arg of args) {
+    if (arg instanceof Tensor) node.edges.push(edgeOf(arg))
+    else if (Array.isArray(arg) && arg[0] instanceof Tensor) for (const t of arg) node.edges.push(edgeOf(t))
+  }
+  gradMode.enabled = false
+  let result: { out: Tensor | Tensor[]; saved: readonly unknown[] }
+  try {
+    result = record.forward(...args)
+  } finally {
+    gradMode.enabled = true
+  }
+  const { out, saved } = result
+  if (out instanceof Tensor) {
+    if (isDifferentiable(out.dtype) && record.backward) node.adopt(out)
+  } else {
+    node.listResult = true
+    for (const t of out) {
+      if (isDifferentiable(t.dtype) && record.backward) node.adopt(t)
+      else node.outputs.push(t)
+    }
+  }
+  if (record.backward) node.saved = new SavedValues(saved)
+  if (record.view) markView(record, args, out)
+  return out
+}
+
+/** A view keeps its base and how it was made, so that a write through it can be told to the base's history. */
+function markView(record: AnyPrimitive, args: readonly unknown[], out: Tensor | Tensor[]): void {
+  const source = args[0] as Tensor
+  const rest = args.slice(1)
+  const before = source.viewOf
+  const base = before?.base ?? source
+  const list = out instanceof Tensor ? [out] : out
+  list.forEach((t, i) => {
+    if (t.storage !== source.storage || t === source) return
+    const step = (from: Tensor): Tensor => {
+      const made = dispatch(record, [from, ...rest]) as Tensor | Tensor[]
+      return made instanceof Tensor ? made : made[i]
+    }
+    t.viewOf = { base, replay: before ? (from) => step(before.replay(from)) : step, version: t.storage.version }
+  })
+}
+
+class OpNode extends Node {
+  readonly #record: AnyPrimitive
+  saved: SavedValues | null = null
+  /** Whether the operator gives a list, even if of one tensor. */
+  listResult = false
+
+  constructor(record: AnyPrimitive) {
+    super()
+    this.#record = record
+  }
+
+  get name(): string {
+    const { name } = this.#record
+    return `${name.charAt(0).toUpperCase()}${name.slice(1).replace(/[_.](\w)/g, (_, c: string) => c.toUpperCase())}Backward`
+  }
+
+  apply(grads: (Tensor | null)[]): (Tensor | null)[] {
+    const { backward } = this.#record
+    if (!backward || this.saved === null) throw new AutogradError(`${this.name}: has no derivative`)
+    const saved = this.saved.all(this.name)
+    const needs = (i: number) => this.needs(i)
+    if (this.listResult) return backward.call(this.#record, grads, saved, needs)
+    const grad = grads[0]
+    return grad === null ? [] : backward.call(this.#record, grad, saved, needs)
+  }
+
+  override release(): void {
+    this.saved?.release()
+  }
+}
+
+/** Declares an operator with a kernel of its own. */
+export function primitive<Args extends unknown[], Out extends Tensor | Tensor[], Saved extends readonly unknown[]>(
+  record: Omit<PrimitiveRecord<Args, Out, Saved>, 'kind' | 'name'>,
+): Op<Args, Out> {
+  return register({ kind: 'primitive', name: nameOf(record.signature), ...record } as PrimitiveRecord<Args, Out, Saved>, false)
+}
+
+/** Declares an operator with a kernel of its own and an in-place form, `name_`. */
+export function inplacePrimitive<Args extends [Tensor, ...unknown[]], Saved extends readonly unknown[]>(
+  record: Omit<PrimitiveRecord<Args, Tensor, Saved>, 'kind' | 'name'>,
+): InplaceOp<Args, Tensor> {
+  return register({ kind: 'primitive', name: nameOf(record.signature), ...record } as PrimitiveRecord<Args, Tensor, Saved>, true)
+}
+
+/** Declares an operator made of other operators. */
+export function composite<Args extends unknown[], R>(signature: string, call: (...args: Args) => R): Op<Args, R> {
+  return register({ kind: 'composite', name: nameOf(signature), signature, call } as CompositeRecord<Args, R>, false)
+}
+
+/** Declares an operator made of other operators, with an in-place form, `name_`. */
+export function inplaceComposite<Args extends [Tensor, ...unknown[]]>(signature: string, call: (...args: Args) => Tensor): InplaceOp<Args, Tensor> {
+  return register({ kind: 'composite', name: nameOf(signature), signature, call } as CompositeRecord<Args, Tensor>, true)
+}
+
+const nameOf = (signature: string): string => signature.slice(0, signature.indexOf('('))
+
+function register<Args extends unknown[], R>(record: AnyRecord, inplace: boolean): InplaceOp<Args, R> {
+  const call = (...args: unknown[]): unknown => dispatch(record, args)
+  const op = Object.assign(call, { record, inplace, method: record.signature.includes('(self') })
+  registry.set(record.name, op)
+  // The one seam between the records, which take anything, and the typed functions that users call.
+  return op as unknown as InplaceOp<Args, R>
+}

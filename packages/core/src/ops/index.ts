@@ -1,0 +1,57 @@
+// Every operator, attached to Tensor. A new module of operators is one line in each of the three lists.
+import { backward, type BackwardOptions, provideEngineOps } from '../autograd/engine.js'
+import { Tensor } from '../tensor/tensor.js'
+import * as arithmetic from './arithmetic.js'
+import { attach, type Methods } from './attach.js'
+import * as copies from './copies.js'
+import { fillRaw } from './creation.js'
+import { inplace, provideWriteOps } from './inplace.js'
+import * as reductions from './reductions.js'
+import * as views from './views.js'
+
+export * from './arithmetic.js'
+export * from './copies.js'
+export * from './creation.js'
+export { float, type Complex, type FloatScalar, type Operand, type Scalar } from './pointwise.js'
+export * from './reductions.js'
+export * from './views.js'
+
+for (const module of [arithmetic, copies, reductions, views]) attach(module)
+
+interface Operators
+  extends Methods<typeof arithmetic>,
+    Methods<typeof copies>,
+    Methods<typeof reductions>,
+    Methods<typeof views> {}
+
+declare module '../tensor/tensor.js' {
+  interface Tensor extends Operators {
+    /** Computes the gradients of this tensor and adds them to the `grad` of the leaves. */
+    backward(gradient?: Tensor | null, options?: BackwardOptions): void
+    /** Overwrites the values with those of `source`, broadcast and converted. */
+    copy_(source: Tensor): Tensor
+  }
+}
+
+Object.assign(Tensor.prototype, {
+  backward(this: Tensor, gradient?: Tensor | null, options?: BackwardOptions) {
+    backward([this], [gradient], options)
+  },
+  copy_(this: Tensor, source: Tensor) {
+    return copies.copy_(this, source)
+  },
+})
+
+provideEngineOps({
+  add: arithmetic.add,
+  addInPlace: (a, b) => void inplace(arithmetic.add.record, [a, b]),
+  clone: copies.clone,
+  detach: copies.detach,
+  onesLike: (a) => fillRaw(a.shape, 1, a.dtype, a.device),
+  sumToSize: reductions.sumToSize,
+  cast: (a, dtype) => copies.to(a, dtype),
+})
+provideWriteOps({
+  clone: copies.clone,
+  zeroInPlace: (t) => void inplace(arithmetic.mul.record, [t, 0]),
+})

@@ -1,0 +1,135 @@
+// In-place forms: `op_(self, …)` from the record of `op`, with the checks and the history that autograd needs.
+import { gradMode } from '../autograd/mode.js'
+import { edgeOf, Node, refreshView } from '../autograd/node.js'
+import * as kernels from '../binding/kernels.gen.js'
+import { AutogradError, DisposedError, DTypeError, ShapeError } from '../errors.js'
+import { allocate } from '../tensor/create.js'
+import { formatShape, isContiguous, sameShape } from '../tensor/shape.js'
+import { Tensor } from '../tensor/tensor.js'
+import { dispatch } from './dispatch.js'
+import { canCast } from './pointwise.js'
+import type { AnyRecord } from './record.js'
+
+/** Throws unless `self` may be written to. */
+export function checkWritable(operation: string, self: Tensor, tracked: boolean): void {
+  if (self.isDisposed) throw new DisposedError(`${operation}: a tensor of shape ${formatShape(self.shape)} was used after dispose()`)
+  for (let i = 0; i < self.shape.length; i++)
+    if (self.shape[i] > 1 && self.strides[i] === 0)
+      throw new ShapeError(`${operation}: several elements of an expanded tensor share memory; write to a clone() instead`)
+  if (!gradMode.enabled) return
+  if (self.leafRequiresGrad) throw new AutogradError(`${operation}: a leaf that requires grad cannot be written to in place; use noGrad`)
+  if (self.viewOf !== null && self.viewOf.base.leafRequiresGrad)
+    throw new AutogradError(`${operation}: a view of a leaf that requires grad cannot be written to in place; use noGrad`)
+  if (tracked && self.inference) throw new AutogradError(`${operation}: a tensor made in inferenceMode cannot be written to where autograd records`)
+}
+
+const wantsGrad = (value: unknown): boolean =>
+  value instanceof Tensor ? value.requiresGrad : Array.isArray(value) && value.some(wantsGrad)
+
+/** Runs the in-place form of an operator. */
+export function inplace(record: AnyRecord, args: readonly [Tensor, ...unknown[]]): Tensor {
+  const self = args[0]
+  const operation = `${record.name}_`
+  const tracked = gradMode.enabled && args.some(wantsGrad)
+  checkWritable(operation, self, tracked)
+  if (!tracked && record.kind === 'primitive' && record.into && !overlaps(args)) {
+    record.into(...args)
+    self.storage.version++
+    return self
+  }
+  // What the record saves of `self` must be its value before the write.
+  const before = tracked ? snapshot(self) : self
+  const result = dispatch(record, [before, ...args.slice(1)]) as Tensor
+  return write(operation, self, result)
+}
+
+/** The value of `self` with its history, in memory of its own. */
+function snapshot(self: Tensor): Tensor {
+  const edge = edgeOf(self)
+  const copy = allocate(self.shape, self.dtype, self.device)
+  kernels.copy(copy, self)
+  if (edge !== null) {
+    copy.node = edge.node
+    copy.output = edge.output
+  }
+  return copy
+}
+
+/** Puts `result` into `self`: its values, and its history. */
+export function write(operation: string, self: Tensor, result: Tensor): Tensor {
+  if (!sameShape(result.shape, self.shape))
+    throw new ShapeError(`${operation}: expected a result of the tensor's shape ${formatShape(self.shape)}, got ${formatShape(result.shape)}`)
+  if (!canCast(result.dtype, self.dtype))
+    throw new DTypeError(`${operation}: a result of dtype ${result.dtype} cannot be written to a tensor of dtype ${self.dtype}`)
+  kernels.copy(self, result)
+  self.storage.version++
+  if (gradMode.enabled && (result.requiresGrad || self.requiresGrad)) rebase(self, result)
+  else if (self.viewOf !== null) self.viewOf.version = self.storage.version
+  return self
+}
+
+/** Makes the history of `result` that of `self`; through a view, the base's history continues with the write. */
+function rebase(self: Tensor, result: Tensor): void {
+  const view = self.viewOf
+  if (view === null) {
+    const edge = edgeOf(result)
+    self.node = edge?.node ?? null
+    self.output = edge?.output ?? 0
+    return
+  }
+  const node = new ViewWrite(view.replay)
+  node.edges = [edgeOf(view.base), edgeOf(result)]
+  node.adopt(view.base)
+  view.version = -1
+  refreshView(self)
+}
+
+/** The base after a write through a view: the written part's gradient goes to what was written, the rest to the base. */
+class ViewWrite extends Node {
+  readonly name = 'ViewWriteBackward'
+  readonly #view: (base: Tensor) => Tensor
+
+  constructor(view: (base: Tensor) => Tensor) {
+    super()
+    this.#view = view
+  }
+
+  apply([grad]: (Tensor | null)[]): (Tensor | null)[] {
+    if (grad === null) return [null, null]
+    const written = this.needs(1) ? ops.clone(this.#view(grad)) : null
+    if (!this.needs(0)) return [null, written]
+    const rest = ops.clone(grad)
+    ops.zeroInPlace(this.#view(rest))
+    return [rest, written]
+  }
+}
+
+/** The operators that ViewWrite needs; `ops/index.ts` provides them. */
+interface WriteOps {
+  clone(t: Tensor): Tensor
+  zeroInPlace(t: Tensor): void
+}
+let ops: WriteOps
+export function provideWriteOps(provided: WriteOps): void {
+  ops = provided
+}
+
+/** Whether an argument reads memory of `self` in another arrangement, so that writing would change it on the way. */
+function overlaps(args: readonly [Tensor, ...unknown[]]): boolean {
+  const self = args[0]
+  for (let i = 1; i < args.length; i++) {
+    const t = args[i]
+    if (!(t instanceof Tensor) || t.storage !== self.storage || t === self) continue
+    if (t.offset !== self.offset || !sameShape(t.strides, self.strides) || !sameShape(t.shape, self.shape)) return true
+  }
+  return false
+}
+
+/** A contiguous tensor of the same values, the tensor itself where it is contiguous; without history. */
+export function contiguousRaw(t: Tensor): Tensor {
+  if (isContiguous(t.shape, t.strides)) return t
+  const out = allocate(t.shape, t.dtype, t.device)
+  kernels.copy(out, t)
+  return out
+}
+

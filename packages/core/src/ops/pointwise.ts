@@ -1,0 +1,328 @@
+// Elementwise operators: a short program over broadcast operands (native/src/cpu/elementwise.cpp runs it).
+import type { Complex, Scalar } from '../binding/call.js'
+import * as kernels from '../binding/kernels.gen.js'
+import { MICRO, type MicroOp } from '../binding/micro.gen.js'
+import { DeviceError, DTypeError, describe, ArgumentError, ShapeError } from '../errors.js'
+import { allocate } from '../tensor/create.js'
+import { DTYPES, type DType, getDefaultDtype, isComplex, isFloating, promoteTypes, toComplex, toReal } from '../tensor/dtype.js'
+import { broadcastShapes, broadcastStrides, formatShape, sameShape } from '../tensor/shape.js'
+import { Tensor } from '../tensor/tensor.js'
+import { inplacePrimitive } from './dispatch.js'
+import { type InplaceOp, saving } from './record.js'
+
+export type { Complex, Scalar }
+
+/** A number that counts as floating-point in promotion, also when it is whole: JavaScript's 2 and 2.0 are the same. */
+export class FloatScalar {
+  readonly value: number
+  constructor(value: number) {
+    this.value = value
+  }
+}
+
+/** Marks a number as floating-point: `ints.mul(float(2))` is float32 where `ints.mul(2)` stays an integer. */
+export const float = (value: number): FloatScalar => new FloatScalar(value)
+
+/** What an elementwise operator takes: a tensor, or a number that broadcasts. */
+export type Operand = Tensor | Scalar | FloatScalar
+
+/** A register of a program while it is being written. */
+export interface Register {
+  readonly kind: 'operand' | 'constant' | 'instruction'
+  readonly index: number
+}
+
+/** Writes a program: one method a micro-op. */
+export class ProgramWriter {
+  readonly code: { op: number; args: Register[] }[] = []
+  readonly constants: number[] = []
+
+  constant(value: number): Register {
+    return { kind: 'constant', index: this.constants.push(value) - 1 }
+  }
+
+  op(name: MicroOp, ...args: Register[]): Register {
+    return { kind: 'instruction', index: this.code.push({ op: MICRO[name], args }) - 1 }
+  }
+}
+
+/** A micro-op's name, or a function that writes a longer program. */
+export type Program = MicroOp | ((p: ProgramWriter, ...operands: Register[]) => Register)
+
+/** Which dtype the result has, and in which the operands are read. */
+type ResultRule =
+  | 'promote' // the promoted dtype
+  | 'float' // the same, integers becoming the default dtype
+  | 'bool' // compares in the promoted dtype, gives bool
+  | 'real' // like promote, complex becoming real (abs)
+
+interface Compiled {
+  readonly code: readonly number[]
+  readonly constants: readonly number[]
+  readonly results: readonly number[]
+}
+
+/** The programs of one operator: one for each choice of operands that are numbers. */
+class ProgramCache {
+  readonly #program: Program
+  readonly #compiled = new Map<number, Compiled>()
+
+  constructor(program: Program) {
+    this.#program = program
+  }
+
+  /** `mask` has bit i set where operand i is a tensor. */
+  get(mask: number, operands: number): Compiled {
+    const key = mask * 64 + operands
+    let compiled = this.#compiled.get(key)
+    if (compiled === undefined) {
+      compiled = this.#compile(mask, operands)
+      this.#compiled.set(key, compiled)
+    }
+    return compiled
+  }
+
+  #compile(mask: number, operands: number): Compiled {
+    const writer = new ProgramWriter()
+    const inputs = Array.from({ length: operands }, (_, index): Register => ({ kind: 'operand', index }))
+    const program = this.#program
+    const result = typeof program === 'string' ? writer.op(program, ...inputs) : program(writer, ...inputs)
+    // Registers: tensors, numbers among the operands, constants of the program, instructions.
+    const position: number[] = []
+    let next = 0
+    for (let i = 0; i < operands; i++) if (mask & (1 << i)) position[i] = next++
+    for (let i = 0; i < operands; i++) if (!(mask & (1 << i))) position[i] = next++
+    const first = operands + writer.constants.length
+    const number = (r: Register): number =>
+      r.kind === 'operand' ? position[r.index] : r.kind === 'constant' ? operands + r.index : first + r.index
+    const code = writer.code.flatMap(({ op, args }) => [op, ...[0, 1, 2].map((i) => (i < args.length ? number(args[i]) : number(args[0] ?? inputs[0])))])
+    return { code, constants: writer.constants, results: [number(result)] }
+  }
+}
+
+/** The scalar as it takes part in promotion. */
+function scalarDType(operation: string, value: Scalar | FloatScalar): DType {
+  switch (typeof value) {
+    case 'number':
+      return Number.isInteger(value) ? 'int64' : getDefaultDtype()
+    case 'bigint':
+      return 'int64'
+    case 'boolean':
+      return 'bool'
+    default:
+      if (value instanceof FloatScalar) return getDefaultDtype()
+      if (typeof value === 'object' && value !== null && typeof value.re === 'number' && typeof value.im === 'number') return toComplex(getDefaultDtype())
+      throw new ArgumentError(`${operation}: expected a tensor or a number, got ${describe(value)}`)
+  }
+}
+
+const CATEGORY = { bool: 0, int: 1, float: 2, complex: 3 } as const
+const category = (d: DType): number => CATEGORY[DTYPES[d].kind]
+
+/** PyTorch's rule: a lower priority only counts where its kind is higher. */
+function combine(higher: DType | null, lower: DType | null): DType | null {
+  if (higher === null) return lower
+  if (lower === null) return higher
+  if (category(lower) <= category(higher)) return higher
+  return isComplex(lower) && isFloating(higher) ? toComplex(higher) : lower
+}
+
+/** The dtype that an elementwise operator on these operands has: tensors with dimensions first, then 0-d ones, then numbers. */
+export function resultType(operation: string, operands: readonly Operand[]): DType {
+  let dims: DType | null = null
+  let zero: DType | null = null
+  let numbers: DType | null = null
+  for (const operand of operands) {
+    if (operand instanceof Tensor) {
+      if (operand.shape.length > 0) dims = dims === null ? operand.dtype : promoteTypes(dims, operand.dtype)
+      else zero = zero === null ? operand.dtype : promoteTypes(zero, operand.dtype)
+    } else {
+      const dtype = scalarDType(operation, operand)
+      numbers = numbers === null ? dtype : promoteTypes(numbers, dtype)
+    }
+  }
+  return combine(dims, combine(zero, numbers)) ?? getDefaultDtype()
+}
+
+/** A number as a constant of the compute type. */
+function constant(value: Scalar | FloatScalar, compute: DType): Scalar {
+  if (value instanceof FloatScalar) return value.value
+  if (typeof value === 'number' && compute === 'int64' && !Number.isSafeInteger(value)) return Number.isInteger(value) ? BigInt(value) : value
+  return value
+}
+
+interface Plan {
+  readonly name: string
+  readonly cache: ProgramCache
+  readonly result: ResultRule
+}
+
+/** Infers, allocates (unless `into` is given) and runs. `params` are numbers that take no part in promotion. */
+function run(plan: Plan, operands: readonly Operand[], params: readonly number[], into: Tensor | null): Tensor {
+  const { name, cache, result } = plan
+  let shape: readonly number[] | null = null
+  let lead: Tensor | null = null
+  let mask = 0
+  for (let i = 0; i < operands.length; i++) {
+    const operand = operands[i]
+    if (!(operand instanceof Tensor)) continue
+    mask |= 1 << i
+    shape = shape === null ? operand.shape : broadcastShapes(name, shape, operand.shape)
+    if (lead === null) lead = operand
+    else if (operand.device !== lead.device)
+      throw new DeviceError(`${name}: expected tensors on one device, got ${lead.device} and ${operand.device}`)
+  }
+  if (lead === null || shape === null) throw new ArgumentError(`${name}: expected a tensor, got ${operands.map(describe).join(', ')}`)
+  const promoted = operands.length === 1 ? lead.dtype : resultType(name, operands)
+  const common = result === 'float' && !isFloating(promoted) && !isComplex(promoted) ? getDefaultDtype() : promoted
+  const { compute } = DTYPES[common]
+  const dtype = result === 'bool' ? 'bool' : result === 'real' ? toReal(common) : common
+
+  let out: Tensor
+  if (into === null) {
+    out = allocateLike(lead, shape, dtype)
+  } else {
+    if (!sameShape(shape, into.shape))
+      throw new ShapeError(`${name}_: expected a result of the tensor's shape ${formatShape(into.shape)}, got ${formatShape(shape)}`)
+    if (!canCast(dtype, into.dtype)) throw new DTypeError(`${name}_: a result of dtype ${dtype} cannot be written to a tensor of dtype ${into.dtype}`)
+    out = into
+  }
+  const ins: { storage: Tensor['storage']; code: number; shape: readonly number[]; strides: readonly number[]; offset: number }[] = []
+  const constants: Scalar[] = []
+  for (const operand of operands) {
+    if (!(operand instanceof Tensor)) constants.push(constant(operand, compute))
+    else if (operand.shape === shape || sameShape(operand.shape, shape)) ins.push(operand)
+    else ins.push({ storage: operand.storage, code: operand.code, shape, strides: broadcastStrides(operand.shape, operand.strides, shape), offset: operand.offset })
+  }
+  for (const param of params) constants.push(param)
+  const { code, constants: literals, results } = cache.get(mask, operands.length + params.length)
+  for (const literal of literals) constants.push(literal)
+  kernels.elementwise([out], ins, constants, code, results, DTYPES[compute].code)
+  return out
+}
+
+/** Whether an in-place result may be stored: the kind must not be lowered. */
+export const canCast = (from: DType, to: DType): boolean => category(from) <= category(to)
+
+/** A result laid out like `lead` where that is dense in another order, such as channels last; row-major otherwise. */
+function allocateLike(lead: Tensor, shape: readonly number[], dtype: DType): Tensor {
+  const out = allocate(shape, dtype, lead.device)
+  if (lead.shape !== shape || lead.isContiguous() || !isDense(lead)) return out
+  out.strides = lead.strides
+  return out
+}
+
+/** Whether the elements fill their range of memory without gaps or overlaps, in any order of dimensions. */
+function isDense(t: Tensor): boolean {
+  const order = t.shape.map((_, i) => i).filter((i) => t.shape[i] !== 1).sort((a, b) => t.strides[a] - t.strides[b])
+  let expected = 1
+  for (const i of order) {
+    if (t.strides[i] !== expected) return false
+    expected *= t.shape[i]
+  }
+  return true
+}
+
+interface SpecBase {
+  /** As in a record: operands first, then parameters: numbers that take no part in promotion. */
+  readonly signature: string
+  readonly program: Program
+  readonly result?: ResultRule
+}
+
+export interface UnarySpec extends SpecBase {
+  /** What the derivative is given after the gradient: the operand (default), the result, or nothing. */
+  readonly saves?: 'operand' | 'result' | 'none'
+  readonly derivative?: (grad: Tensor, saved: Tensor, ...params: number[]) => Tensor
+}
+
+export interface BinarySpec extends SpecBase {
+  /** What the derivatives are given after the gradient: both operands (default) or nothing. */
+  readonly saves?: 'operands' | 'none'
+  /** With respect to each operand. */
+  readonly derivatives?: readonly [
+    (grad: Tensor, self: Tensor, other: Operand, ...params: number[]) => Tensor,
+    (grad: Tensor, self: Tensor, other: Operand, ...params: number[]) => Tensor,
+  ]
+}
+
+export interface TernarySpec extends SpecBase {
+  readonly saves?: 'operands' | 'none'
+  /** With respect to each operand; null where no gradient flows. */
+  readonly derivatives?: readonly (((grad: Tensor, a: Tensor, b: Operand, c: Operand, ...params: number[]) => Tensor) | null)[]
+}
+
+const planOf = (spec: SpecBase): Plan => ({
+  name: spec.signature.slice(0, spec.signature.indexOf('(')),
+  cache: new ProgramCache(spec.program),
+  result: spec.result ?? 'promote',
+})
+
+/** The record of an elementwise operator of one tensor. */
+function unaryRecord(spec: UnarySpec) {
+  const plan = planOf(spec)
+  const { derivative, saves = 'operand' } = spec
+  return {
+    signature: spec.signature,
+    forward(self: Tensor, ...params: number[]) {
+      const out = run(plan, [self], params, null)
+      return saving(out, saves === 'result' ? out : saves === 'operand' ? self : null, ...params)
+    },
+    into(self: Tensor, ...params: number[]) {
+      run(plan, [self], params, self)
+    },
+    ...(derivative && {
+      backward: (grad: Tensor, [saved, ...params]: readonly [Tensor | null, ...number[]]) => [derivative(grad, saved ?? grad, ...params)],
+    }),
+  }
+}
+
+/** The record of an elementwise operator of several operands; the first is a tensor. */
+function multiRecord(
+  spec: SpecBase & { readonly saves?: 'operands' | 'none' },
+  count: number,
+  derivatives: readonly (((grad: Tensor, ...rest: never[]) => Tensor) | null)[] | undefined,
+) {
+  const plan = planOf(spec)
+  const keeps = spec.saves !== 'none' && derivatives !== undefined
+  return {
+    signature: spec.signature,
+    forward(...args: (Operand | number)[]) {
+      const operands = args.slice(0, count)
+      const params = args.slice(count) as number[]
+      const out = run(plan, operands, params, null)
+      return saving(out, operands.map((o) => o instanceof Tensor), ...(keeps ? args : operands.map(() => null)))
+    },
+    into(...args: (Operand | number)[]) {
+      run(plan, args.slice(0, count), args.slice(count) as number[], args[0] as Tensor)
+    },
+    ...(derivatives && {
+      backward(grad: Tensor, [isTensor, ...saved]: readonly [boolean[], ...(Operand | null)[]], needs: (i: number) => boolean) {
+        const result: (Tensor | null)[] = []
+        isTensor.forEach((tensor, i) => {
+          if (!tensor) return
+          const derivative = derivatives[i]
+          result.push(derivative && needs(result.length) ? derivative(grad, ...(saved as never[])) : null)
+        })
+        return result
+      },
+    }),
+  }
+}
+
+/** An elementwise operator of one tensor. */
+export type UnaryOp = InplaceOp<[self: Tensor]>
+/** An elementwise operator of a tensor and a tensor or number. */
+export type BinaryOp = InplaceOp<[self: Tensor, other: Operand]>
+
+/** Declares an elementwise operator of one tensor, with an in-place form. */
+export const unary = <P extends number[] = []>(spec: UnarySpec): InplaceOp<[self: Tensor, ...params: P], Tensor> =>
+  inplacePrimitive(unaryRecord(spec)) as InplaceOp<[self: Tensor, ...params: P], Tensor>
+
+/** Declares an elementwise operator of a tensor and a tensor or number, with an in-place form. */
+export const binary = <P extends number[] = []>(spec: BinarySpec): InplaceOp<[self: Tensor, other: Operand, ...params: P], Tensor> =>
+  inplacePrimitive(multiRecord(spec, 2, spec.derivatives)) as InplaceOp<[self: Tensor, other: Operand, ...params: P], Tensor>
+
+/** Declares an elementwise operator of a tensor and two tensors or numbers, with an in-place form. */
+export const ternary = <P extends number[] = []>(spec: TernarySpec): InplaceOp<[self: Tensor, a: Operand, b: Operand, ...params: P], Tensor> =>
+  inplacePrimitive(multiRecord(spec, 3, spec.derivatives)) as InplaceOp<[self: Tensor, a: Operand, b: Operand, ...params: P], Tensor>

@@ -1,0 +1,40 @@
+// When to collect. V8 does not know how much memory a tensor holds, so a loop that makes tensors must ask for
+// collections itself: young ones, which cost under a millisecond and free what a loop drops, and a full one when what
+// survived those has grown. Storages free their memory inside the collection (docs/decisions/memory.md).
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { liveBytes } from '../binding/call.js'
+
+/** Bytes that may be allocated between two young collections. */
+const STEP = 96 * 2 ** 20
+/** What may survive young collections before a full one, at least, and as a share of what survived the last full one. */
+const GROWTH = 192 * 2 ** 20
+const GROWTH_SHARE = 0.5
+
+let gc: ((options?: { type: 'minor' | 'major' }) => void) | null = null
+let limit = STEP
+let survived = 0
+
+function collector(): NonNullable<typeof gc> {
+  if (gc === null) {
+    setFlagsFromString('--expose-gc')
+    gc = runInNewContext('gc') as NonNullable<typeof gc>
+  }
+  return gc
+}
+
+/** Runs a full garbage collection, whether or not Node was started with --expose-gc. */
+export function collectGarbage(): void {
+  collector()({ type: 'major' })
+  survived = liveBytes()
+  limit = survived + STEP
+}
+
+/** Called before `nbytes` are allocated. */
+export function pace(nbytes: number): void {
+  if (liveBytes() + nbytes <= limit) return
+  collector()({ type: 'minor' })
+  const live = liveBytes()
+  if (live + nbytes - survived > Math.max(GROWTH, survived * GROWTH_SHARE)) collectGarbage()
+  else limit = live + nbytes + STEP
+}

@@ -1,0 +1,196 @@
+// Makes the declarations that both sides of the binding share from native/include/flambeau/*.def.
+//   node tools/codegen.mjs           writes the files
+//   node tools/codegen.mjs --check   exits 1 when one is not current
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const include = join(root, 'native/include/flambeau')
+const binding = join(root, 'packages/core/src/binding')
+const banner = (source) => `// Made by tools/codegen.mjs from native/include/flambeau/${source}. Do not edit.\n`
+
+const lines = (file) =>
+  readFileSync(join(include, file), 'utf8')
+    .split('\n')
+    .map((line) => line.replace(/#.*/, '').trim())
+    .filter(Boolean)
+
+/** One row a kind of argument: its C++ type and reader, its TypeScript type and writer. */
+const KINDS = {
+  Tensor: { cpp: 'TensorView', read: 'tensor', ts: 'TensorArg', write: 'writeTensor' },
+  'Tensor?': { cpp: 'TensorView', read: 'tensor', ts: 'TensorArg | null', write: 'writeOptionalTensor' },
+  'Tensor[]': { cpp: 'TensorList', read: 'tensors', ts: 'readonly TensorArg[]', write: 'writeTensors' },
+  int: { cpp: 'int64_t', read: 'integer', ts: 'number', write: 'writeNumber' },
+  'int[]': { cpp: 'IntList', read: 'integers', ts: 'readonly number[]', write: 'writeNumbers' },
+  float: { cpp: 'double', read: 'real', ts: 'number', write: 'writeNumber' },
+  'float[]': { cpp: 'FloatList', read: 'reals', ts: 'readonly number[]', write: 'writeNumbers' },
+  bool: { cpp: 'bool', read: 'boolean', ts: 'boolean', write: 'writeBoolean' },
+  Scalar: { cpp: 'Scalar', read: 'scalar', ts: 'Scalar', write: 'writeScalar' },
+  'Scalar[]': { cpp: 'ScalarList', read: 'scalars', ts: 'readonly Scalar[]', write: 'writeScalars' },
+  dtype: { cpp: 'DType', read: 'dtype', ts: 'number', write: 'writeNumber' },
+}
+
+const camel = (name) => name.replace(/_([a-z0-9])/g, (_, c) => c.toUpperCase())
+const pascal = (name) => camel(`_${name}`)
+
+function parseKernels() {
+  return lines('kernels.def').map((line) => {
+    const match = /^(\w+)\((.*)\)$/.exec(line)
+    if (!match) throw new Error(`kernels.def: cannot read '${line}'`)
+    const args = match[2].split(',').map((arg) => {
+      const [name, kind] = arg.split(':').map((s) => s.trim())
+      if (!KINDS[kind]) throw new Error(`kernels.def: ${match[1]}: unknown kind '${kind}' of '${name}'`)
+      return { name, kind, ...KINDS[kind] }
+    })
+    return { name: match[1], args }
+  })
+}
+
+function kernelsHeader(kernels) {
+  const structs = kernels
+    .map((k) => `struct ${pascal(k.name)}Args {\n${k.args.map((a) => `  ${a.cpp} ${a.name};`).join('\n')}\n};`)
+    .join('\n\n')
+  const table = kernels.map((k) => `  Status (*${k.name})(${pascal(k.name)}Args&) = nullptr;`).join('\n')
+  const decls = kernels.map((k) => `Status ${k.name}(${pascal(k.name)}Args& args);`).join('\n')
+  const cases = kernels
+    .map((k) => {
+      const reads = k.args.map((a) => `reader.${a.read}()`).join(', ')
+      return `    case Kernel::${k.name}: {
+      if (!table.${k.name}) return {StatusCode::no_kernel};
+      ${pascal(k.name)}Args args{${reads}};
+      return table.${k.name}(args);
+    }`
+    })
+    .join('\n')
+  return `${banner('kernels.def')}#pragma once
+#include "flambeau/call.h"
+
+namespace flambeau {
+
+enum class Kernel : int { ${kernels.map((k) => k.name).join(', ')}, count };
+
+${structs}
+
+// An empty slot means that the backend has no such kernel.
+struct KernelTable {
+${table}
+};
+
+// The CPU's kernels, each defined in src/cpu.
+namespace cpu {
+${decls}
+
+inline constexpr KernelTable kTable{${kernels.map((k) => k.name).join(', ')}};
+}  // namespace cpu
+
+// Decodes a call's words and runs the kernel.
+inline Status invoke(const KernelTable& table, int kernel, const double* words, Storage* const* storages) {
+  CallReader reader(words, storages);
+  switch (static_cast<Kernel>(kernel)) {
+${cases}
+    case Kernel::count: break;
+  }
+  return {StatusCode::no_kernel};
+}
+
+}  // namespace flambeau
+`
+}
+
+function kernelsTs(kernels) {
+  const used = new Set(kernels.flatMap((k) => k.args.map((a) => a.write)))
+  const needsScalar = kernels.some((k) => k.args.some((a) => a.kind.startsWith('Scalar')))
+  const functions = kernels
+    .map((k, id) => {
+      const params = k.args.map((a) => `${camel(a.name)}: ${a.ts}`).join(', ')
+      const first = k.args[0]
+      const device = first.kind === 'Tensor[]' ? `${camel(first.name)}[0]` : camel(first.name)
+      const body = k.args.map((a) => `  ${a.write}(${camel(a.name)})`).join('\n')
+      return `export function ${camel(k.name)}(${params}): void {
+  if (!begin(${device})) return
+${body}
+  invoke(${id}, '${k.name}')
+}`
+    })
+    .join('\n\n')
+  const imports = [...used, 'begin', 'invoke'].sort()
+  const types = ['TensorArg', ...(needsScalar ? ['Scalar'] : [])].sort().map((t) => `type ${t}`)
+  return `${banner('kernels.def')}import { ${[...imports, ...types].join(', ')} } from './call.js'
+
+${functions}
+`
+}
+
+function parseMicroOps() {
+  return lines('micro_ops.def').map((line) => {
+    const [name, arity, types] = line.split(/\s+/)
+    return { name, arity: Number(arity), types }
+  })
+}
+
+function microHeader(ops) {
+  const macro = (letter) =>
+    ops
+      .filter((op) => op.types.includes(letter))
+      .map((op) => `  X(${op.name}, ${op.arity})`)
+      .join(' \\\n')
+  return `${banner('micro_ops.def')}#pragma once
+
+namespace flambeau {
+
+enum class MicroOp : int {
+${ops.map((op) => `  ${op.name}_,`).join('\n')}
+  count
+};
+inline constexpr int kNumMicroOps = static_cast<int>(MicroOp::count);
+inline constexpr int kMicroArity[] = {${ops.map((op) => op.arity).join(', ')}};
+
+}  // namespace flambeau
+
+// X(name, arity) for each micro-op that real floating-point, integer and complex compute types have.
+#define FLAMBEAU_MICRO_OPS_FLOAT(X) \\
+${macro('f')}
+
+#define FLAMBEAU_MICRO_OPS_INT(X) \\
+${macro('i')}
+
+#define FLAMBEAU_MICRO_OPS_COMPLEX(X) \\
+${macro('c')}
+`
+}
+
+function microTs(ops) {
+  return `${banner('micro_ops.def')}
+/** The code of each instruction of the elementwise evaluator. */
+export const MICRO = {
+${ops.map((op, i) => `  ${camel(op.name)}: ${i},`).join('\n')}
+} as const
+
+export type MicroOp = keyof typeof MICRO
+`
+}
+
+const kernels = parseKernels()
+const micro = parseMicroOps()
+const outputs = {
+  [join(include, 'kernels.gen.h')]: kernelsHeader(kernels),
+  [join(include, 'micro_ops.gen.h')]: microHeader(micro),
+  [join(binding, 'kernels.gen.ts')]: kernelsTs(kernels),
+  [join(binding, 'micro.gen.ts')]: microTs(micro),
+}
+
+const check = process.argv.includes('--check')
+let stale = 0
+for (const [file, text] of Object.entries(outputs)) {
+  const current = existsSync(file) ? readFileSync(file, 'utf8') : ''
+  if (current === text) continue
+  if (check) {
+    console.error(`${file.slice(root.length + 1)} is not current: run node tools/codegen.mjs`)
+    stale++
+  } else {
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, text)
+  }
+}
+if (stale > 0) process.exit(1)
