@@ -38,14 +38,14 @@ const commands = {
     await tsc(projects({ tests: true }))
   },
   async asan() {
-    await build('test', 'asan')
+    await build('test')
     const { sanitize } = await import('./sanitize.mjs')
-    await sanitize('asan')
+    process.exitCode = await sanitize('asan')
   },
   async tsan() {
     await build('test', 'tsan')
     const { sanitize } = await import('./sanitize.mjs')
-    await sanitize('tsan')
+    process.exitCode = await sanitize('tsan')
   },
   async lint() {
     await tools()
@@ -62,6 +62,11 @@ const commands = {
     await build('packaging')
     const { checkPackaging } = await import('./packaging/check.mjs')
     await checkPackaging()
+  },
+  async 'pack-native'() {
+    await build('packaging')
+    const { packNative } = await import('./packaging/native.mjs')
+    await packNative()
   },
   /** Any tool of package.json, everything being built: `exec nx run-many -t build`. */
   async exec(tool, ...args) {

@@ -1,7 +1,7 @@
 // A small training run through every layer, for the sanitizers: FLAMBEAU_NATIVE names the addon to load.
 import assert from 'node:assert/strict'
-import { Worker, isMainThread, parentPort } from 'node:worker_threads'
 import { fileURLToPath } from 'node:url'
+import { isMainThread, parentPort, Worker } from 'node:worker_threads'
 import { manualSeed, nn, optim, randn, zeros } from '@flambeau/core'
 
 function train() {

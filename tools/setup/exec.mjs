@@ -79,7 +79,7 @@ export const runNode = (script, args = [], options = {}) => run(process.execPath
 export function runTool(name, args, options) {
   const folder = join(root, 'node_modules', name)
   const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
-  return runNode(join(folder, typeof bin === 'string' ? bin : bin[name.split('/').pop()]), args, options)
+  return runNode(join(folder, typeof bin === 'string' ? bin : (bin[name] ?? Object.values(bin)[0])), args, options)
 }
 
 /** What a quick probe printed, or undefined where it failed or is not installed. */

@@ -7,7 +7,7 @@ import { filesUnder, whenStale } from './stamp.mjs'
 import { systemHint } from './system.mjs'
 
 const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-const pnpm = join(state, 'pnpm/node_modules/pnpm/bin/pnpm.cjs')
+export const pnpm = join(state, 'pnpm/node_modules/pnpm/bin/pnpm.cjs')
 
 export function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number)
@@ -34,8 +34,18 @@ export async function dependencies() {
   const inputs = ['pnpm-lock.yaml', 'pnpm-workspace.yaml', 'package.json', ...workspace('package.json')]
   await whenStale('dependencies', { inputs, outputs: ['node_modules/.modules.yaml'] }, async () => {
     console.log('▸ dependencies')
-    await runNode(pnpm, ['install', '--frozen-lockfile', '--reporter=append-only'], { env: { CI: 'true' } })
+    // Quiet, since it warns of every prebuilt package that is for another system.
+    await runNode(pnpm, ['install', '--frozen-lockfile'], { env: { CI: 'true' }, capture: true, quiet: true })
   })
+}
+
+/** CMake refuses a build folder that was moved or copied with its tree. */
+function forgetMovedBuild() {
+  const cache = join(root, 'native/build/CMakeCache.txt')
+  const home = `CMAKE_HOME_DIRECTORY:INTERNAL=${join(root, 'native').replaceAll('\\', '/')}\n`
+  if (existsSync(cache) && !readFileSync(cache, 'utf8').includes(home)) {
+    rmSync(join(root, 'native/build'), { recursive: true })
+  }
 }
 
 /** The addon, or with `target` 'flambeau_tests' the C++ tests, which share the backend's object files with it. */
@@ -51,6 +61,7 @@ export async function native(target = 'flambeau') {
         cwd: join(root, 'native'),
         ...output,
       })
+    forgetMovedBuild()
     try {
       await cmake('configure', { capture: true, quiet: true }, ...(tests ? ['--CDFLAMBEAU_TESTS=ON'] : []))
     } catch (error) {

@@ -16,8 +16,7 @@ const debian = {
   test: ['doctest-dev'],
   format: ['clang-format'],
   packaging: ['patchelf', 'binutils'],
-  asan: ['libasan8', 'libubsan1'],
-  tsan: ['clang', 'libomp-dev'],
+  tsan: ['clang', 'libclang-rt-dev', 'libomp-dev'],
 }
 
 const elsewhere = {
