@@ -164,9 +164,9 @@ class CallReader {
     t.dtype = static_cast<DType>(dtype);
     t.storage = *storages_++;
     t.layout = static_cast<int32_t>(*words_++);
-    const int64_t offset = static_cast<int64_t>(*words_++);
+    const int64_t byte_offset = static_cast<int64_t>(*words_++);
     t.ndim = static_cast<int32_t>(*words_++);
-    t.data = static_cast<char*>(t.storage->data) + offset * static_cast<int64_t>(size_of(t.dtype));
+    t.data = static_cast<char*>(t.storage->data) + byte_offset;
     for (int i = 0; i < t.ndim; ++i) t.shape[i] = static_cast<int64_t>(*words_++);
     for (int i = 0; i < t.ndim; ++i) t.strides[i] = static_cast<int64_t>(*words_++);
   }

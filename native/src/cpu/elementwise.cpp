@@ -1,5 +1,6 @@
 // The elementwise evaluator: runs a short program over broadcast operands, a block at a time, so that intermediate
 // values stay in the L1 cache and one pass over memory serves a whole chain of operators.
+#include <algorithm>
 #include <memory>
 
 #include "blocks.h"
@@ -134,8 +135,39 @@ struct Program {
   }
 };
 
+// One instruction over contiguous operands of the compute type that fit a block: the usual small operator, on which
+// the general way would spend most of the time deciding.
+template <typename C>
+bool run_small(const ElementwiseArgs& args) {
+  if (args.code.size() != 4 || args.outs.size() != 1 || args.ins.size() + args.constants.size() > 3) return false;
+  const TensorView& out = args.outs[0];
+  const int64_t n = out.numel();
+  const auto plain = [](const TensorView& t) {
+    return t.contiguous() && visit_dtype(t.dtype, []<typename T>() { return std::is_same_v<T, C>; });
+  };
+  constexpr int64_t kMost = 512;
+  if (n > kMost || !plain(out)) return false;
+  for (const TensorView& t : static_cast<std::span<const TensorView>>(args.ins))
+    if (!plain(t)) return false;
+  const MicroFunction function = micro_function(static_cast<MicroOp>(args.code[0]), args.compute);
+  if (!function) return false;
+  const void* registers[4] = {};
+  alignas(64) std::byte constants[kMost * 2 * sizeof(C)];  // left uninitialised
+  size_t r = 0;
+  for (const TensorView& t : static_cast<std::span<const TensorView>>(args.ins)) registers[r++] = t.data;
+  if (args.constants.size() > 2) return false;
+  for (size_t k = 0; k < args.constants.size(); ++k) {
+    C* block = reinterpret_cast<C*>(constants) + k * kMost;
+    std::uninitialized_fill_n(block, n, args.constants[k].template to<C>());
+    registers[r++] = block;
+  }
+  function(out.data, registers[args.code[1]], registers[args.code[2]], registers[args.code[3]], n);
+  return true;
+}
+
 template <typename C>
 Status run_program(ElementwiseArgs& args) {
+  if (run_small<C>(args)) return {};
   std::span<const TensorView> outs = args.outs, ins = args.ins;
   const size_t n_code = args.code.size() / 4;
   const int first = static_cast<int>(ins.size() + args.constants.size());

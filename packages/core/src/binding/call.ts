@@ -13,7 +13,7 @@ export interface Complex {
 
 /** What a kernel sees of a tensor. */
 export interface TensorArg {
-  readonly storage: { readonly handle: Handle | null; readonly meta: boolean; readonly layout: number }
+  readonly storage: { readonly handle: Handle | null; readonly base: number; readonly meta: boolean; readonly layout: number }
   readonly code: number
   readonly shape: readonly number[]
   readonly strides: readonly number[]
@@ -26,6 +26,8 @@ const words = new Float64Array(native.scratch)
 export const liveBytes = (): number => words[words.length - 1]
 
 const handles: (Handle | undefined)[] = new Array(64)
+/** Bytes an element, by dtype code. */
+const ELEMENT_SIZES = [4, 8, 2, 2, 1, 1, 2, 4, 8, 1, 8, 16]
 let at = 0
 let count = 0
 
@@ -45,7 +47,7 @@ export function writeTensor(t: TensorArg): void {
   if (at + 4 + 2 * ndim > words.length - 1) throw tooLong()
   words[at] = t.code
   words[at + 1] = storage.layout
-  words[at + 2] = t.offset
+  words[at + 2] = storage.base + t.offset * ELEMENT_SIZES[t.code]
   words[at + 3] = ndim
   at += 4
   for (let i = 0; i < ndim; i++) words[at + i] = shape[i]

@@ -1,12 +1,9 @@
 // Operators that copy: clone, contiguous, conversion, copy_.
 import * as kernels from '../binding/kernels.gen.js'
-import { DeviceError } from '../errors.js'
 import { alias, allocate } from '../tensor/create.js'
 import { type Device, checkDevice } from '../tensor/device.js'
 import { checkDType, type DType } from '../tensor/dtype.js'
 import type { Tensor } from '../tensor/tensor.js'
-import { native } from '../binding/native.js'
-import { checkStatus } from '../binding/status.js'
 import { composite, primitive } from './dispatch.js'
 import { contiguousRaw, write, checkWritable } from './inplace.js'
 import { type Op, saving } from './record.js'
@@ -48,15 +45,11 @@ const move: Op<[self: Tensor, device: Device]> = primitive({
   signature: '_move(self, device)',
   forward(self: Tensor, device: Device) {
     const out = allocate(self.shape, self.dtype, device)
-    if (self.storage.meta) throw new DeviceError('to: a meta tensor has no data to move')
     if (!out.storage.meta) {
       const source = contiguousRaw(self)
       const bytes = new Uint8Array(out.storage.nbytes)
-      if (source.storage.handle === null || out.storage.handle === null) throw new DeviceError('to: the tensor was disposed')
-      native.read(source.storage.handle, source.offset * self.elementSize(), bytes)
-      checkStatus('to')
-      native.write(out.storage.handle, 0, bytes)
-      checkStatus('to')
+      source.storage.read('to', source.offset * self.elementSize(), bytes)
+      out.storage.write('to', 0, bytes)
     }
     return saving(out, self.device)
   },

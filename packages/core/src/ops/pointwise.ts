@@ -163,17 +163,22 @@ function run(plan: Plan, operands: readonly Operand[], params: readonly number[]
   let shape: readonly number[] | null = null
   let lead: Tensor | null = null
   let mask = 0
+  let uniform = true
   for (let i = 0; i < operands.length; i++) {
     const operand = operands[i]
-    if (!(operand instanceof Tensor)) continue
+    if (!(operand instanceof Tensor)) {
+      uniform = false
+      continue
+    }
     mask |= 1 << i
     shape = shape === null ? operand.shape : broadcastShapes(name, shape, operand.shape)
     if (lead === null) lead = operand
-    else if (operand.device !== lead.device)
+    else if (operand.dtype !== lead.dtype) uniform = false
+    if (operand.storage.device !== lead.storage.device)
       throw new DeviceError(`${name}: expected tensors on one device, got ${lead.device} and ${operand.device}`)
   }
   if (lead === null || shape === null) throw new ArgumentError(`${name}: expected a tensor, got ${operands.map(describe).join(', ')}`)
-  const promoted = operands.length === 1 ? lead.dtype : resultType(name, operands)
+  const promoted = uniform ? lead.dtype : resultType(name, operands)
   const common = result === 'float' && !isFloating(promoted) && !isComplex(promoted) ? getDefaultDtype() : promoted
   const { compute } = DTYPES[common]
   const dtype = result === 'bool' ? 'bool' : result === 'real' ? toReal(common) : common
@@ -206,9 +211,8 @@ export const canCast = (from: DType, to: DType): boolean => category(from) <= ca
 
 /** A result laid out like `lead` where that is dense in another order, such as channels last; row-major otherwise. */
 function allocateLike(lead: Tensor, shape: readonly number[], dtype: DType): Tensor {
-  const out = allocate(shape, dtype, lead.device)
-  if (lead.shape !== shape || lead.isContiguous() || !isDense(lead)) return out
-  out.strides = lead.strides
+  const out = allocate(shape, dtype, lead.storage.device)
+  if (lead.shape === shape && !lead.isContiguous() && isDense(lead)) out.strides = lead.strides
   return out
 }
 
@@ -277,6 +281,39 @@ function unaryRecord(spec: UnarySpec) {
   }
 }
 
+/** The record of an elementwise operator of a tensor and a tensor or number. */
+function binaryRecord(spec: BinarySpec) {
+  const plan = planOf(spec)
+  const { derivatives } = spec
+  const keeps = spec.saves !== 'none'
+  const forward = (self: Tensor, other: Operand, ...params: number[]) => {
+    const out = run(plan, [self, other], params, null)
+    // One operand that is a number has no gradient; which one is told by what is saved.
+    return saving(out, keeps || !(self instanceof Tensor) ? self : null, keeps || !(other instanceof Tensor) ? other : null, params)
+  }
+  return {
+    signature: spec.signature,
+    forward,
+    into(self: Tensor, other: Operand, ...params: number[]) {
+      run(plan, [self, other], params, self)
+    },
+    ...(derivatives && {
+      backward(
+        grad: Tensor,
+        [self, other, params]: readonly [Tensor | null, Operand | null, readonly number[]],
+        needs: (i: number) => boolean,
+      ): (Tensor | null)[] {
+        const isTensor = (saved: unknown) => saved === null || saved instanceof Tensor
+        const a = self ?? grad
+        const b = other ?? grad
+        if (!isTensor(other)) return [derivatives[0](grad, a, b, ...params)]
+        if (!isTensor(self)) return [derivatives[1](grad, a, b, ...params)]
+        return [needs(0) ? derivatives[0](grad, a, b, ...params) : null, needs(1) ? derivatives[1](grad, a, b, ...params) : null]
+      },
+    }),
+  }
+}
+
 /** The record of an elementwise operator of several operands; the first is a tensor. */
 function multiRecord(
   spec: SpecBase & { readonly saves?: 'operands' | 'none' },
@@ -321,7 +358,7 @@ export const unary = <P extends number[] = []>(spec: UnarySpec): InplaceOp<[self
 
 /** Declares an elementwise operator of a tensor and a tensor or number, with an in-place form. */
 export const binary = <P extends number[] = []>(spec: BinarySpec): InplaceOp<[self: Tensor, other: Operand, ...params: P], Tensor> =>
-  inplacePrimitive(multiRecord(spec, 2, spec.derivatives)) as InplaceOp<[self: Tensor, other: Operand, ...params: P], Tensor>
+  inplacePrimitive(binaryRecord(spec)) as InplaceOp<[self: Tensor, other: Operand, ...params: P], Tensor>
 
 /** Declares an elementwise operator of a tensor and two tensors or numbers, with an in-place form. */
 export const ternary = <P extends number[] = []>(spec: TernarySpec): InplaceOp<[self: Tensor, a: Operand, b: Operand, ...params: P], Tensor> =>

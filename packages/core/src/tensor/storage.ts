@@ -1,12 +1,22 @@
 import { type Handle, native } from '../binding/native.js'
-import { DeviceError, OutOfMemoryError } from '../errors.js'
+import { checkStatus } from '../binding/status.js'
+import { DeviceError, DisposedError, OutOfMemoryError } from '../errors.js'
 import { collectGarbage, pace } from './collect.js'
 import { DEVICE_CODES, type Device } from './device.js'
+
+/** Bytes up to which a storage lives in a shared chunk, and the size of a chunk: what one survivor may keep alive. */
+const POOLED = 256
+const CHUNK = 4096
+let chunk: Handle | null = null
+let chunkUsed = 0
 
 /** Native memory, shared by a tensor and its views. */
 export class Storage {
   /** Null once disposed, and for meta tensors. */
   handle: Handle | null
+  /** Where this storage begins in the handle's memory, in bytes: small storages share a chunk. */
+  base = 0
+  #pooled = false
   readonly nbytes: number
   readonly device: Device
   readonly meta: boolean
@@ -28,16 +38,65 @@ export class Storage {
 
   static allocate(nbytes: number, device: Device): Storage {
     if (device === 'meta') return new Storage(null, nbytes, device)
+    if (nbytes <= POOLED && device === 'cpu') return Storage.#fromChunk(nbytes)
     pace(nbytes)
     const handle = native.allocate(DEVICE_CODES[device], nbytes) ?? allocateAfterCollection(nbytes, device)
     return new Storage(handle, nbytes, device)
+  }
+
+  /**
+   * A storage in the current chunk. Making a native handle costs more than a small operator, so small storages share
+   * one; the collector frees the chunk when the last of them is gone.
+   */
+  static #fromChunk(nbytes: number): Storage {
+    const size = Math.max(64, (nbytes + 63) & ~63)
+    if (chunk === null || chunkUsed + size > CHUNK) {
+      pace(CHUNK)
+      chunk = native.allocate(DEVICE_CODES.cpu, CHUNK) ?? allocateAfterCollection(CHUNK, 'cpu')
+      chunkUsed = 0
+    }
+    const storage = new Storage(chunk, nbytes, 'cpu')
+    storage.base = chunkUsed
+    storage.#pooled = true
+    chunkUsed += size
+    return storage
+  }
+
+  /** Copies bytes from `byteOffset` on into `into`. An asynchronous device waits, and reports earlier failures. */
+  read(operation: string, byteOffset: number, into: ArrayBufferView): void {
+    native.read(this.#usable(operation), this.base + byteOffset, into)
+    checkStatus(operation)
+  }
+
+  /** Copies bytes to `byteOffset`. */
+  write(operation: string, byteOffset: number, from: ArrayBufferView): void {
+    native.write(this.#usable(operation), this.base + byteOffset, from)
+    checkStatus(operation)
+  }
+
+  #usable(operation: string): Handle {
+    if (this.meta) throw new DeviceError(`${operation}: a meta tensor has no data`)
+    if (this.handle === null) throw new DisposedError(`${operation}: a tensor was used after dispose()`)
+    return this.handle
+  }
+
+  /** Gives a pooled storage memory of its own, for what concerns a whole handle: sharing and sending. */
+  own(): void {
+    if (!this.#pooled || this.handle === null) return
+    const handle = native.allocate(DEVICE_CODES[this.device], this.nbytes) ?? allocateAfterCollection(this.nbytes, this.device)
+    const bytes = new Uint8Array(this.nbytes)
+    native.read(this.handle, this.base, bytes)
+    native.write(handle, 0, bytes)
+    this.handle = handle
+    this.base = 0
+    this.#pooled = false
   }
 
   /** A holder is gone; the last one takes the memory with it. */
   release(): void {
     if (--this.refs > 0 || this.handle === null) return
     if (this.shared !== null) structuredClone(this.shared, { transfer: [this.shared] })
-    native.dispose(this.handle)
+    if (!this.#pooled) native.dispose(this.handle)
     this.handle = null
     this.shared = null
   }
@@ -45,6 +104,7 @@ export class Storage {
   /** An ArrayBuffer over the memory itself. */
   share(operation: string): ArrayBuffer {
     if (this.shared === null) {
+      this.own()
       const buffer = this.handle === null ? undefined : native.share(this.handle)
       if (buffer === undefined)
         throw new DeviceError(`${operation}: memory on ${this.device} cannot be read in place; use data() or move the tensor to cpu`)
