@@ -35,7 +35,9 @@ const commands = {
   },
   async typecheck() {
     await build()
-    await tsc(projects({ tests: true }))
+    const folders = projects({ tests: true })
+    await tsc(folders)
+    console.log(`typecheck: ${folders.join(', ')}`)
   },
   async asan() {
     await build('test')
