@@ -4,7 +4,7 @@
 
 namespace flambeau {
 
-enum class Kernel : int { elementwise, copy, fill, count };
+enum class Kernel : int { elementwise, copy, fill, reduce, variance, count };
 
 struct ElementwiseArgs {
   TensorList outs;
@@ -25,11 +25,28 @@ struct FillArgs {
   Scalar value;
 };
 
+struct ReduceArgs {
+  TensorView out;
+  TensorView input;
+  int64_t op;
+  double param;
+};
+
+struct VarianceArgs {
+  TensorView out;
+  TensorView mean;
+  TensorView input;
+  double correction;
+  bool root;
+};
+
 // An empty slot means that the backend has no such kernel.
 struct KernelTable {
   Status (*elementwise)(ElementwiseArgs&) = nullptr;
   Status (*copy)(CopyArgs&) = nullptr;
   Status (*fill)(FillArgs&) = nullptr;
+  Status (*reduce)(ReduceArgs&) = nullptr;
+  Status (*variance)(VarianceArgs&) = nullptr;
 };
 
 // The CPU's kernels, each defined in src/cpu.
@@ -37,8 +54,10 @@ namespace cpu {
 Status elementwise(ElementwiseArgs& args);
 Status copy(CopyArgs& args);
 Status fill(FillArgs& args);
+Status reduce(ReduceArgs& args);
+Status variance(VarianceArgs& args);
 
-inline constexpr KernelTable kTable{elementwise, copy, fill};
+inline constexpr KernelTable kTable{elementwise, copy, fill, reduce, variance};
 }  // namespace cpu
 
 // Decodes a call's words and runs the kernel.
@@ -59,6 +78,16 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       if (!table.fill) return {StatusCode::no_kernel};
       FillArgs args{reader.tensor(), reader.scalar()};
       return table.fill(args);
+    }
+    case Kernel::reduce: {
+      if (!table.reduce) return {StatusCode::no_kernel};
+      ReduceArgs args{reader.tensor(), reader.tensor(), reader.integer(), reader.real()};
+      return table.reduce(args);
+    }
+    case Kernel::variance: {
+      if (!table.variance) return {StatusCode::no_kernel};
+      VarianceArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.real(), reader.boolean()};
+      return table.variance(args);
     }
     case Kernel::count: break;
   }

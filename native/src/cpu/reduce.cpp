@@ -1,0 +1,371 @@
+// Reductions over any dimensions: an inner one runs along rows, an outer one adds row to row. Work is split by shape
+// alone, and partial results are joined in order, so that a result does not depend on the number of threads.
+#include <cmath>
+#include <memory>
+#include <vector>
+
+#include "blocks.h"
+#include "flambeau/kernels.gen.h"
+#include "flambeau/parallel.h"
+#include "iterate.h"
+#include "reduce_rows.h"
+
+namespace flambeau::cpu {
+namespace {
+
+// The order is that of REDUCE in packages/core/src/ops/reduce.ts.
+enum class ReduceOp : int {
+  sum,
+  mean,
+  prod,
+  amax,
+  amin,
+  any,
+  all,
+  count_nonzero,
+  nansum,
+  norm1,
+  norm2,
+  norm_inf,
+  norm_neg_inf,
+  norm_p,
+  count
+};
+
+constexpr ReduceKind kKinds[] = {ReduceKind::sum,     ReduceKind::sum,     ReduceKind::prod,       ReduceKind::max,
+                                 ReduceKind::min,     ReduceKind::count,   ReduceKind::count,      ReduceKind::count,
+                                 ReduceKind::nan_sum, ReduceKind::abs_sum, ReduceKind::square_sum, ReduceKind::abs_max,
+                                 ReduceKind::abs_min, ReduceKind::pow_sum};
+static_assert(std::size(kKinds) == static_cast<size_t>(ReduceOp::count));
+
+inline constexpr int64_t kChunk = 32768;     // elements of a part of one long reduction
+inline constexpr int64_t kManyOutputs = 64;  // from here on, outputs alone are enough to share
+
+DType compute_of(DType dtype) {
+  return visit_dtype(dtype, []<typename T>() {
+    using C = ComputeType<T>;
+    if constexpr (std::is_same_v<C, float>)
+      return DType::f32;
+    else if constexpr (std::is_same_v<C, double>)
+      return DType::f64;
+    else if constexpr (std::is_same_v<C, int64_t>)
+      return DType::i64;
+    else if constexpr (std::is_same_v<C, complex64>)
+      return DType::c64;
+    else if constexpr (std::is_same_v<C, complex128>)
+      return DType::c128;
+    else
+      return DType::i32;
+  });
+}
+
+// Element access by offset, into a block of the compute type; a contiguous run of it is read in place.
+class Source {
+ public:
+  explicit Source(const TensorView& t)
+      : data_(static_cast<const char*>(t.data)),
+        dtype_(t.dtype),
+        size_(static_cast<int64_t>(size_of(t.dtype))),
+        compute_size_(static_cast<int64_t>(size_of(compute_of(t.dtype)))),
+        direct_(compute_of(t.dtype) == t.dtype) {}
+
+  const void* read(void* block, int64_t offset, int64_t stride, int64_t n) const {
+    if (direct_ && (stride == 1 || n == 1)) return data_ + offset * size_;
+    visit_dtype(dtype_, [&]<typename T>() {
+      load_block(static_cast<ComputeType<T>*>(block), reinterpret_cast<const T*>(data_) + offset, stride, n);
+    });
+    return block;
+  }
+  // A copy even where it could be read in place.
+  void load(void* block, int64_t offset, int64_t stride, int64_t n) const {
+    visit_dtype(dtype_, [&]<typename T>() {
+      load_block(static_cast<ComputeType<T>*>(block), reinterpret_cast<const T*>(data_) + offset, stride, n);
+    });
+  }
+  int64_t compute_size() const { return compute_size_; }
+
+ private:
+  const char* data_;
+  DType dtype_;
+  int64_t size_, compute_size_;
+  bool direct_;
+};
+
+struct Buffer {
+  explicit Buffer(int64_t bytes) : data(new double[bytes / sizeof(double) + 1]) {}
+  char* at(int64_t offset) { return reinterpret_cast<char*>(data.get()) + offset; }
+  std::unique_ptr<double[]> data;
+};
+
+// The loops of one reduction: over what is kept (input, output), and over what is reduced (input).
+struct Geometry {
+  StridedLoop kept, reduced;
+  int64_t outputs = 1, count = 1;
+
+  Geometry(const TensorView& out, const TensorView& in) {
+    TensorView kept_in = in, kept_out = out, reduced_in = in;
+    kept_in.ndim = kept_out.ndim = reduced_in.ndim = 0;
+    for (int i = 0; i < in.ndim; ++i) {
+      const bool keep = out.shape[i] == in.shape[i];
+      TensorView& view = keep ? kept_in : reduced_in;
+      view.shape[view.ndim] = in.shape[i];
+      view.strides[view.ndim++] = in.strides[i];
+      if (keep) {
+        kept_out.shape[kept_out.ndim] = out.shape[i];
+        kept_out.strides[kept_out.ndim++] = out.strides[i];
+        outputs *= out.shape[i];
+      } else {
+        count *= in.shape[i];
+      }
+    }
+    const TensorView* kept_views[] = {&kept_in, &kept_out};
+    const TensorView* reduced_views[] = {&reduced_in};
+    kept = make_loop(kept_views);
+    reduced = make_loop(reduced_views);
+  }
+
+  // Whether rows lie along what is kept, so that they are added to one another.
+  bool outer() const {
+    if (kept.ndim == 0) return false;
+    if (reduced.ndim == 0) return true;
+    const int64_t k = std::abs(kept.strides[0][0]), r = std::abs(reduced.strides[0][0]);
+    return kept.shape[0] >= 4 && k != 0 && (r == 0 || k < r);
+  }
+};
+
+// Joins the elements [begin, end) of one output's reduction, whose first element is at `base`.
+void reduce_range(const ReduceFunctions& f, const Source& source, const StridedLoop& loop, int64_t base, int64_t begin,
+                  int64_t end, double param, void* acc, void* block) {
+  const int64_t inner = loop.inner(), stride = loop.inner_stride(0);
+  RowCursor cursor(loop, begin / inner);
+  int64_t col = begin % inner;
+  // Short rows are gathered into one block.
+  if (inner < kBlock / 2 && end - begin > inner) {
+    const int64_t size = source.compute_size();
+    for (int64_t at = begin; at < end;) {
+      int64_t filled = 0;
+      while (at < end && filled + inner <= kBlock) {
+        const int64_t n = std::min(inner - col, end - at);
+        source.load(static_cast<char*>(block) + filled * size, base + cursor.offsets[0] + col * stride, stride, n);
+        filled += n;
+        at += n;
+        col = 0;
+        cursor.next();
+      }
+      f.block(acc, block, filled, param);
+    }
+    return;
+  }
+  for (int64_t at = begin; at < end; cursor.next(), col = 0) {
+    const int64_t row_end = std::min(inner, col + (end - at));
+    for (; col < row_end; col += kBlock) {
+      const int64_t n = std::min(kBlock, row_end - col);
+      f.block(acc, source.read(block, base + cursor.offsets[0] + col * stride, stride, n), n, param);
+      at += n;
+    }
+  }
+}
+
+// `params` has one number an output, or is null; `acc` has one accumulator an output.
+void reduce_inner(const ReduceFunctions& f, const Source& source, const Geometry& g, const double* params, char* acc) {
+  const int64_t inner = g.kept.inner(), stride = g.kept.inner_stride(0);
+  const int64_t chunks = g.outputs < kManyOutputs ? std::max<int64_t>(1, g.count / kChunk) : 1;
+  if (chunks == 1) {
+    parallel_for(g.outputs, std::max<int64_t>(1, kGrain / (g.count + 1)), [&](int64_t b, int64_t e) {
+      Buffer block(kBlock * 16);
+      for (int64_t o = b; o < e;) {
+        const RowCursor cursor(g.kept, o / inner);
+        const int64_t row_end = std::min(e, (o / inner + 1) * inner);
+        for (int64_t col = o % inner; o < row_end; ++o, ++col)
+          reduce_range(f, source, g.reduced, cursor.offsets[0] + col * stride, 0, g.count, params ? params[o] : 0,
+                       acc + o * f.accumulator_size(), block.at(0));
+      }
+    });
+    return;
+  }
+  const int64_t tasks = g.outputs * chunks, size = f.accumulator_size();
+  Buffer partial(tasks * size);
+  const int64_t step = (g.count + chunks - 1) / chunks;
+  parallel_for(tasks, 1, [&](int64_t b, int64_t e) {
+    Buffer block(kBlock * 16);
+    for (int64_t t = b; t < e; ++t) {
+      const int64_t o = t / chunks, begin = std::min(g.count, t % chunks * step);
+      const RowCursor cursor(g.kept, o / inner);
+      f.init(partial.at(t * size), 1);
+      reduce_range(f, source, g.reduced, cursor.offsets[0] + o % inner * stride, begin, std::min(g.count, begin + step),
+                   params ? params[o] : 0, partial.at(t * size), block.at(0));
+    }
+  });
+  for (int64_t t = 0; t < tasks; ++t) f.merge(acc + t / chunks * size, partial.at(t * size), 1);
+}
+
+// Adds rows [begin, end) of the reduced loop, `n` elements each from `base` on, into `acc`. Rows that follow one
+// another in memory are taken `fold` at a time.
+struct RowAdder {
+  const ReduceFunctions& f;
+  const Source& source;
+  const StridedLoop& loop;
+  Buffer block{kBlock * 16}, lanes{kBlock * kMaxLaneSize}, folded{kBlock * 16};
+  std::vector<double> repeated;
+
+  RowAdder(const ReduceFunctions& f, const Source& source, const StridedLoop& loop)
+      : f(f), source(source), loop(loop) {}
+
+  void run(int64_t base, int64_t stride, int64_t n, int64_t begin, int64_t end, const double* params, char* acc) {
+    const int64_t per_row = loop.inner_stride(0);
+    int64_t fold = 1;
+    if (loop.ndim == 1 && per_row == n * stride && n < kBlock / 4) fold = std::min(kBlock / n, end - begin);
+    const int64_t width = fold * n;
+    if (params) {
+      repeated.resize(width);
+      for (int64_t i = 0; i < width; ++i) repeated[i] = params[i % n];
+      params = repeated.data();
+    }
+    f.reset(lanes.at(0), width);
+    f.init(folded.at(0), width);
+    RowCursor cursor(loop, begin / loop.inner());
+    int64_t col = begin % loop.inner(), steps = 0, row = begin;
+    const auto add = [&](int64_t count) {
+      f.row(lanes.at(0), source.read(block.at(0), base + cursor.offsets[0] + col * per_row, stride, count), params,
+            count);
+      if (++steps % kLaneSteps == 0) flush(width);
+    };
+    for (; row + fold <= end; row += fold) {
+      add(width);
+      col += fold;
+      if (col == loop.inner() && fold == 1) {
+        col = 0;
+        cursor.next();
+      }
+    }
+    if (row < end) add((end - row) * n);
+    flush(width);
+    for (int64_t k = 0; k < fold; ++k) f.merge(acc, folded.at(k * n * f.accumulator_size()), n);
+  }
+
+ private:
+  void flush(int64_t width) {
+    f.flush(folded.at(0), lanes.at(0), width);
+    f.reset(lanes.at(0), width);
+  }
+};
+
+void reduce_outer(const ReduceFunctions& f, const Source& source, const Geometry& g, const double* params, char* acc) {
+  const int64_t inner = g.kept.inner(), rows = g.kept.rows(), stride = g.kept.inner_stride(0);
+  const int64_t size = f.accumulator_size();
+  const int64_t strips = (inner + kBlock - 1) / kBlock, width = std::min(inner, kBlock);
+  const int64_t chunks = rows * strips < kManyOutputs ? std::max<int64_t>(1, g.count * width / (4 * kChunk)) : 1;
+  const int64_t tasks = rows * strips * chunks, step = (g.count + chunks - 1) / chunks;
+  Buffer partial(chunks > 1 ? tasks * width * size : 0);
+  const auto place = [&](int64_t t) { return acc + (t / strips * inner + t % strips * kBlock) * size; };
+  parallel_for(tasks, std::max<int64_t>(1, kGrain / (width * step + 1)), [&](int64_t b, int64_t e) {
+    RowAdder adder(f, source, g.reduced);
+    for (int64_t t = b; t < e; ++t) {
+      const int64_t strip = t / chunks, row = strip / strips, col = strip % strips * kBlock;
+      const int64_t n = std::min(kBlock, inner - col), begin = std::min(g.count, t % chunks * step);
+      const RowCursor cursor(g.kept, row);
+      char* result = chunks > 1 ? partial.at(t * width * size) : place(strip);
+      f.init(result, n);
+      adder.run(cursor.offsets[0] + col * stride, stride, n, begin, std::min(g.count, begin + step),
+                params ? params + row * inner + col : nullptr, result);
+    }
+  });
+  if (chunks == 1) return;
+  for (int64_t t = 0; t < tasks; ++t)
+    f.merge(place(t / chunks), partial.at(t * width * size), std::min(kBlock, inner - t / chunks % strips * kBlock));
+}
+
+void reduce_all(const ReduceFunctions& f, const TensorView& in, const Geometry& g, const double* params, Buffer& acc) {
+  f.init(acc.at(0), g.outputs);
+  if (g.count == 0) return;
+  const Source source(in);
+  if (g.outer())
+    reduce_outer(f, source, g, params, acc.at(0));
+  else
+    reduce_inner(f, source, g, params, acc.at(0));
+}
+
+// Writes finish(accumulator of the o-th output) into the output, in the order of the kept loop.
+template <typename Finish>
+void write_outputs(const TensorView& out, const StridedLoop& kept, int64_t outputs, const Finish& finish) {
+  visit_dtype(out.dtype, [&]<typename T>() {
+    const int64_t inner = kept.inner(), stride = kept.inner_stride(1);
+    parallel_for(outputs, kGrain, [&](int64_t b, int64_t e) {
+      for (int64_t o = b; o < e;) {
+        const RowCursor cursor(kept, o / inner);
+        const int64_t row_end = std::min(e, (o / inner + 1) * inner);
+        T* row = out.as<T>() + cursor.offsets[1];
+        for (int64_t col = o % inner; o < row_end; ++col, ++o) row[col * stride] = finish.template operator()<T>(o);
+      }
+    });
+  });
+}
+
+}  // namespace
+
+Status reduce(ReduceArgs& args) {
+  const auto op = static_cast<ReduceOp>(args.op);
+  const DType compute = compute_of(args.input.dtype);
+  const ReduceFunctions f = reduce_functions(kKinds[args.op], compute);
+  if (!f.block) return {StatusCode::unsupported_dtype, 0, static_cast<int>(args.input.dtype)};
+  const Geometry g(args.out, args.input);
+  if (g.outputs == 0) return {};
+  Buffer acc(g.outputs * 16);
+  std::vector<double> exponents;
+  if (op == ReduceOp::norm_p) exponents.assign(g.outputs, args.param);
+  reduce_all(f, args.input, g, exponents.empty() ? nullptr : exponents.data(), acc);
+
+  const auto count = static_cast<double>(g.count);
+  const int64_t size = f.accumulator_size();
+  write_outputs(args.out, g.kept, g.outputs, [&]<typename T>(int64_t o) -> T {
+    const char* a = acc.at(o * size);
+    switch (f.accumulator) {
+      case Accumulator::integer: {
+        const int64_t value = *reinterpret_cast<const int64_t*>(a);
+        if (op == ReduceOp::any) return convert<T>(value > 0);
+        if (op == ReduceOp::all) return convert<T>(value == g.count);
+        return convert<T>(value);
+      }
+      case Accumulator::complex: {
+        const complex128 value = *reinterpret_cast<const complex128*>(a);
+        return convert<T>(op == ReduceOp::mean ? value / count : value);
+      }
+      default: {
+        const double value = *reinterpret_cast<const double*>(a);
+        if (op == ReduceOp::mean) return convert<T>(value / count);
+        if (op == ReduceOp::norm2) return convert<T>(std::sqrt(value));
+        if (op == ReduceOp::norm_p) return convert<T>(std::pow(value, 1 / args.param));
+        return convert<T>(value);
+      }
+    }
+  });
+  return {};
+}
+
+Status variance(VarianceArgs& args) {
+  const DType compute = compute_of(args.input.dtype);
+  const ReduceFunctions sum = reduce_functions(ReduceKind::sum, compute),
+                        squares = reduce_functions(ReduceKind::variation, compute);
+  if (!squares.block) return {StatusCode::unsupported_dtype, 0, static_cast<int>(args.input.dtype)};
+  const Geometry g(args.out, args.input);
+  if (g.outputs == 0) return {};
+  Buffer acc(g.outputs * 16);
+  reduce_all(sum, args.input, g, nullptr, acc);
+  std::vector<double> means(g.outputs);
+  const int64_t size = sizeof(double);
+  for (int64_t o = 0; o < g.outputs; ++o)
+    means[o] = *reinterpret_cast<const double*>(acc.at(o * size)) / static_cast<double>(g.count);
+  if (args.mean.defined()) {
+    const Geometry into(args.mean, args.input);
+    write_outputs(args.mean, into.kept, g.outputs, [&]<typename T>(int64_t o) { return convert<T>(means[o]); });
+  }
+  reduce_all(squares, args.input, g, means.data(), acc);
+  const double divisor = std::max(0.0, static_cast<double>(g.count) - args.correction);
+  write_outputs(args.out, g.kept, g.outputs, [&]<typename T>(int64_t o) {
+    const double value = *reinterpret_cast<const double*>(acc.at(o * size)) / divisor;
+    return convert<T>(args.root ? std::sqrt(value) : value);
+  });
+  return {};
+}
+
+}  // namespace flambeau::cpu

@@ -1,0 +1,287 @@
+#include "reduce_rows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "blocks.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/reduce_rows.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace flambeau::cpu {
+namespace HWY_NAMESPACE {
+
+// A kind is how an element becomes a lane value (`map`) and how two of those become one (`join`). Integer sums and
+// products wrap, so their lanes are unsigned.
+template <typename C>
+struct RealOf {
+  using type = C;
+};
+template <typename R>
+struct RealOf<std::complex<R>> {
+  using type = R;
+};
+template <typename C>
+using Real = typename RealOf<C>::type;
+
+template <typename C>
+using SumLane = std::conditional_t<std::is_integral_v<C>, uint64_t, C>;
+template <typename C>
+using ProdLane = std::conditional_t<
+    std::is_integral_v<C>, uint64_t,
+    std::conditional_t<std::is_same_v<C, float>, double, std::conditional_t<kIsComplex<C>, complex128, C>>>;
+template <typename L>
+using AccOf = std::conditional_t<std::is_integral_v<L>, int64_t, std::conditional_t<kIsComplex<L>, complex128, double>>;
+
+enum class Join { add, mul, max, min };
+
+template <ReduceKind kKind, typename C>
+struct Reducer {
+  static constexpr bool kExtreme = kKind == ReduceKind::max || kKind == ReduceKind::min;
+  static constexpr bool kAbs = kKind == ReduceKind::square_sum || kKind == ReduceKind::abs_sum ||
+                               kKind == ReduceKind::abs_max || kKind == ReduceKind::abs_min;
+  static constexpr bool kSupported = kExtreme                               ? !kIsComplex<C>
+                                     : kAbs || kKind == ReduceKind::pow_sum ? !std::is_integral_v<C>
+                                     : kKind == ReduceKind::variation       ? std::is_floating_point_v<C>
+                                                                            : true;
+  static constexpr Join kJoin = kKind == ReduceKind::prod                                  ? Join::mul
+                                : kKind == ReduceKind::max || kKind == ReduceKind::abs_max ? Join::max
+                                : kKind == ReduceKind::min || kKind == ReduceKind::abs_min ? Join::min
+                                                                                           : Join::add;
+  using Lane = std::conditional_t<
+      kKind == ReduceKind::prod, ProdLane<C>,
+      std::conditional_t<kKind == ReduceKind::count, int64_t,
+                         std::conditional_t<kExtreme, C,
+                                            std::conditional_t<kAbs, Real<C>,
+                                                               std::conditional_t<kKind == ReduceKind::pow_sum ||
+                                                                                      kKind == ReduceKind::variation,
+                                                                                  double, SumLane<C>>>>>>;
+  using Acc = AccOf<Lane>;
+
+  static Lane map(C x, [[maybe_unused]] double param) {
+    if constexpr (kKind == ReduceKind::count) {
+      return x != C(0) ? 1 : 0;
+    } else if constexpr (kKind == ReduceKind::nan_sum) {
+      if constexpr (kIsComplex<C>)
+        return x.real() == x.real() && x.imag() == x.imag() ? x : C(0);
+      else
+        return x == x ? static_cast<Lane>(x) : Lane(0);
+    } else if constexpr (kKind == ReduceKind::square_sum) {
+      if constexpr (kIsComplex<C>)
+        return x.real() * x.real() + x.imag() * x.imag();
+      else
+        return x * x;
+    } else if constexpr (kAbs) {
+      return std::abs(x);
+    } else if constexpr (kKind == ReduceKind::pow_sum) {
+      return std::pow(static_cast<double>(std::abs(x)), param);
+    } else if constexpr (kKind == ReduceKind::variation) {
+      const double d = static_cast<double>(x) - param;
+      return d * d;
+    } else {
+      return static_cast<Lane>(x);
+    }
+  }
+
+  template <typename V>
+  static constexpr V identity() {
+    if constexpr (kJoin == Join::add)
+      return V(0);
+    else if constexpr (kJoin == Join::mul)
+      return V(1);
+    else if constexpr (std::numeric_limits<V>::has_infinity)
+      return kJoin == Join::max ? -std::numeric_limits<V>::infinity() : std::numeric_limits<V>::infinity();
+    else
+      return kJoin == Join::max ? std::numeric_limits<V>::min() : std::numeric_limits<V>::max();
+  }
+
+  // A NaN on either side wins.
+  template <typename V>
+  static V join(V a, V b) {
+    if constexpr (kJoin == Join::add) {
+      if constexpr (std::is_same_v<V, int64_t>)
+        return static_cast<V>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+      else
+        return a + b;
+    } else if constexpr (kJoin == Join::mul) {
+      if constexpr (std::is_same_v<V, int64_t>)
+        return static_cast<V>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+      else
+        return a * b;
+    } else if constexpr (kJoin == Join::max) {
+      return b > a || b != b ? b : a;
+    } else {
+      return b < a || b != b ? b : a;
+    }
+  }
+
+  static Lane reduce(const C* x, int64_t n, double param) {
+    // Four streams, so that the additions do not wait for one another.
+    const int64_t q = n / 4;
+    if constexpr (kIsComplex<Lane>) {
+      Lane total = identity<Lane>();
+      for (int64_t i = 0; i < n; ++i) total = join(total, map(x[i], param));
+      return total;
+    } else if constexpr (kJoin == Join::add) {
+      Lane a = 0, b = 0, c = 0, d = 0;
+#pragma omp simd reduction(+ : a, b, c, d)
+      for (int64_t i = 0; i < q; ++i) {
+        a += map(x[i], param);
+        b += map(x[q + i], param);
+        c += map(x[2 * q + i], param);
+        d += map(x[3 * q + i], param);
+      }
+      for (int64_t i = 4 * q; i < n; ++i) a += map(x[i], param);
+      return (a + b) + (c + d);
+    } else if constexpr (kJoin == Join::mul) {
+      Lane a = 1, b = 1, c = 1, d = 1;
+#pragma omp simd reduction(* : a, b, c, d)
+      for (int64_t i = 0; i < q; ++i) {
+        a *= map(x[i], param);
+        b *= map(x[q + i], param);
+        c *= map(x[2 * q + i], param);
+        d *= map(x[3 * q + i], param);
+      }
+      for (int64_t i = 4 * q; i < n; ++i) a *= map(x[i], param);
+      return (a * b) * (c * d);
+    } else {
+      Lane a = identity<Lane>(), b = a;
+      int nan = 0;
+      const int64_t h = n / 2;
+      if constexpr (kJoin == Join::max) {
+#pragma omp simd reduction(max : a, b) reduction(| : nan)
+        for (int64_t i = 0; i < h; ++i) {
+          const Lane u = map(x[i], param), v = map(x[h + i], param);
+          a = a < u ? u : a;
+          b = b < v ? v : b;
+          nan |= (u != u) | (v != v);
+        }
+      } else {
+#pragma omp simd reduction(min : a, b) reduction(| : nan)
+        for (int64_t i = 0; i < h; ++i) {
+          const Lane u = map(x[i], param), v = map(x[h + i], param);
+          a = u < a ? u : a;
+          b = v < b ? v : b;
+          nan |= (u != u) | (v != v);
+        }
+      }
+      if (nan) return std::numeric_limits<Lane>::quiet_NaN();
+      a = join(a, b);
+      if (2 * h < n) a = join(a, map(x[n - 1], param));
+      return a;
+    }
+  }
+
+  static void init(void* acc, int64_t n) { std::fill_n(static_cast<Acc*>(acc), n, identity<Acc>()); }
+  static void reset(void* lanes, int64_t n) { std::fill_n(static_cast<Lane*>(lanes), n, identity<Lane>()); }
+  static void merge(void* acc, const void* other, int64_t n) {
+    for (int64_t i = 0; i < n; ++i)
+      static_cast<Acc*>(acc)[i] = join(static_cast<Acc*>(acc)[i], static_cast<const Acc*>(other)[i]);
+  }
+  static void block(void* acc, const void* x, int64_t n, double param) {
+    auto* a = static_cast<Acc*>(acc);
+    *a = join(*a, static_cast<Acc>(reduce(static_cast<const C*>(x), n, param)));
+  }
+  static void row(void* lanes_, const void* x_, const double* params, int64_t n) {
+    auto* lanes = static_cast<Lane*>(lanes_);
+    const auto* x = static_cast<const C*>(x_);
+    if constexpr (kKind == ReduceKind::pow_sum || kKind == ReduceKind::variation) {
+      for (int64_t i = 0; i < n; ++i) lanes[i] = join(lanes[i], map(x[i], params[i]));
+    } else {
+      for (int64_t i = 0; i < n; ++i) lanes[i] = join(lanes[i], map(x[i], 0));
+    }
+  }
+  static void flush(void* acc, const void* lanes, int64_t n) {
+    for (int64_t i = 0; i < n; ++i)
+      static_cast<Acc*>(acc)[i] = join(static_cast<Acc*>(acc)[i], static_cast<Acc>(static_cast<const Lane*>(lanes)[i]));
+  }
+};
+
+template <ReduceKind kKind, typename C>
+void select(ReduceFunctions& f) {
+  using R = Reducer<kKind, C>;
+  if constexpr (R::kSupported) {
+    static_assert(sizeof(typename R::Lane) <= kMaxLaneSize);
+    using Acc = typename R::Acc;
+    f.accumulator = std::is_same_v<Acc, double>    ? Accumulator::real
+                    : std::is_same_v<Acc, int64_t> ? Accumulator::integer
+                                                   : Accumulator::complex;
+    f.init = R::init;
+    f.merge = R::merge;
+    f.block = R::block;
+    f.row = R::row;
+    f.reset = R::reset;
+    f.flush = R::flush;
+  }
+}
+
+template <ReduceKind kKind>
+void select_type(ReduceFunctions& f, DType compute) {
+  switch (compute) {
+    case DType::f32:
+      return select<kKind, float>(f);
+    case DType::f64:
+      return select<kKind, double>(f);
+    case DType::i32:
+      return select<kKind, int32_t>(f);
+    case DType::i64:
+      return select<kKind, int64_t>(f);
+    case DType::c64:
+      return select<kKind, complex64>(f);
+    case DType::c128:
+      return select<kKind, complex128>(f);
+    default:
+      return;
+  }
+}
+
+void find(ReduceFunctions& f, ReduceKind kind, DType compute) {
+  switch (kind) {
+    case ReduceKind::sum:
+      return select_type<ReduceKind::sum>(f, compute);
+    case ReduceKind::prod:
+      return select_type<ReduceKind::prod>(f, compute);
+    case ReduceKind::max:
+      return select_type<ReduceKind::max>(f, compute);
+    case ReduceKind::min:
+      return select_type<ReduceKind::min>(f, compute);
+    case ReduceKind::count:
+      return select_type<ReduceKind::count>(f, compute);
+    case ReduceKind::nan_sum:
+      return select_type<ReduceKind::nan_sum>(f, compute);
+    case ReduceKind::square_sum:
+      return select_type<ReduceKind::square_sum>(f, compute);
+    case ReduceKind::abs_sum:
+      return select_type<ReduceKind::abs_sum>(f, compute);
+    case ReduceKind::abs_max:
+      return select_type<ReduceKind::abs_max>(f, compute);
+    case ReduceKind::abs_min:
+      return select_type<ReduceKind::abs_min>(f, compute);
+    case ReduceKind::pow_sum:
+      return select_type<ReduceKind::pow_sum>(f, compute);
+    case ReduceKind::variation:
+      return select_type<ReduceKind::variation>(f, compute);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace flambeau::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace flambeau::cpu {
+
+HWY_EXPORT(find);
+
+ReduceFunctions reduce_functions(ReduceKind kind, DType compute) {
+  ReduceFunctions f;
+  HWY_DYNAMIC_DISPATCH(find)(f, kind, compute);
+  return f;
+}
+
+}  // namespace flambeau::cpu
+#endif

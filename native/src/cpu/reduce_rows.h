@@ -1,0 +1,48 @@
+// What a reduction does to a block of elements: functions for the ISA at hand, by kind and compute type.
+#pragma once
+#include <cstdint>
+
+#include "flambeau/dtype.h"
+
+namespace flambeau::cpu {
+
+// What is accumulated. The last two take a parameter: the exponent, and the value subtracted first.
+enum class ReduceKind : int {
+  sum,
+  prod,
+  max,
+  min,
+  count,
+  nan_sum,
+  square_sum,
+  abs_sum,
+  abs_max,
+  abs_min,
+  pow_sum,
+  variation
+};
+inline constexpr int kNumReduceKinds = static_cast<int>(ReduceKind::variation) + 1;
+
+// Elements are reduced into lanes, whose type bounds the rounding error over kLaneSteps steps, and lanes into
+// accumulators: double, int64_t or complex128.
+enum class Accumulator : int { real, integer, complex };
+inline constexpr int64_t kLaneSteps = 256;
+inline constexpr int64_t kMaxLaneSize = 16;
+
+struct ReduceFunctions {
+  Accumulator accumulator = Accumulator::real;
+  int64_t accumulator_size() const { return accumulator == Accumulator::complex ? 16 : 8; }
+  void (*init)(void* acc, int64_t n) = nullptr;
+  void (*merge)(void* acc, const void* other, int64_t n) = nullptr;  // acc[i] = acc[i] with other[i]
+  // *acc = *acc with the n elements
+  void (*block)(void* acc, const void* x, int64_t n, double param) = nullptr;
+  // lanes[i] = lanes[i] with x[i]
+  void (*row)(void* lanes, const void* x, const double* params, int64_t n) = nullptr;
+  void (*reset)(void* lanes, int64_t n) = nullptr;
+  void (*flush)(void* acc, const void* lanes, int64_t n) = nullptr;  // acc[i] = acc[i] with lanes[i]
+};
+
+// Empty functions where the compute type (f32, f64, i32, i64, c64 or c128) has no such reduction.
+ReduceFunctions reduce_functions(ReduceKind kind, DType compute);
+
+}  // namespace flambeau::cpu
