@@ -1,5 +1,5 @@
 // Step 1: compilers and libraries from the system's package manager.
-import { probe, run, StepError, windows } from './exec.mjs'
+import { probe, run, StepError, spawned, windows } from './exec.mjs'
 
 /** Debian's packages by what needs them; a column each for other systems would only go stale untested. */
 const debian = {
@@ -60,9 +60,10 @@ export async function systemPackages(groups) {
     )
   }
   console.log(`▸ system packages: ${missing.join(' ')}`)
-  const env = { DEBIAN_FRONTEND: 'noninteractive' }
-  await run('apt-get', ['update', '-q'], { env, capture: true, quiet: true })
-  await run(install[0], install.slice(1), { env, capture: true, quiet: true })
+  const options = { env: { DEBIAN_FRONTEND: 'noninteractive' }, capture: true, quiet: true }
+  // A failed update need not matter: the lists that are there may know the packages.
+  await spawned('apt-get', ['update', '-q'], options)
+  await run(install[0], [...install.slice(1), '-o', 'DPkg::Lock::Timeout=300'], options)
 }
 
 /** What to try when the native build cannot find a library, for the systems that are not Debian. */
