@@ -90,7 +90,11 @@ class Run {
   readonly #captures: Map<Node, Map<number, Tensor | null>> | null
   readonly #useful: Set<Node> | null
 
-  constructor(options: BackwardOptions, captures: Map<Node, Map<number, Tensor | null>> | null, useful: Set<Node> | null) {
+  constructor(
+    options: BackwardOptions,
+    captures: Map<Node, Map<number, Tensor | null>> | null,
+    useful: Set<Node> | null,
+  ) {
     this.#create = options.createGraph ?? false
     this.#keep = options.retainGraph ?? this.#create
     this.#captures = captures
@@ -122,7 +126,7 @@ class Run {
     const captured = this.#captures?.get(node)
     if (captured) for (const output of captured.keys()) captured.set(output, grads[output] ?? null)
     if (node instanceof AccumulateGrad) {
-      if (this.#captures === null) this.#accumulate(node.variable, grads[0])
+      if (this.#captures === null) this.#accumulate(node, grads[0])
       return
     }
     if (this.#captures !== null && !this.#useful?.has(node)) return
@@ -139,7 +143,8 @@ class Run {
   }
 
   #runHooks(node: Node, grads: (Tensor | null)[]): void {
-    if (node instanceof AccumulateGrad && node.variable.hooks !== null) grads[0] = runHooks(node.variable.hooks, grads[0], this.#shared)
+    if (node instanceof AccumulateGrad && node.variable.hooks !== null)
+      grads[0] = runHooks(node.variable.hooks, grads[0], this.#shared)
     if (node.hooks !== null)
       for (const [output, hooks] of node.hooks) grads[output] = runHooks(hooks, grads[output] ?? null, this.#shared)
     if (node.retained !== null)
@@ -148,6 +153,7 @@ class Run {
         if (!grad) continue
         this.#shared.add(grad)
         tensor.grad = tensor.grad === null ? grad : ops.add(tensor.grad, grad)
+        if (scope.tensors !== null) keepGrad(tensor)
       }
   }
 
@@ -169,13 +175,14 @@ class Run {
     }
   }
 
-  #accumulate(variable: Tensor, grad: Tensor | null): void {
+  #accumulate(node: AccumulateGrad, grad: Tensor | null): void {
     if (grad === null) return
+    const { variable } = node
     const { grad: before } = variable
     if (before === null) {
       // The gradient itself becomes `grad` when nobody else can see it; otherwise a copy does.
       const exclusive = grad.storage.refs === 1 && !this.#shared.has(grad) && grad.isContiguous() && grad.node === null
-      variable.grad = exclusive ? grad : this.#create ? grad : ops.clone(grad)
+      variable.grad = exclusive ? grad : ops.clone(grad)
       this.#shared.add(grad)
     } else if (this.#create) {
       variable.grad = ops.add(before, grad)
@@ -183,6 +190,7 @@ class Run {
       ops.addInPlace(before, grad)
     }
     if (scope.tensors !== null) keepGrad(variable)
+    if (node.after !== null) for (const hook of node.after) hook(variable)
   }
 }
 
@@ -200,7 +208,9 @@ function runHooks(hooks: Set<GradHook>, grad: Tensor | null, shared: Set<Tensor>
     const replaced = hook(current)
     if (replaced instanceof Tensor) {
       if (!sameShape(replaced.shape, current.shape))
-        throw new ShapeError(`a gradient hook: expected a gradient of shape ${formatShape(current.shape)}, got ${formatShape(replaced.shape)}`)
+        throw new ShapeError(
+          `a gradient hook: expected a gradient of shape ${formatShape(current.shape)}, got ${formatShape(replaced.shape)}`,
+        )
       current = replaced
       shared.add(current)
     }
@@ -213,32 +223,51 @@ function conform(grad: Tensor, meta: OutputMeta, node: string): Tensor {
   let result = grad
   if (!sameShape(result.shape, meta.shape)) {
     if (result.shape.length < meta.shape.length)
-      throw new AutogradError(`${node}: the gradient has shape ${formatShape(result.shape)}, the value ${formatShape(meta.shape)}`)
+      throw new AutogradError(
+        `${node}: the gradient has shape ${formatShape(result.shape)}, the value ${formatShape(meta.shape)}`,
+      )
     result = ops.sumToSize(result, meta.shape)
   }
   if (result.dtype !== meta.dtype) result = ops.cast(result, meta.dtype)
   return result
 }
 
-function rootGradients(operation: string, roots: readonly Tensor[], given: readonly (Tensor | null | undefined)[] | undefined): Tensor[] {
+function rootGradients(
+  operation: string,
+  roots: readonly Tensor[],
+  given: readonly (Tensor | null | undefined)[] | undefined,
+): Tensor[] {
   return roots.map((root, i) => {
     if (!root.requiresGrad)
-      throw new AutogradError(`${operation}: the tensor does not require grad and has no history; call requiresGrad_() on what it is made of`)
+      throw new AutogradError(
+        `${operation}: the tensor does not require grad and has no history; call requiresGrad_() on what it is made of`,
+      )
     const grad = given?.[i]
     if (grad === null || grad === undefined) {
       if (root.numel() !== 1)
-        throw new AutogradError(`${operation}: expected a tensor of one element, got shape ${formatShape(root.shape)}; pass the gradient to start from`)
-      if (isComplex(root.dtype)) throw new AutogradError(`${operation}: expected a real tensor, got ${root.dtype}; pass the gradient to start from`)
+        throw new AutogradError(
+          `${operation}: expected a tensor of one element, got shape ${formatShape(root.shape)}; pass the gradient to start from`,
+        )
+      if (isComplex(root.dtype))
+        throw new AutogradError(
+          `${operation}: expected a real tensor, got ${root.dtype}; pass the gradient to start from`,
+        )
       return ops.onesLike(root)
     }
     if (!sameShape(grad.shape, root.shape))
-      throw new ShapeError(`${operation}: expected a gradient of shape ${formatShape(root.shape)}, got ${formatShape(grad.shape)}`)
+      throw new ShapeError(
+        `${operation}: expected a gradient of shape ${formatShape(root.shape)}, got ${formatShape(grad.shape)}`,
+      )
     return grad.dtype === root.dtype ? grad : ops.cast(grad, root.dtype)
   })
 }
 
 /** Computes the gradients of `roots` and adds them to the `grad` of the leaves. */
-export function backward(roots: readonly Tensor[], gradients?: readonly (Tensor | null | undefined)[], options: BackwardOptions = {}): void {
+export function backward(
+  roots: readonly Tensor[],
+  gradients?: readonly (Tensor | null | undefined)[],
+  options: BackwardOptions = {},
+): void {
   const starts = rootGradients('backward', roots, gradients)
   const run = new Run(options, null, null)
   roots.forEach((root, i) => {
@@ -268,9 +297,21 @@ export interface GradOptions extends BackwardOptions {
  * console.log(dx.item(), ddx.item()) // → 6 2
  * ```
  */
-export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], options: GradOptions & { allowUnused: true }): (Tensor | null)[]
-export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], options?: GradOptions): Tensor[]
-export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], options: GradOptions = {}): (Tensor | null)[] {
+export function grad(
+  outputs: Tensor | readonly Tensor[],
+  inputs: Tensor | readonly Tensor[],
+  options: GradOptions & { allowUnused: true },
+): (Tensor | null)[]
+export function grad(
+  outputs: Tensor | readonly Tensor[],
+  inputs: Tensor | readonly Tensor[],
+  options?: GradOptions,
+): Tensor[]
+export function grad(
+  outputs: Tensor | readonly Tensor[],
+  inputs: Tensor | readonly Tensor[],
+  options: GradOptions = {},
+): (Tensor | null)[] {
   const roots = outputs instanceof Tensor ? [outputs] : outputs
   const wanted = inputs instanceof Tensor ? [inputs] : inputs
   const starts = rootGradients('grad', roots, options.gradOutputs)
@@ -291,7 +332,9 @@ export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | reado
   return edges.map(({ node, output }, i) => {
     const result = captures.get(node)?.get(output) ?? null
     if (result === null && !options.allowUnused)
-      throw new AutogradError(`grad: the outputs do not depend on input ${i}; pass { allowUnused: true } to get null for it`)
+      throw new AutogradError(
+        `grad: the outputs do not depend on input ${i}; pass { allowUnused: true } to get null for it`,
+      )
     return result
   })
 }
@@ -316,10 +359,11 @@ function nodesTowards(roots: readonly Tensor[], captures: ReadonlyMap<Node, unkn
         continue
       }
       stack.pop()
-      const leads = top.node.edges.some((edge) => edge && (captures.has(edge.node as Node) || useful.has(edge.node as Node)))
+      const leads = top.node.edges.some(
+        (edge) => edge && (captures.has(edge.node as Node) || useful.has(edge.node as Node)),
+      )
       if (leads) useful.add(top.node)
     }
   }
   return useful
 }
-

@@ -24,7 +24,9 @@ function within<R>(name: string, guard: ModeGuard, body: (() => R) | undefined):
     const result = body()
     // The mode is the thread's, not the promise's: what runs after the first await would silently be recorded.
     if (result instanceof Promise)
-      throw new ArgumentError(`${name}: expected a synchronous function; put ${name} around the synchronous parts of the asynchronous one`)
+      throw new ArgumentError(
+        `${name}: expected a synchronous function; put ${name} around the synchronous parts of the asynchronous one`,
+      )
     return result
   } finally {
     guard.dispose()

@@ -15,13 +15,19 @@ let nextSeq = 0
 
 /** A step of the graph. `apply` turns the gradients of its results into those of its inputs. */
 export abstract class Node implements GradNode {
-  readonly seq = nextSeq++
-  edges: (Edge | null)[] = []
+  /** Given after the edges, so that whatever an edge leads to was numbered before. */
+  readonly seq: number
+  edges: (Edge | null)[]
   readonly outputs: OutputMeta[] = []
   /** Hooks on the tensors that this node made, by result. */
   hooks: Map<number, Set<GradHook>> | null = null
   /** Results whose gradient is kept in `.grad`. */
   retained: Map<number, Tensor> | null = null
+
+  constructor(edges: (Edge | null)[] = []) {
+    this.edges = edges
+    this.seq = nextSeq++
+  }
 
   abstract readonly name: string
   abstract apply(grads: (Tensor | null)[]): (Tensor | null)[]
@@ -35,9 +41,19 @@ export abstract class Node implements GradNode {
 
   /** Makes `t` the next result of this node. */
   adopt(t: Tensor): void {
+    this.become(t, this.outputs.length)
+    this.outputs.push({ shape: t.shape, dtype: t.dtype, device: t.device })
+  }
+
+  /** Makes `t` stand for result `output`. */
+  become(t: Tensor, output: number): void {
+    if (t.retainsGrad && t.node instanceof Node) t.node.retained?.delete(t.output)
     t.node = this
-    t.output = this.outputs.length
-    this.outputs.push(t)
+    t.output = output
+    if (t.retainsGrad) {
+      this.retained ??= new Map()
+      this.retained.set(output, t)
+    }
   }
 }
 
@@ -45,6 +61,8 @@ export abstract class Node implements GradNode {
 export class AccumulateGrad extends Node {
   readonly name = 'AccumulateGrad'
   readonly variable: Tensor
+  /** Called once the gradient is in `grad`. */
+  after: Set<(variable: Tensor) => void> | null = null
 
   constructor(variable: Tensor) {
     super()
@@ -69,15 +87,19 @@ export function edgeOf(t: Tensor): Edge | null {
 /** After a write through another view, or to the base, a view's history starts anew from the base's. */
 export function refreshView(t: Tensor): void {
   const view = t.viewOf
-  if (view === null || view.version === t.storage.version) return
+  if (view === null || view.noGrad || view.version === t.storage.version) return
   view.version = t.storage.version
   if (!view.base.requiresGrad || t.leafRequiresGrad) return
-  const enabled = gradMode.enabled
+  const outer = gradMode.enabled
   gradMode.enabled = true
-  const fresh = view.replay(view.base)
-  gradMode.enabled = enabled
-  t.node = fresh.node
-  t.output = fresh.output
+  let fresh: Tensor
+  try {
+    fresh = view.replay(view.base)
+  } finally {
+    gradMode.enabled = outer
+  }
+  const { node } = fresh
+  if (node instanceof Node) node.become(t, fresh.output)
 }
 
 /** Values kept for backward: each holds its storage, and notices when it was written to since. */
@@ -136,4 +158,3 @@ function revive(t: Tensor): Tensor {
   copy.accumulator = t.accumulator
   return copy
 }
-

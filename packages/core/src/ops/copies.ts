@@ -6,7 +6,7 @@ import { checkDType, type DType } from '../tensor/dtype.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { composite, primitive } from './dispatch.js'
 import { contiguousRaw, write, checkWritable } from './inplace.js'
-import { type Op, saving } from './record.js'
+import { type FunctionOp, type Op, saving } from './record.js'
 import { expand } from './views.js'
 import { gradMode } from '../autograd/mode.js'
 
@@ -15,6 +15,24 @@ export const clone: Op<[self: Tensor]> = primitive({
   signature: 'clone(self)',
   forward(self: Tensor) {
     const out = allocate(self.shape, self.dtype, self.device)
+    kernels.copy(out, self)
+    return saving(out)
+  },
+  backward: (grad) => [grad],
+})
+
+/** A copy with the given strides, or a contiguous one where those would make elements share memory. */
+export const cloneAs: FunctionOp<[input: Tensor, strides: readonly number[]], Tensor> = primitive({
+  signature: '_clone_as(input, strides)',
+  forward(self: Tensor, strides: readonly number[]) {
+    const { shape, dtype, device } = self
+    if (shape.some((n, i) => n > 1 && strides[i] <= 0)) {
+      const out = allocate(shape, dtype, device)
+      kernels.copy(out, self)
+      return saving(out)
+    }
+    const span = self.numel() === 0 ? 0 : shape.reduce((n, size, i) => n + (size - 1) * strides[i], 1)
+    const out = alias(allocate([span], dtype, device), shape, strides)
     kernels.copy(out, self)
     return saving(out)
   },

@@ -2,7 +2,7 @@ import { gradMode } from '../autograd/mode.js'
 import { edgeOf, Node, SavedValues } from '../autograd/node.js'
 import { AutogradError, DisposedError } from '../errors.js'
 import { isDifferentiable } from '../tensor/dtype.js'
-import { Tensor } from '../tensor/tensor.js'
+import { type Edge, Tensor } from '../tensor/tensor.js'
 import type { AnyRecord, CompositeRecord, InplaceOp, Op, PrimitiveRecord } from './record.js'
 import { registry } from './record.js'
 
@@ -47,7 +47,7 @@ function execute(record: AnyRecord, args: readonly unknown[]): unknown {
   if (record.kind === 'composite') return record.call(...args)
   if (!tracked || !gradMode.enabled) {
     const { out } = record.forward(...args)
-    if (record.view && gradMode.enabled) markView(record, args, out)
+    if (record.view && !gradMode.inference) markView(record, args, out)
     if (gradMode.inference) for (const t of out instanceof Tensor ? [out] : out) t.inference = true
     return out
   }
@@ -60,7 +60,8 @@ function checkTensors(record: AnyRecord, args: readonly unknown[]): boolean {
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]
     if (arg instanceof Tensor) {
-      if (arg.isDisposed) throw new DisposedError(`${record.name}: a tensor of shape [${arg.shape.join(', ')}] was used after dispose()`)
+      if (arg.isDisposed)
+        throw new DisposedError(`${record.name}: a tensor of shape [${arg.shape.join(', ')}] was used after dispose()`)
       if (arg.leafRequiresGrad || arg.node !== null || (arg.viewOf !== null && arg.requiresGrad)) tracked = true
     } else if (Array.isArray(arg) && arg[0] instanceof Tensor) {
       if (checkTensors(record, arg)) tracked = true
@@ -73,11 +74,13 @@ type AnyPrimitive = Extract<AnyRecord, { kind: 'primitive' }>
 
 /** Runs a primitive and makes its node. */
 function record_(record: AnyPrimitive, args: readonly unknown[]): Tensor | Tensor[] {
-  const node = new OpNode(record)
+  const edges: (Edge | null)[] = []
   for (const arg of args) {
-    if (arg instanceof Tensor) node.edges.push(edgeOf(arg))
-    else if (Array.isArray(arg) && arg[0] instanceof Tensor) for (const t of arg) node.edges.push(edgeOf(t))
+    if (arg instanceof Tensor) edges.push(edgeOf(arg))
+    else if (Array.isArray(arg) && arg[0] instanceof Tensor) for (const t of arg) edges.push(edgeOf(t))
   }
+  // After the edges: making one may make a node, and nodes run by descending number.
+  const node = new OpNode(record, edges)
   gradMode.enabled = false
   let result: { out: Tensor | Tensor[]; saved: readonly unknown[] }
   try {
@@ -92,7 +95,7 @@ function record_(record: AnyPrimitive, args: readonly unknown[]): Tensor | Tenso
     node.listResult = true
     for (const t of out) {
       if (isDifferentiable(t.dtype) && record.backward) node.adopt(t)
-      else node.outputs.push(t)
+      else node.outputs.push({ shape: t.shape, dtype: t.dtype, device: t.device })
     }
   }
   if (record.backward) node.saved = new SavedValues(saved)
@@ -107,14 +110,29 @@ function markView(record: AnyPrimitive, args: readonly unknown[], out: Tensor | 
   const before = source.viewOf
   const base = before?.base ?? source
   const list = out instanceof Tensor ? [out] : out
+  if (!gradMode.enabled || before?.noGrad) {
+    for (const t of list)
+      if (t.storage === source.storage && t !== source)
+        t.viewOf = { base, replay: refuseReplay, version: t.storage.version, noGrad: true }
+    return
+  }
   list.forEach((t, i) => {
     if (t.storage !== source.storage || t === source) return
     const step = (from: Tensor): Tensor => {
       const made = dispatch(record, [from, ...rest]) as Tensor | Tensor[]
       return made instanceof Tensor ? made : made[i]
     }
-    t.viewOf = { base, replay: before ? (from) => step(before.replay(from)) : step, version: t.storage.version }
+    t.viewOf = {
+      base,
+      replay: before ? (from) => step(before.replay(from)) : step,
+      version: t.storage.version,
+      noGrad: false,
+    }
   })
+}
+
+function refuseReplay(): never {
+  throw new AutogradError('a view made under noGrad has no history')
 }
 
 class OpNode extends Node {
@@ -123,8 +141,8 @@ class OpNode extends Node {
   /** Whether the operator gives a list, even if of one tensor. */
   listResult = false
 
-  constructor(record: AnyPrimitive) {
-    super()
+  constructor(record: AnyPrimitive, edges: (Edge | null)[]) {
+    super(edges)
     this.#record = record
   }
 
@@ -152,14 +170,20 @@ class OpNode extends Node {
 export function primitive<Args extends unknown[], Out extends Tensor | Tensor[], Saved extends readonly unknown[]>(
   record: Omit<PrimitiveRecord<Args, Out, Saved>, 'kind' | 'name'>,
 ): Op<Args, Out> {
-  return register({ kind: 'primitive', name: nameOf(record.signature), ...record } as PrimitiveRecord<Args, Out, Saved>, false)
+  return register(
+    { kind: 'primitive', name: nameOf(record.signature), ...record } as PrimitiveRecord<Args, Out, Saved>,
+    false,
+  )
 }
 
 /** Declares an operator with a kernel of its own and an in-place form, `name_`. */
 export function inplacePrimitive<Args extends [Tensor, ...unknown[]], Saved extends readonly unknown[]>(
   record: Omit<PrimitiveRecord<Args, Tensor, Saved>, 'kind' | 'name'>,
 ): InplaceOp<Args, Tensor> {
-  return register({ kind: 'primitive', name: nameOf(record.signature), ...record } as PrimitiveRecord<Args, Tensor, Saved>, true)
+  return register(
+    { kind: 'primitive', name: nameOf(record.signature), ...record } as PrimitiveRecord<Args, Tensor, Saved>,
+    true,
+  )
 }
 
 /** Declares an operator made of other operators. */
@@ -168,8 +192,14 @@ export function composite<Args extends unknown[], R>(signature: string, call: (.
 }
 
 /** Declares an operator made of other operators, with an in-place form, `name_`. */
-export function inplaceComposite<Args extends [Tensor, ...unknown[]]>(signature: string, call: (...args: Args) => Tensor): InplaceOp<Args, Tensor> {
-  return register({ kind: 'composite', name: nameOf(signature), signature, call } as CompositeRecord<Args, Tensor>, true)
+export function inplaceComposite<Args extends [Tensor, ...unknown[]]>(
+  signature: string,
+  call: (...args: Args) => Tensor,
+): InplaceOp<Args, Tensor> {
+  return register(
+    { kind: 'composite', name: nameOf(signature), signature, call } as CompositeRecord<Args, Tensor>,
+    true,
+  )
 }
 
 const nameOf = (signature: string): string => signature.slice(0, signature.indexOf('('))

@@ -1,6 +1,7 @@
 // Every operator, attached to Tensor. A new module of operators is one line in each of the three lists.
 import { backward, type BackwardOptions, provideEngineOps } from '../autograd/engine.js'
-import { Tensor } from '../tensor/tensor.js'
+import { detach_, type HookHandle, registerHook, registerPostAccumulateGradHook, retainGrad } from '../autograd/hooks.js'
+import { type GradHook, Tensor } from '../tensor/tensor.js'
 import * as arithmetic from './arithmetic.js'
 import { attach, type Methods } from './attach.js'
 import * as copies from './copies.js'
@@ -30,6 +31,14 @@ declare module '../tensor/tensor.js' {
     backward(gradient?: Tensor | null, options?: BackwardOptions): void
     /** Overwrites the values with those of `source`, broadcast and converted. */
     copy_(source: Tensor): Tensor
+    /** Calls `hook` with this tensor's gradient whenever one is computed; what it returns takes the gradient's place. */
+    registerHook(hook: GradHook): HookHandle
+    /** Calls `hook` with this leaf after its gradient was added to `grad`. */
+    registerPostAccumulateGradHook(hook: (variable: Tensor) => void): HookHandle
+    /** Keeps the gradient in `grad` although this is not a leaf. */
+    retainGrad(): void
+    /** Takes this tensor out of its graph, in place. */
+    detach_(): Tensor
   }
 }
 
@@ -39,6 +48,18 @@ Object.assign(Tensor.prototype, {
   },
   copy_(this: Tensor, source: Tensor) {
     return copies.copy_(this, source)
+  },
+  registerHook(this: Tensor, hook: GradHook) {
+    return registerHook(this, hook)
+  },
+  registerPostAccumulateGradHook(this: Tensor, hook: (variable: Tensor) => void) {
+    return registerPostAccumulateGradHook(this, hook)
+  },
+  retainGrad(this: Tensor) {
+    retainGrad(this)
+  },
+  detach_(this: Tensor) {
+    return detach_(this)
   },
 })
 
@@ -53,5 +74,6 @@ provideEngineOps({
 })
 provideWriteOps({
   clone: copies.clone,
-  zeroInPlace: (t) => void inplace(arithmetic.mul.record, [t, 0]),
+  cloneAs: copies.cloneAs,
+  zeroInPlace: (t) => void copies.copy_(t, fillRaw([], 0, t.dtype, t.device)),
 })

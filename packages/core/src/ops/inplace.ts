@@ -5,22 +5,33 @@ import * as kernels from '../binding/kernels.gen.js'
 import { AutogradError, DisposedError, DTypeError, ShapeError } from '../errors.js'
 import { allocate } from '../tensor/create.js'
 import { formatShape, isContiguous, sameShape } from '../tensor/shape.js'
-import { Tensor } from '../tensor/tensor.js'
+import { type Edge, Tensor } from '../tensor/tensor.js'
 import { dispatch } from './dispatch.js'
 import { canCast } from './pointwise.js'
 import type { AnyRecord } from './record.js'
 
 /** Throws unless `self` may be written to. */
 export function checkWritable(operation: string, self: Tensor, tracked: boolean): void {
-  if (self.isDisposed) throw new DisposedError(`${operation}: a tensor of shape ${formatShape(self.shape)} was used after dispose()`)
+  if (self.isDisposed)
+    throw new DisposedError(`${operation}: a tensor of shape ${formatShape(self.shape)} was used after dispose()`)
   for (let i = 0; i < self.shape.length; i++)
     if (self.shape[i] > 1 && self.strides[i] === 0)
-      throw new ShapeError(`${operation}: several elements of an expanded tensor share memory; write to a clone() instead`)
+      throw new ShapeError(
+        `${operation}: several elements of an expanded tensor share memory; write to a clone() instead`,
+      )
   if (!gradMode.enabled) return
-  if (self.leafRequiresGrad) throw new AutogradError(`${operation}: a leaf that requires grad cannot be written to in place; use noGrad`)
+  if (self.leafRequiresGrad)
+    throw new AutogradError(`${operation}: a leaf that requires grad cannot be written to in place; use noGrad`)
   if (self.viewOf !== null && self.viewOf.base.leafRequiresGrad)
-    throw new AutogradError(`${operation}: a view of a leaf that requires grad cannot be written to in place; use noGrad`)
-  if (tracked && self.inference) throw new AutogradError(`${operation}: a tensor made in inferenceMode cannot be written to where autograd records`)
+    throw new AutogradError(
+      `${operation}: a view of a leaf that requires grad cannot be written to in place; use noGrad`,
+    )
+  if (self.viewOf?.noGrad && (tracked || self.viewOf.base.requiresGrad))
+    throw new AutogradError(
+      `${operation}: a view made under noGrad cannot be written to where autograd records; make the view outside, or write under noGrad`,
+    )
+  if (tracked && self.inference)
+    throw new AutogradError(`${operation}: a tensor made in inferenceMode cannot be written to where autograd records`)
 }
 
 const wantsGrad = (value: unknown): boolean =>
@@ -39,7 +50,10 @@ export function inplace(record: AnyRecord, args: readonly [Tensor, ...unknown[]]
   }
   // What the record saves of `self` must be its value before the write.
   const before = tracked ? snapshot(self) : self
-  const result = dispatch(record, [before, ...args.slice(1)]) as Tensor
+  const result = dispatch(
+    record,
+    args.map((arg) => (arg === self ? before : arg)),
+  ) as Tensor
   return write(operation, self, result)
 }
 
@@ -58,9 +72,13 @@ function snapshot(self: Tensor): Tensor {
 /** Puts `result` into `self`: its values, and its history. */
 export function write(operation: string, self: Tensor, result: Tensor): Tensor {
   if (!sameShape(result.shape, self.shape))
-    throw new ShapeError(`${operation}: expected a result of the tensor's shape ${formatShape(self.shape)}, got ${formatShape(result.shape)}`)
+    throw new ShapeError(
+      `${operation}: expected a result of the tensor's shape ${formatShape(self.shape)}, got ${formatShape(result.shape)}`,
+    )
   if (!canCast(result.dtype, self.dtype))
-    throw new DTypeError(`${operation}: a result of dtype ${result.dtype} cannot be written to a tensor of dtype ${self.dtype}`)
+    throw new DTypeError(
+      `${operation}: a result of dtype ${result.dtype} cannot be written to a tensor of dtype ${self.dtype}`,
+    )
   kernels.copy(self, result)
   self.storage.version++
   if (gradMode.enabled && (result.requiresGrad || self.requiresGrad)) rebase(self, result)
@@ -71,34 +89,52 @@ export function write(operation: string, self: Tensor, result: Tensor): Tensor {
 /** Makes the history of `result` that of `self`; through a view, the base's history continues with the write. */
 function rebase(self: Tensor, result: Tensor): void {
   const view = self.viewOf
-  if (view === null) {
-    const edge = edgeOf(result)
-    self.node = edge?.node ?? null
-    self.output = edge?.output ?? 0
+  if (view === null || view.noGrad) {
+    // A node of its own: that of the result may belong to another tensor, with hooks of that one.
+    const written = edgeOf(result)
+    new Overwrite(written === null ? [edgeOf(self), null] : [null, written]).adopt(self)
     return
   }
-  const node = new ViewWrite(view.replay)
-  node.edges = [edgeOf(view.base), edgeOf(result)]
+  const node = new ViewWrite(view.replay, view.base, [edgeOf(view.base), edgeOf(result)])
   node.adopt(view.base)
   view.version = -1
   refreshView(self)
+}
+
+/** A whole tensor after its values were replaced: the gradient goes to what was written. */
+class Overwrite extends Node {
+  readonly name = 'CopyBackward'
+
+  apply([grad]: (Tensor | null)[]): (Tensor | null)[] {
+    if (grad === null) return [null, null]
+    return [this.needs(0) ? zerosLike(grad) : null, this.needs(1) ? grad : null]
+  }
+}
+
+const zerosLike = (t: Tensor): Tensor => {
+  const zeros = allocate(t.shape, t.dtype, t.device)
+  kernels.fill(zeros, 0)
+  return zeros
 }
 
 /** The base after a write through a view: the written part's gradient goes to what was written, the rest to the base. */
 class ViewWrite extends Node {
   readonly name = 'ViewWriteBackward'
   readonly #view: (base: Tensor) => Tensor
+  /** The base's strides: a view may exist with them only. */
+  readonly #strides: readonly number[]
 
-  constructor(view: (base: Tensor) => Tensor) {
-    super()
+  constructor(view: (base: Tensor) => Tensor, base: Tensor, edges: (Edge | null)[]) {
+    super(edges)
     this.#view = view
+    this.#strides = base.strides
   }
 
   apply([grad]: (Tensor | null)[]): (Tensor | null)[] {
     if (grad === null) return [null, null]
-    const written = this.needs(1) ? ops.clone(this.#view(grad)) : null
+    const rest = ops.cloneAs(grad, this.#strides)
+    const written = this.needs(1) ? ops.clone(this.#view(rest)) : null
     if (!this.needs(0)) return [null, written]
-    const rest = ops.clone(grad)
     ops.zeroInPlace(this.#view(rest))
     return [rest, written]
   }
@@ -107,6 +143,8 @@ class ViewWrite extends Node {
 /** The operators that ViewWrite needs; `ops/index.ts` provides them. */
 interface WriteOps {
   clone(t: Tensor): Tensor
+  /** A copy with the strides given, which are dense. */
+  cloneAs(t: Tensor, strides: readonly number[]): Tensor
   zeroInPlace(t: Tensor): void
 }
 let ops: WriteOps
@@ -132,4 +170,3 @@ export function contiguousRaw(t: Tensor): Tensor {
   kernels.copy(out, t)
   return out
 }
-

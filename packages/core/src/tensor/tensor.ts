@@ -27,6 +27,8 @@ export interface ViewInfo {
   readonly replay: (base: Tensor) => Tensor
   /** The storage's version when this view's node was made. */
   version: number
+  /** Made under noGrad: it has no history, and its base none through it. */
+  readonly noGrad: boolean
 }
 
 /** A function that sees a tensor's gradient and may return another in its place. */
@@ -98,7 +100,7 @@ export class Tensor {
   get requiresGrad(): boolean {
     if (this.leafRequiresGrad || this.node !== null) return true
     const { viewOf } = this
-    return viewOf !== null && viewOf.version !== this.storage.version && viewOf.base.requiresGrad
+    return viewOf !== null && !viewOf.noGrad && viewOf.version !== this.storage.version && viewOf.base.requiresGrad
   }
 
   set requiresGrad(value: boolean) {
