@@ -1,0 +1,125 @@
+// Second-order gradients against finite differences of first-order ones, in one random direction (as JAX tests them):
+// three runs instead of a whole Jacobian.
+import { bytesOf } from './cases.mjs'
+import { leavesOf, valuesOf } from './compare.mjs'
+import { core, fromBytes, fromValues, Tensor } from './library.mjs'
+import { materialize } from './ops.mjs'
+import { decode, isComplex, isFloating, positions, sizeOf } from './values.mjs'
+
+/** Steps that are tried; a kink may lie within the first one. */
+const STEPS = [1e-6, 1e-5, 1e-4]
+const RELATIVE = 1e-3
+const ABSOLUTE = 1e-5
+
+/** A small generator of its own: the library's must not be disturbed. */
+function normals(seed) {
+  let state = seed >>> 0
+  const uniform = () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+  return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform())
+}
+
+/** The storage of a tensor, moved along a direction. */
+function moved(bytes, direction, step) {
+  const copy = bytes.slice()
+  const numbers = new Float64Array(copy.buffer, copy.byteOffset, copy.byteLength / 8)
+  for (let i = 0; i < numbers.length; i++) numbers[i] += step * direction[i]
+  return copy
+}
+
+/** Null, or what is wrong with the derivative of the gradients of a case in double precision. */
+export function checkSecondOrder(operator, testCase, data) {
+  const random = normals(12345)
+  const wanted = testCase.requiresGrad
+  const directions = []
+  let at = 0
+  const make = (step) => (description, bytes) => {
+    const i = at++
+    if (!wanted[i]) return fromBytes(description, bytes)
+    // One direction for the whole storage: elements that share memory move together.
+    directions[i] ??= Float64Array.from({ length: bytes.byteLength / 8 }, random)
+    return fromBytes(description, step === 0 ? bytes : moved(bytes, directions[i], step))
+  }
+  const cotangents = testCase.cotangents.map(({ $tensor }) => ({
+    ...$tensor,
+    ...decode($tensor.dtype, bytesOf(data, $tensor)),
+  }))
+  const cotangentDirections = cotangents.map(({ re, im }) => ({
+    re: Float64Array.from(re, random),
+    im: im && Float64Array.from(im, random),
+  }))
+
+  /** Gradients as a function of the inputs and the cotangents, `step` along the direction. */
+  const gradients = (step, createGraph) => {
+    at = 0
+    if (typeof core.manualSeed === 'function') core.manualSeed(42)
+    const { args, kwargs, tensors } = materialize(testCase, data, { make: make(step) })
+    const inputs = tensors.filter((_, i) => wanted[i])
+    const outs = leavesOf(operator.call(args, kwargs)).filter(
+      (t) => t instanceof Tensor && (isFloating(t.dtype) || isComplex(t.dtype)) && t.requiresGrad,
+    )
+    const gradOutputs = cotangents.map(({ dtype, shape, re, im }, i) => {
+      const d = cotangentDirections[i]
+      const v = fromValues(dtype, shape, re.map((x, j) => x + step * d.re[j]), im?.map((x, j) => x + step * d.im[j])) // biome-ignore format: one value
+      return createGraph ? v.requiresGrad_() : v
+    })
+    return { inputs, gradOutputs, grads: core.grad(outs, inputs, { gradOutputs, createGraph, allowUnused: true }) }
+  }
+
+  const { inputs, gradOutputs, grads } = gradients(0, true)
+  const firsts = grads.filter((g) => g?.requiresGrad)
+  const weights = grads.map((g) => (g === null ? null : weightsLike(valuesOf(g), random)))
+  let analytic = 0
+  if (firsts.length > 0) {
+    const us = grads.flatMap((g, i) =>
+      g?.requiresGrad ? [fromValues(g.dtype, g.shape, weights[i].re, weights[i].im)] : [],
+    )
+    const variables = [...inputs, ...gradOutputs]
+    const seconds = core.grad(firsts, variables, { gradOutputs: us, allowUnused: true })
+    const inputDirections = inputs.map((t, i) =>
+      alongElements(t, directions[wanted.flatMap((w, j) => (w ? [j] : []))[i]]),
+    )
+    const moves = [...inputDirections, ...cotangentDirections]
+    seconds.forEach((g, i) => {
+      if (g !== null) analytic += inner(valuesOf(g), moves[i])
+    })
+  }
+  let worst = 0
+  let seen = 0
+  for (const step of STEPS) {
+    const ahead = gradients(step, false).grads
+    const behind = gradients(-step, false).grads
+    let numeric = 0
+    for (let i = 0; i < grads.length; i++)
+      if (weights[i] !== null)
+        numeric += (inner(valuesOf(ahead[i]), weights[i]) - inner(valuesOf(behind[i]), weights[i])) / (2 * step)
+    const error = Math.abs(analytic - numeric)
+    if (error <= ABSOLUTE + RELATIVE * Math.abs(numeric) || (Number.isNaN(analytic) && Number.isNaN(numeric)))
+      return null
+    if (seen++ === 0) worst = numeric
+  }
+  return `second-order gradient: ${analytic} in a random direction, finite differences give ${worst}`
+}
+
+const weightsLike = ({ re, im }, random) => ({
+  re: Float64Array.from(re, random),
+  im: im && Float64Array.from(im, random),
+})
+
+/** Re⟨a, b⟩. */
+function inner(a, b) {
+  let sum = 0
+  for (let i = 0; i < a.re.length; i++) sum += a.re[i] * b.re[i] + (a.im ? a.im[i] * b.im[i] : 0)
+  return sum
+}
+
+/** A direction of the storage as each element of the tensor sees it. */
+function alongElements(t, direction) {
+  const at = positions(t.shape, t.strides, t.offset)
+  if (sizeOf(t.dtype) === 8) return { re: Float64Array.from(at, (p) => direction[p]), im: null }
+  return { re: Float64Array.from(at, (p) => direction[2 * p]), im: Float64Array.from(at, (p) => direction[2 * p + 1]) }
+}

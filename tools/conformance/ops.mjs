@@ -1,0 +1,250 @@
+// One operator case: result, views, in-place form, gradients of first and second order, refusals.
+import { bytesOf, decodeValue, describeCall, expectedValues, needsFloatMarks } from './cases.mjs'
+import { compareKind, comparePlain, compareValues, factorOf, leavesOf, valuesOf } from './compare.mjs'
+import { reconstructs } from './decompositions.mjs'
+import { checkSecondOrder } from './gradgrad.mjs'
+import { ArgumentError, core, fromBytes, getDevice, Tensor } from './library.mjs'
+import { resolveOperator } from './operators.mjs'
+import { isComplex, isFloating } from './values.mjs'
+
+/** These give a view in PyTorch by marking it as conjugated; here they may compute. */
+const EAGER_CONJUGATE = new Set(['conj', 'H', 'mH', 'adjoint'])
+/** PyTorch's table seeds these itself, with this number. */
+const TABLE_SEED = 42
+
+/** The arguments of a case as the library takes them, with its tensors in order. */
+export function materialize(testCase, data, { float = core.float, grad = true, make = fromBytes } = {}) {
+  const tensors = []
+  const tensorOf = (description) => {
+    const t = make(description, bytesOf(data, description))
+    if (grad && testCase.requiresGrad?.[tensors.length]) t.requiresGrad_()
+    tensors.push(t)
+    return t
+  }
+  const decode = (value) => placed(decodeValue(value, tensorOf, float))
+  const args = decode(testCase.args)
+  const kwargs = decode(testCase.kwargs)
+  return { args, kwargs, tensors }
+}
+
+/** Device arguments become the device under test. */
+function placed(value) {
+  if (value === null || typeof value !== 'object' || value instanceof Tensor) return value
+  if (value.$device !== undefined) return getDevice()
+  if (Array.isArray(value)) return Object.assign(value.map(placed), value.tuple ? { tuple: true } : {})
+  if (Object.getPrototypeOf(value) !== Object.prototype) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, v]) => [key, key === 'device' && typeof v === 'string' ? getDevice() : placed(v)]),
+  )
+}
+
+/**
+ * Calls with whole floats marked where that matters, and without marks where the operator takes plain numbers only:
+ * both are the user's to write.
+ */
+function callWithFloats(testCase, data, run) {
+  const marks = typeof core.float === 'function' && needsFloatMarks(testCase.args, testCase.kwargs)
+  if (marks && JSON.stringify([testCase.args, testCase.kwargs]).includes('"$float"')) {
+    try {
+      return run(materialize(testCase, data))
+    } catch (error) {
+      if (!(error instanceof ArgumentError)) throw error
+    }
+  }
+  return run(materialize(testCase, data, { float: (x) => x }))
+}
+
+/** Runs a case that must succeed. Null, or what is wrong. */
+function checkOrdinary(operator, testCase, data) {
+  const factor = factorOf(operator.name)
+  if (typeof core.manualSeed === 'function') core.manualSeed(TABLE_SEED)
+  const { tensors, args, result } = callWithFloats(testCase, data, ({ args, kwargs, tensors }) => ({
+    args,
+    tensors,
+    result: operator.call(args, kwargs),
+  }))
+  const outs = leavesOf(result)
+  const problem = compareResults(testCase, data, outs, factor)
+  let ownChoice = false
+  if (problem !== null) {
+    if (testCase.random || !reconstructs(operator.name, args, testCase, data, outs)) return problem
+    ownChoice = true
+  }
+  if (testCase.random) return null
+  return (
+    compareAliases(operator.name, testCase, outs, tensors) ??
+    checkInplace(operator, testCase, data, factor) ??
+    checkGradients(testCase, data, outs, tensors, ownChoice) ??
+    (testCase.gradgrad && ['float64', 'complex128'].includes(testCase.dtype)
+      ? checkSecondOrder(operator, testCase, data)
+      : null)
+  )
+}
+
+/** The leaves of what is expected: tensors as their descriptions, the rest as plain values. */
+function expectedLeaves(value) {
+  if (value === null || typeof value !== 'object' || value.$tensor) return [value]
+  if (Array.isArray(value)) return value.flatMap(expectedLeaves)
+  if (Object.keys(value).some((key) => key.startsWith('$'))) return [decodeValue(value, null)]
+  return Object.values(value).flatMap(expectedLeaves)
+}
+
+export function compareResults(testCase, data, outs, factor) {
+  const wants = expectedLeaves(testCase.expected)
+  const got = outs.filter((out) => out !== undefined)
+  if (got.length !== wants.length) return `${got.length} results, expected ${wants.length}`
+  let tensor = 0
+  for (let i = 0; i < wants.length; i++) {
+    const label = wants.length > 1 ? `result ${i}: ` : ''
+    const want = wants[i]
+    let problem
+    if (want?.$tensor) {
+      const exact = testCase.expected64?.[tensor++]
+      if (!(got[i] instanceof Tensor)) return `${label}${String(got[i])}, expected a tensor`
+      problem = testCase.random
+        ? compareKind(got[i], want.$tensor)
+        : compareValues(
+            valuesOf(got[i]),
+            expectedValues(data, want.$tensor),
+            factor,
+            exact ? expectedValues(data, exact.$tensor) : null,
+          )
+    } else if (want === null) problem = got[i] === null ? null : 'a value, expected null'
+    else if (got[i] instanceof Tensor) return `${label}a tensor, expected ${JSON.stringify(want)}`
+    else problem = testCase.random ? null : comparePlain(got[i], want, factor)
+    if (problem !== null) return label + problem
+  }
+  return null
+}
+
+function compareAliases(name, testCase, outs, tensors) {
+  const { aliases } = testCase
+  if (!aliases) return null
+  const sources = tensors.filter((t) => t.numel() > 0)
+  const results = outs.filter((out) => out instanceof Tensor)
+  for (let i = 0; i < results.length; i++) {
+    if (results[i].numel() === 0) continue
+    const found = sources.findIndex((t) => t.storage === results[i].storage)
+    const want = aliases[i] ?? -1
+    if (found === want) continue
+    if (found === -1 && EAGER_CONJUGATE.has(name) && isComplex(results[i].dtype)) continue
+    const text = (n) => (n === -1 ? 'memory of its own' : `the memory of input ${n}`)
+    return `result ${i} has ${text(found)}, expected ${text(want)}`
+  }
+  return null
+}
+
+/** The in-place form on a copy of the input. */
+function checkInplace(operator, testCase, data, factor) {
+  if (!testCase.inplace) return null
+  if (operator.inplace === null) return 'there is no in-place form'
+  try {
+    return core.noGrad(() =>
+      callWithFloats({ ...testCase, requiresGrad: [] }, data, ({ args: [self, ...rest], kwargs }) => {
+        const copy = self.clone()
+        const result = operator.inplace([copy, ...rest], kwargs)
+        if (result !== copy) return 'the in-place form does not return its tensor'
+        const problem = compareResults(testCase, data, [copy], factor)
+        return problem && `in place: ${problem}`
+      }),
+    )
+  } catch (error) {
+    error.message = `in place: ${error.message}`
+    throw error
+  }
+}
+
+const differentiable = (t) => t instanceof Tensor && (isFloating(t.dtype) || isComplex(t.dtype))
+
+function checkGradients(testCase, data, outs, tensors, ownChoice) {
+  if (!testCase.cotangents) return null
+  const inputs = tensors.filter((_, i) => testCase.requiresGrad[i])
+  return compareGradients({
+    outs: outs.filter((t) => differentiable(t) && t.requiresGrad),
+    inputs,
+    cotangents: testCase.cotangents,
+    expected: testCase.grads,
+    data,
+    label: (i) => `gradient ${i}`,
+    ownChoice,
+  })
+}
+
+/** Gradients of `outs` with respect to `inputs` against the expected ones; `ownChoice` only runs them. */
+export function compareGradients({ outs, inputs, cotangents, expected, data, label, ownChoice = false }) {
+  if (outs.length !== cotangents.length) return `${outs.length} results require grad, expected ${cotangents.length}`
+  const gradOutputs = cotangents.map(({ $tensor }) => fromBytes($tensor, bytesOf(data, $tensor)))
+  const grads = core.grad(outs, inputs, { gradOutputs, allowUnused: true })
+  if (ownChoice) return null
+  for (let i = 0; i < expected.length; i++) {
+    const got = grads[i]
+    const want = expected[i]
+    // No gradient and a gradient of zeros are the same.
+    if (want === null) {
+      if (got !== null && !isZero(valuesOf(got))) return `${label(i)}: a gradient, expected none`
+      continue
+    }
+    const values = expectedValues(data, want.$tensor)
+    if (got === null) {
+      if (isZero(values)) continue
+      return `${label(i)}: none`
+    }
+    const problem = compareValues(valuesOf(got), values, 10)
+    if (problem !== null) return `${label(i)}: ${problem}`
+  }
+  return null
+}
+
+const isZero = ({ re, im }) => re.every((x) => Number(x) === 0) && (im === null || im.every((x) => x === 0))
+
+/** A case that must be refused. Null, or what is wrong. */
+function checkRefusal(operator, testCase, data) {
+  try {
+    const { args, kwargs } = materialize(testCase, data, { float: (x) => x, grad: false })
+    operator.call(args, kwargs)
+  } catch (error) {
+    return error instanceof ArgumentError
+      ? null
+      : `expected an argument error (${testCase.error}), got ${describeError(error)}`
+  }
+  return `expected an argument error (${testCase.error}), got a result`
+}
+
+export const describeError = (error) => {
+  const name = error?.name ?? 'error'
+  const at =
+    core.FlambeauError && error instanceof core.FlambeauError
+      ? ''
+      : ` ${/\((?:file:\/\/)?[^)]*?([^/)]+:\d+):\d+\)/.exec(error?.stack ?? '')?.[1] ?? ''}`
+  return `${name}: ${String(error?.message ?? error)
+    .split('\n')[0]
+    .slice(0, 200)}${at}`.trimEnd()
+}
+
+/** Runs a folder; `started(i)` is told before each case. */
+export function runOps({ cases, data, skip, started }) {
+  const operator = resolveOperator(cases[0].op)
+  if (operator === null) return { passed: 0, failed: 0, missing: cases.length, failures: [] }
+  const failures = []
+  const attempt = (i, check) => {
+    started(i)
+    let problem
+    try {
+      problem = skip.get(i) ?? check(operator, cases[i], data)
+    } catch (error) {
+      problem = describeError(error)
+    }
+    if (problem !== null)
+      failures.push({ sample: cases[i].sample, call: describeCall(cases[i].args, cases[i].kwargs), problem })
+  }
+  cases.forEach((testCase, i) => {
+    if (testCase.error === undefined) attempt(i, checkOrdinary)
+  })
+  // An operator that does not work refuses nothing.
+  const works = failures.length === 0
+  cases.forEach((testCase, i) => {
+    if (testCase.error === undefined) return
+    attempt(i, works ? checkRefusal : () => 'a refusal counts only once the ordinary cases pass')
+  })
+  return { passed: cases.length - failures.length, failed: failures.length, missing: 0, failures }
+}
