@@ -4,7 +4,7 @@
 
 namespace flambeau {
 
-enum class Kernel : int { elementwise, copy, fill, reduce, variance, count };
+enum class Kernel : int { elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, batch_norm, batch_norm_backward, count };
 
 struct ElementwiseArgs {
   TensorList outs;
@@ -40,6 +40,118 @@ struct VarianceArgs {
   bool root;
 };
 
+struct MatmulArgs {
+  TensorView out;
+  TensorView a;
+  TensorView b;
+  TensorView bias;
+};
+
+struct ConvolutionArgs {
+  TensorView out;
+  TensorView input;
+  TensorView weight;
+  TensorView bias;
+  IntList stride;
+  IntList padding;
+  IntList dilation;
+  int64_t groups;
+};
+
+struct ConvolutionBackwardInputArgs {
+  TensorView grad_input;
+  TensorView grad;
+  TensorView weight;
+  IntList stride;
+  IntList padding;
+  IntList dilation;
+  int64_t groups;
+};
+
+struct ConvolutionBackwardWeightArgs {
+  TensorView grad_weight;
+  TensorView grad_bias;
+  TensorView grad;
+  TensorView input;
+  IntList stride;
+  IntList padding;
+  IntList dilation;
+  int64_t groups;
+};
+
+struct MaxPoolArgs {
+  TensorView out;
+  TensorView indices;
+  TensorView input;
+  IntList kernel;
+  IntList stride;
+  IntList padding;
+  IntList dilation;
+  bool adaptive;
+};
+
+struct MaxPoolScatterArgs {
+  TensorView grad_input;
+  TensorView grad;
+  TensorView indices;
+  int64_t spatial;
+};
+
+struct MaxPoolGatherArgs {
+  TensorView out;
+  TensorView input;
+  TensorView indices;
+  int64_t spatial;
+};
+
+struct AvgPoolArgs {
+  TensorView out;
+  TensorView input;
+  IntList kernel;
+  IntList stride;
+  IntList padding;
+  bool adaptive;
+  bool include_padding;
+  int64_t divisor;
+};
+
+struct AvgPoolBackwardArgs {
+  TensorView grad_input;
+  TensorView grad;
+  IntList kernel;
+  IntList stride;
+  IntList padding;
+  bool adaptive;
+  bool include_padding;
+  int64_t divisor;
+};
+
+struct BatchNormArgs {
+  TensorView out;
+  TensorView mean;
+  TensorView invstd;
+  TensorView input;
+  TensorView weight;
+  TensorView bias;
+  TensorView running_mean;
+  TensorView running_var;
+  bool training;
+  double momentum;
+  double eps;
+};
+
+struct BatchNormBackwardArgs {
+  TensorView grad_input;
+  TensorView grad_weight;
+  TensorView grad_bias;
+  TensorView grad;
+  TensorView input;
+  TensorView weight;
+  TensorView mean;
+  TensorView invstd;
+  bool training;
+};
+
 // An empty slot means that the backend has no such kernel.
 struct KernelTable {
   Status (*elementwise)(ElementwiseArgs&) = nullptr;
@@ -47,6 +159,17 @@ struct KernelTable {
   Status (*fill)(FillArgs&) = nullptr;
   Status (*reduce)(ReduceArgs&) = nullptr;
   Status (*variance)(VarianceArgs&) = nullptr;
+  Status (*matmul)(MatmulArgs&) = nullptr;
+  Status (*convolution)(ConvolutionArgs&) = nullptr;
+  Status (*convolution_backward_input)(ConvolutionBackwardInputArgs&) = nullptr;
+  Status (*convolution_backward_weight)(ConvolutionBackwardWeightArgs&) = nullptr;
+  Status (*max_pool)(MaxPoolArgs&) = nullptr;
+  Status (*max_pool_scatter)(MaxPoolScatterArgs&) = nullptr;
+  Status (*max_pool_gather)(MaxPoolGatherArgs&) = nullptr;
+  Status (*avg_pool)(AvgPoolArgs&) = nullptr;
+  Status (*avg_pool_backward)(AvgPoolBackwardArgs&) = nullptr;
+  Status (*batch_norm)(BatchNormArgs&) = nullptr;
+  Status (*batch_norm_backward)(BatchNormBackwardArgs&) = nullptr;
 };
 
 // The CPU's kernels, each defined in src/cpu.
@@ -56,8 +179,19 @@ Status copy(CopyArgs& args);
 Status fill(FillArgs& args);
 Status reduce(ReduceArgs& args);
 Status variance(VarianceArgs& args);
+Status matmul(MatmulArgs& args);
+Status convolution(ConvolutionArgs& args);
+Status convolution_backward_input(ConvolutionBackwardInputArgs& args);
+Status convolution_backward_weight(ConvolutionBackwardWeightArgs& args);
+Status max_pool(MaxPoolArgs& args);
+Status max_pool_scatter(MaxPoolScatterArgs& args);
+Status max_pool_gather(MaxPoolGatherArgs& args);
+Status avg_pool(AvgPoolArgs& args);
+Status avg_pool_backward(AvgPoolBackwardArgs& args);
+Status batch_norm(BatchNormArgs& args);
+Status batch_norm_backward(BatchNormBackwardArgs& args);
 
-inline constexpr KernelTable kTable{elementwise, copy, fill, reduce, variance};
+inline constexpr KernelTable kTable{elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, batch_norm, batch_norm_backward};
 }  // namespace cpu
 
 // Decodes a call's words and runs the kernel.
@@ -88,6 +222,61 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       if (!table.variance) return {StatusCode::no_kernel};
       VarianceArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.real(), reader.boolean()};
       return table.variance(args);
+    }
+    case Kernel::matmul: {
+      if (!table.matmul) return {StatusCode::no_kernel};
+      MatmulArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.matmul(args);
+    }
+    case Kernel::convolution: {
+      if (!table.convolution) return {StatusCode::no_kernel};
+      ConvolutionArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.integers(), reader.integers(), reader.integers(), reader.integer()};
+      return table.convolution(args);
+    }
+    case Kernel::convolution_backward_input: {
+      if (!table.convolution_backward_input) return {StatusCode::no_kernel};
+      ConvolutionBackwardInputArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integers(), reader.integers(), reader.integers(), reader.integer()};
+      return table.convolution_backward_input(args);
+    }
+    case Kernel::convolution_backward_weight: {
+      if (!table.convolution_backward_weight) return {StatusCode::no_kernel};
+      ConvolutionBackwardWeightArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.integers(), reader.integers(), reader.integers(), reader.integer()};
+      return table.convolution_backward_weight(args);
+    }
+    case Kernel::max_pool: {
+      if (!table.max_pool) return {StatusCode::no_kernel};
+      MaxPoolArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integers(), reader.integers(), reader.integers(), reader.integers(), reader.boolean()};
+      return table.max_pool(args);
+    }
+    case Kernel::max_pool_scatter: {
+      if (!table.max_pool_scatter) return {StatusCode::no_kernel};
+      MaxPoolScatterArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integer()};
+      return table.max_pool_scatter(args);
+    }
+    case Kernel::max_pool_gather: {
+      if (!table.max_pool_gather) return {StatusCode::no_kernel};
+      MaxPoolGatherArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integer()};
+      return table.max_pool_gather(args);
+    }
+    case Kernel::avg_pool: {
+      if (!table.avg_pool) return {StatusCode::no_kernel};
+      AvgPoolArgs args{reader.tensor(), reader.tensor(), reader.integers(), reader.integers(), reader.integers(), reader.boolean(), reader.boolean(), reader.integer()};
+      return table.avg_pool(args);
+    }
+    case Kernel::avg_pool_backward: {
+      if (!table.avg_pool_backward) return {StatusCode::no_kernel};
+      AvgPoolBackwardArgs args{reader.tensor(), reader.tensor(), reader.integers(), reader.integers(), reader.integers(), reader.boolean(), reader.boolean(), reader.integer()};
+      return table.avg_pool_backward(args);
+    }
+    case Kernel::batch_norm: {
+      if (!table.batch_norm) return {StatusCode::no_kernel};
+      BatchNormArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.boolean(), reader.real(), reader.real()};
+      return table.batch_norm(args);
+    }
+    case Kernel::batch_norm_backward: {
+      if (!table.batch_norm_backward) return {StatusCode::no_kernel};
+      BatchNormBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.boolean()};
+      return table.batch_norm_backward(args);
     }
     case Kernel::count: break;
   }

@@ -44,3 +44,137 @@ export function variance(out: TensorArg, mean: TensorArg | null, input: TensorAr
   writeBoolean(root)
   invoke(4, 'variance')
 }
+
+export function matmul(out: TensorArg, a: TensorArg, b: TensorArg, bias: TensorArg | null): void {
+  if (!begin(out)) return
+  writeTensor(out)
+  writeTensor(a)
+  writeTensor(b)
+  writeOptionalTensor(bias)
+  invoke(5, 'matmul')
+}
+
+export function convolution(out: TensorArg, input: TensorArg, weight: TensorArg, bias: TensorArg | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): void {
+  if (!begin(out)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeTensor(weight)
+  writeOptionalTensor(bias)
+  writeNumbers(stride)
+  writeNumbers(padding)
+  writeNumbers(dilation)
+  writeNumber(groups)
+  invoke(6, 'convolution')
+}
+
+export function convolutionBackwardInput(gradInput: TensorArg, grad: TensorArg, weight: TensorArg, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): void {
+  if (!begin(gradInput)) return
+  writeTensor(gradInput)
+  writeTensor(grad)
+  writeTensor(weight)
+  writeNumbers(stride)
+  writeNumbers(padding)
+  writeNumbers(dilation)
+  writeNumber(groups)
+  invoke(7, 'convolution_backward_input')
+}
+
+export function convolutionBackwardWeight(gradWeight: TensorArg, gradBias: TensorArg | null, grad: TensorArg, input: TensorArg, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): void {
+  if (!begin(gradWeight)) return
+  writeTensor(gradWeight)
+  writeOptionalTensor(gradBias)
+  writeTensor(grad)
+  writeTensor(input)
+  writeNumbers(stride)
+  writeNumbers(padding)
+  writeNumbers(dilation)
+  writeNumber(groups)
+  invoke(8, 'convolution_backward_weight')
+}
+
+export function maxPool(out: TensorArg, indices: TensorArg, input: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], dilation: readonly number[], adaptive: boolean): void {
+  if (!begin(out)) return
+  writeTensor(out)
+  writeTensor(indices)
+  writeTensor(input)
+  writeNumbers(kernel)
+  writeNumbers(stride)
+  writeNumbers(padding)
+  writeNumbers(dilation)
+  writeBoolean(adaptive)
+  invoke(9, 'max_pool')
+}
+
+export function maxPoolScatter(gradInput: TensorArg, grad: TensorArg, indices: TensorArg, spatial: number): void {
+  if (!begin(gradInput)) return
+  writeTensor(gradInput)
+  writeTensor(grad)
+  writeTensor(indices)
+  writeNumber(spatial)
+  invoke(10, 'max_pool_scatter')
+}
+
+export function maxPoolGather(out: TensorArg, input: TensorArg, indices: TensorArg, spatial: number): void {
+  if (!begin(out)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeTensor(indices)
+  writeNumber(spatial)
+  invoke(11, 'max_pool_gather')
+}
+
+export function avgPool(out: TensorArg, input: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], adaptive: boolean, includePadding: boolean, divisor: number): void {
+  if (!begin(out)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeNumbers(kernel)
+  writeNumbers(stride)
+  writeNumbers(padding)
+  writeBoolean(adaptive)
+  writeBoolean(includePadding)
+  writeNumber(divisor)
+  invoke(12, 'avg_pool')
+}
+
+export function avgPoolBackward(gradInput: TensorArg, grad: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], adaptive: boolean, includePadding: boolean, divisor: number): void {
+  if (!begin(gradInput)) return
+  writeTensor(gradInput)
+  writeTensor(grad)
+  writeNumbers(kernel)
+  writeNumbers(stride)
+  writeNumbers(padding)
+  writeBoolean(adaptive)
+  writeBoolean(includePadding)
+  writeNumber(divisor)
+  invoke(13, 'avg_pool_backward')
+}
+
+export function batchNorm(out: TensorArg, mean: TensorArg, invstd: TensorArg, input: TensorArg, weight: TensorArg | null, bias: TensorArg | null, runningMean: TensorArg | null, runningVar: TensorArg | null, training: boolean, momentum: number, eps: number): void {
+  if (!begin(out)) return
+  writeTensor(out)
+  writeTensor(mean)
+  writeTensor(invstd)
+  writeTensor(input)
+  writeOptionalTensor(weight)
+  writeOptionalTensor(bias)
+  writeOptionalTensor(runningMean)
+  writeOptionalTensor(runningVar)
+  writeBoolean(training)
+  writeNumber(momentum)
+  writeNumber(eps)
+  invoke(14, 'batch_norm')
+}
+
+export function batchNormBackward(gradInput: TensorArg, gradWeight: TensorArg | null, gradBias: TensorArg | null, grad: TensorArg, input: TensorArg, weight: TensorArg | null, mean: TensorArg, invstd: TensorArg, training: boolean): void {
+  if (!begin(gradInput)) return
+  writeTensor(gradInput)
+  writeOptionalTensor(gradWeight)
+  writeOptionalTensor(gradBias)
+  writeTensor(grad)
+  writeTensor(input)
+  writeOptionalTensor(weight)
+  writeTensor(mean)
+  writeTensor(invstd)
+  writeBoolean(training)
+  invoke(15, 'batch_norm_backward')
+}
