@@ -17,8 +17,12 @@ const sanitizers = {
   asan: () => ({
     preload: [libraryOf('g++', 'libasan.so'), libraryOf('g++', 'libubsan.so')],
     // What V8 still holds when Node ends is no leak; the C++ tests do look for leaks.
-    node: { ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1' },
-    tests: { LSAN_OPTIONS: `suppressions=${join(native, 'tests/lsan.supp')}:print_suppressions=0` },
+    node: { ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1:allocator_may_return_null=1' },
+    // An allocation that cannot succeed is something that the tests try.
+    tests: {
+      ASAN_OPTIONS: 'allocator_may_return_null=1',
+      LSAN_OPTIONS: `suppressions=${join(native, 'tests/lsan.supp')}:print_suppressions=0`,
+    },
     all: { UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1' },
     launcher: [],
   }),
@@ -32,7 +36,7 @@ const sanitizers = {
       // Archer tells the sanitizer what OpenMP synchronises; without it every barrier looks like a race.
       OMP_TOOL_LIBRARIES: join(probe('clang++', ['-print-resource-dir']) ?? '', '../../libarcher.so'),
       // Node, oneDNN and OpenBLAS are not instrumented, so how they synchronise cannot be seen.
-      TSAN_OPTIONS: 'ignore_noninstrumented_modules=1:halt_on_error=1',
+      TSAN_OPTIONS: 'ignore_noninstrumented_modules=1:halt_on_error=1:allocator_may_return_null=1',
     },
     // The sanitizer's shadow memory collides with a fully randomised address space.
     launcher: ['setarch', '-R'],
