@@ -1,5 +1,7 @@
 export * from './errors.js'
 export { type BackwardOptions, backward, grad, type GradOptions } from './autograd/engine.js'
+export * as autograd from './autograd/index.js'
+export type { HookHandle } from './autograd/hooks.js'
 export { enableGrad, inferenceMode, isGradEnabled, isInferenceModeEnabled, noGrad, setGradEnabled } from './autograd/mode.js'
 export { type Device, getDefaultDevice, setDefaultDevice } from './tensor/device.js'
 export { type DType, getDefaultDtype, promoteTypes, setDefaultDtype } from './tensor/dtype.js'

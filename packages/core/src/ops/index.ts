@@ -1,5 +1,6 @@
 // Every operator, attached to Tensor. A new module of operators is one line in each of the three lists.
 import { backward, type BackwardOptions, provideEngineOps } from '../autograd/engine.js'
+import { provideZeros } from '../autograd/function.js'
 import { detach_, type HookHandle, registerHook, registerPostAccumulateGradHook, retainGrad } from '../autograd/hooks.js'
 import { type GradHook, Tensor } from '../tensor/tensor.js'
 import * as arithmetic from './arithmetic.js'
@@ -72,6 +73,7 @@ provideEngineOps({
   sumToSize: reductions.sumToSize,
   cast: (a, dtype) => copies.to(a, dtype),
 })
+provideZeros(({ shape, dtype, device }) => fillRaw(shape, 0, dtype, device))
 provideWriteOps({
   clone: copies.clone,
   cloneAs: copies.cloneAs,

@@ -107,6 +107,20 @@ export class Tensor {
     this.requiresGrad_(value)
   }
 
+  /** @internal Takes over values, shape and dtype of another tensor, and keeps its identity: what `Module.to` does. */
+  setData(from: Tensor): void {
+    from.storage.refs++
+    if (!this.#disposed) this.storage.release()
+    this.#disposed = false
+    const self: { -readonly [K in 'dtype' | 'code']: Tensor[K] } = this
+    self.dtype = from.dtype
+    self.code = from.code
+    this.storage = from.storage
+    this.shape = from.shape
+    this.strides = from.strides
+    this.offset = from.offset
+  }
+
   /** Asks for this leaf's gradient, or no longer. @returns this tensor */
   requiresGrad_(value = true): this {
     if (typeof value !== 'boolean') throw new ArgumentError(`requiresGrad_: expected true or false, got ${String(value)}`)
