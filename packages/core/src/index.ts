@@ -7,3 +7,4 @@ export { type Device, getDefaultDevice, setDefaultDevice } from './tensor/device
 export { type DType, getDefaultDtype, promoteTypes, setDefaultDtype } from './tensor/dtype.js'
 export { Tensor } from './tensor/tensor.js'
 export * from './ops/index.js'
+export * as nn from './nn/index.js'
