@@ -80,8 +80,8 @@ export function checkStateDict(
 
   const unexpectedKeys = [...given.keys()].filter((key) => !expected.has(key))
   if (strict) {
-    if (missingKeys.length > 0) problems.unshift(`Missing key(s) in stateDict: ${quoted(missingKeys)}.`)
     if (unexpectedKeys.length > 0) problems.unshift(`Unexpected key(s) in stateDict: ${quoted(unexpectedKeys)}.`)
+    if (missingKeys.length > 0) problems.unshift(`Missing key(s) in stateDict: ${quoted(missingKeys)}.`)
   }
   if (problems.length > 0)
     throw new ArgumentError(
