@@ -25,7 +25,7 @@ function normals(seed) {
 
 /** The storage of a tensor, moved along a direction. */
 function moved(bytes, direction, step) {
-  const copy = bytes.slice()
+  const copy = new Uint8Array(bytes) // a Buffer's own slice would share its memory
   const numbers = new Float64Array(copy.buffer, copy.byteOffset, copy.byteLength / 8)
   for (let i = 0; i < numbers.length; i++) numbers[i] += step * direction[i]
   return copy

@@ -23,6 +23,8 @@ const CREATION = [
 const creation = new Map(CREATION.map((text) => [text.slice(0, text.indexOf('(')), text]))
 
 const swapped = ([a, b, ...rest]) => [b, a, ...rest]
+/** `a.__radd__(b)` is `b + a`; only a tensor has such a method, so a number there stays where the library must refuse it. */
+const reflected = (args) => (args[0] instanceof Tensor ? swapped(args) : args)
 const call = (name, ...args) => {
   const op = registry.get(name)
   if (!op) throw new Unbindable(`needs the operator ${name}, which is missing`)
@@ -53,16 +55,16 @@ const DEVICES = { cpu: 0, cuda: 0, debug: 0 }
 const ADAPTERS = {
   __getitem__: { method: 'at', args: ([self, index]) => [self, ...indices(index)] },
   index_put: { args: ([self, index, ...rest]) => [self, [...index], ...rest] },
-  __radd__: { op: 'add', args: swapped },
-  __rsub__: { op: 'sub', args: swapped },
-  __rmul__: { op: 'mul', args: swapped },
-  __rdiv__: { op: 'div', args: swapped },
-  __rmod__: { op: 'remainder', args: swapped },
-  __rpow__: { op: 'pow', args: swapped },
-  __rmatmul__: { op: 'matmul', args: swapped },
-  __rand__: { op: 'bitwise_and', args: swapped },
-  __ror__: { op: 'bitwise_or', args: swapped },
-  __rxor__: { op: 'bitwise_xor', args: swapped },
+  __radd__: { op: 'add', args: reflected },
+  __rsub__: { op: 'sub', args: reflected },
+  __rmul__: { op: 'mul', args: reflected },
+  __rdiv__: { op: 'div', args: reflected },
+  __rmod__: { op: 'remainder', args: reflected },
+  __rpow__: { op: 'pow', args: reflected },
+  __rmatmul__: { op: 'matmul', args: reflected },
+  __rand__: { op: 'bitwise_and', args: reflected },
+  __ror__: { op: 'bitwise_or', args: reflected },
+  __rxor__: { op: 'bitwise_xor', args: reflected },
   'max.binary': { op: 'maximum' },
   'min.binary': { op: 'minimum' },
   'torch.ops.aten._safe_softmax.default': { op: '_safe_softmax' },
