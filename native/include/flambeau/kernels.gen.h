@@ -4,7 +4,7 @@
 
 namespace flambeau {
 
-enum class Kernel : int { elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, batch_norm, batch_norm_backward, count };
+enum class Kernel : int { elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, batch_norm, batch_norm_backward, arange, linspace, logspace, strided_add, count };
 
 struct ElementwiseArgs {
   TensorList outs;
@@ -152,6 +152,30 @@ struct BatchNormBackwardArgs {
   bool training;
 };
 
+struct ArangeArgs {
+  TensorView out;
+  Scalar start;
+  Scalar step;
+};
+
+struct LinspaceArgs {
+  TensorView out;
+  Scalar start;
+  Scalar end;
+};
+
+struct LogspaceArgs {
+  TensorView out;
+  Scalar start;
+  Scalar end;
+  double base;
+};
+
+struct StridedAddArgs {
+  TensorView out;
+  TensorView input;
+};
+
 // An empty slot means that the backend has no such kernel.
 struct KernelTable {
   Status (*elementwise)(ElementwiseArgs&) = nullptr;
@@ -170,6 +194,10 @@ struct KernelTable {
   Status (*avg_pool_backward)(AvgPoolBackwardArgs&) = nullptr;
   Status (*batch_norm)(BatchNormArgs&) = nullptr;
   Status (*batch_norm_backward)(BatchNormBackwardArgs&) = nullptr;
+  Status (*arange)(ArangeArgs&) = nullptr;
+  Status (*linspace)(LinspaceArgs&) = nullptr;
+  Status (*logspace)(LogspaceArgs&) = nullptr;
+  Status (*strided_add)(StridedAddArgs&) = nullptr;
 };
 
 // The CPU's kernels, each defined in src/cpu.
@@ -190,8 +218,12 @@ Status avg_pool(AvgPoolArgs& args);
 Status avg_pool_backward(AvgPoolBackwardArgs& args);
 Status batch_norm(BatchNormArgs& args);
 Status batch_norm_backward(BatchNormBackwardArgs& args);
+Status arange(ArangeArgs& args);
+Status linspace(LinspaceArgs& args);
+Status logspace(LogspaceArgs& args);
+Status strided_add(StridedAddArgs& args);
 
-inline constexpr KernelTable kTable{elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, batch_norm, batch_norm_backward};
+inline constexpr KernelTable kTable{elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, batch_norm, batch_norm_backward, arange, linspace, logspace, strided_add};
 }  // namespace cpu
 
 // Decodes a call's words and runs the kernel.
@@ -277,6 +309,26 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       if (!table.batch_norm_backward) return {StatusCode::no_kernel};
       BatchNormBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.boolean()};
       return table.batch_norm_backward(args);
+    }
+    case Kernel::arange: {
+      if (!table.arange) return {StatusCode::no_kernel};
+      ArangeArgs args{reader.tensor(), reader.scalar(), reader.scalar()};
+      return table.arange(args);
+    }
+    case Kernel::linspace: {
+      if (!table.linspace) return {StatusCode::no_kernel};
+      LinspaceArgs args{reader.tensor(), reader.scalar(), reader.scalar()};
+      return table.linspace(args);
+    }
+    case Kernel::logspace: {
+      if (!table.logspace) return {StatusCode::no_kernel};
+      LogspaceArgs args{reader.tensor(), reader.scalar(), reader.scalar(), reader.real()};
+      return table.logspace(args);
+    }
+    case Kernel::strided_add: {
+      if (!table.strided_add) return {StatusCode::no_kernel};
+      StridedAddArgs args{reader.tensor(), reader.tensor()};
+      return table.strided_add(args);
     }
     case Kernel::count: break;
   }

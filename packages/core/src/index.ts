@@ -3,8 +3,27 @@ export { type BackwardOptions, backward, grad, type GradOptions } from './autogr
 export * as autograd from './autograd/index.js'
 export type { HookHandle } from './autograd/hooks.js'
 export { enableGrad, inferenceMode, isGradEnabled, isInferenceModeEnabled, noGrad, setGradEnabled } from './autograd/mode.js'
+export {
+  enableGrad,
+  inferenceMode,
+  isGradEnabled,
+  isInferenceModeEnabled,
+  noGrad,
+  setGradEnabled,
+} from './autograd/mode.js'
 export { type Device, getDefaultDevice, setDefaultDevice } from './tensor/device.js'
 export { type DType, getDefaultDtype, promoteTypes, setDefaultDtype } from './tensor/dtype.js'
+export {
+  collect,
+  emptyCache,
+  getNumThreads,
+  keep,
+  type MemoryUse,
+  memory,
+  setNumThreads,
+  synchronize,
+  tidy,
+} from './tensor/memory.js'
 export { Tensor } from './tensor/tensor.js'
 export * from './ops/index.js'
 export * as nn from './nn/index.js'

@@ -178,3 +178,35 @@ export function batchNormBackward(gradInput: TensorArg, gradWeight: TensorArg | 
   writeBoolean(training)
   invoke(15, 'batch_norm_backward')
 }
+
+export function arange(out: TensorArg, start: Scalar, step: Scalar): void {
+  if (!begin(out)) return
+  writeTensor(out)
+  writeScalar(start)
+  writeScalar(step)
+  invoke(16, 'arange')
+}
+
+export function linspace(out: TensorArg, start: Scalar, end: Scalar): void {
+  if (!begin(out)) return
+  writeTensor(out)
+  writeScalar(start)
+  writeScalar(end)
+  invoke(17, 'linspace')
+}
+
+export function logspace(out: TensorArg, start: Scalar, end: Scalar, base: number): void {
+  if (!begin(out)) return
+  writeTensor(out)
+  writeScalar(start)
+  writeScalar(end)
+  writeNumber(base)
+  invoke(18, 'logspace')
+}
+
+export function stridedAdd(out: TensorArg, input: TensorArg): void {
+  if (!begin(out)) return
+  writeTensor(out)
+  writeTensor(input)
+  invoke(19, 'strided_add')
+}

@@ -6,23 +6,46 @@ import { type GradHook, Tensor } from '../tensor/tensor.js'
 import * as arithmetic from './arithmetic.js'
 import { attach, type Methods } from './attach.js'
 import * as copies from './copies.js'
+import * as creation from './creation.js'
 import { fillRaw } from './creation.js'
+import './methods.js'
 import { inplace, provideWriteOps } from './inplace.js'
+import * as joining from './joining.js'
+import * as slicing from './slicing.js'
+import * as strided from './strided.js'
 import * as reductions from './reductions.js'
 import * as views from './views.js'
 
 export * from './arithmetic.js'
 export * from './copies.js'
+export {
+  asTensor,
+  type Element,
+  frombuffer,
+  type FromBufferOptions,
+  type NestedData,
+  tensor,
+  type TypedArray,
+} from './construct.js'
 export * from './creation.js'
 export { float, type Complex, type FloatScalar, type Operand, type Scalar } from './pointwise.js'
+export { getPrintOptions, type PrintOptions, setPrintOptions } from './printing.js'
+export type { Data, Item, Nested } from './reading.js'
 export * from './reductions.js'
 export * from './views.js'
+export * from './strided.js'
+export * from './slicing.js'
+export * from './joining.js'
 
-for (const module of [arithmetic, copies, reductions, views]) attach(module)
+for (const module of [arithmetic, copies, creation, strided, slicing, joining, reductions, views]) attach(module)
 
 interface Operators
   extends Methods<typeof arithmetic>,
     Methods<typeof copies>,
+    Methods<typeof creation>,
+    Methods<typeof strided>,
+    Methods<typeof slicing>,
+    Methods<typeof joining>,
     Methods<typeof reductions>,
     Methods<typeof views> {}
 

@@ -1,0 +1,91 @@
+// Ranges: arange, linspace, logspace. Results are contiguous vectors.
+#include <cmath>
+
+#include "blocks.h"
+#include "flambeau/kernels.gen.h"
+#include "flambeau/parallel.h"
+
+namespace flambeau::cpu {
+namespace {
+
+// The type in which a range over T is computed.
+template <typename T>
+using RangeType = std::conditional_t<
+    kIsComplex<T>, T, std::conditional_t<kIsHalf<T> || std::is_same_v<T, float>, float,
+                                         std::conditional_t<std::is_same_v<T, double>, double, float>>>;
+
+// Counts from the nearer end, as PyTorch does, so that both ends are exact.
+template <typename T, typename Value>
+void spaced(T* out, int64_t n, Value start, Value end, const auto& finish) {
+  const Value step = n > 1 ? (end - start) / Value(static_cast<double>(n - 1)) : Value(0);
+  parallel_for(n, kGrain, [&](int64_t b, int64_t e) {
+    for (int64_t i = b; i < e; ++i) {
+      const Value v = i < n / 2 || n == 1 ? start + step * Value(static_cast<double>(i))
+                                          : end - step * Value(static_cast<double>(n - i - 1));
+      out[i] = finish(v);
+    }
+  });
+}
+
+}  // namespace
+
+Status arange(ArangeArgs& args) {
+  const int64_t n = args.out.numel();
+  visit_dtype(args.out.dtype, [&]<typename T>() {
+    T* out = args.out.as<T>();
+    if (args.start.kind == Scalar::Kind::integer && args.step.kind == Scalar::Kind::integer &&
+        std::is_integral_v<T>) {
+      const auto start = static_cast<uint64_t>(args.start.integer), step = static_cast<uint64_t>(args.step.integer);
+      parallel_for(n, kGrain, [&](int64_t b, int64_t e) {
+        for (int64_t i = b; i < e; ++i)
+          out[i] = convert<T>(static_cast<int64_t>(start + step * static_cast<uint64_t>(i)));
+      });
+    } else {
+      const double start = args.start.to<double>(), step = args.step.to<double>();
+      // An integer range starts and steps in integers.
+      const bool whole = std::is_integral_v<T>;
+      const double from = whole ? std::trunc(start) : start, by = whole ? std::trunc(step) : step;
+      parallel_for(n, kGrain, [&](int64_t b, int64_t e) {
+        for (int64_t i = b; i < e; ++i) out[i] = convert<T>(from + by * static_cast<double>(i));
+      });
+    }
+  });
+  return {};
+}
+
+Status linspace(LinspaceArgs& args) {
+  visit_dtype(args.out.dtype, [&]<typename T>() {
+    T* out = args.out.as<T>();
+    const int64_t n = args.out.numel();
+    if constexpr (std::is_integral_v<T>) {
+      // Integer ends are truncated first; the step is fractional.
+      const T start = convert<T>(args.start.to<double>()), end = convert<T>(args.end.to<double>());
+      const float step = n > 1 ? (static_cast<float>(end) - static_cast<float>(start)) / static_cast<float>(n - 1) : 0.0F;
+      for (int64_t i = 0; i < n; ++i)
+        out[i] = i < n / 2 || n == 1 ? convert<T>(static_cast<float>(start) + step * static_cast<float>(i))
+                           : convert<T>(static_cast<float>(end) - step * static_cast<float>(n - i - 1));
+    } else {
+      using Value = RangeType<T>;
+      spaced(out, n, args.start.to<Value>(), args.end.to<Value>(), [](Value v) { return convert<T>(v); });
+    }
+  });
+  return {};
+}
+
+Status logspace(LogspaceArgs& args) {
+  visit_dtype(args.out.dtype, [&]<typename T>() {
+    using Value = RangeType<T>;
+    if constexpr (kIsComplex<T>) {
+      const Value base(static_cast<typename Value::value_type>(args.base), 0);
+      spaced(args.out.as<T>(), args.out.numel(), args.start.to<Value>(), args.end.to<Value>(),
+             [base](Value v) { return std::pow(base, v); });
+    } else {
+      const auto base = args.base;
+      spaced(args.out.as<T>(), args.out.numel(), args.start.to<Value>(), args.end.to<Value>(),
+             [base](Value v) { return convert<T>(static_cast<Value>(std::pow(base, static_cast<double>(v)))); });
+    }
+  });
+  return {};
+}
+
+}  // namespace flambeau::cpu
