@@ -35,6 +35,7 @@ export function readBytes(operation: string, t: Tensor): ArrayBuffer {
     source = allocate(t.shape, t.dtype, t.device)
     kernels.copy(source, t)
   }
+  source.storage.read(operation, source.offset * size, bytes)
   if (source !== t) source.dispose()
   return bytes.buffer
 }
