@@ -3,14 +3,6 @@ export { type BackwardOptions, backward, grad, type GradOptions } from './autogr
 export * as autograd from './autograd/index.js'
 export type { HookHandle } from './autograd/hooks.js'
 export { enableGrad, inferenceMode, isGradEnabled, isInferenceModeEnabled, noGrad, setGradEnabled } from './autograd/mode.js'
-export {
-  enableGrad,
-  inferenceMode,
-  isGradEnabled,
-  isInferenceModeEnabled,
-  noGrad,
-  setGradEnabled,
-} from './autograd/mode.js'
 export { type Device, getDefaultDevice, setDefaultDevice } from './tensor/device.js'
 export { type DType, getDefaultDtype, promoteTypes, setDefaultDtype } from './tensor/dtype.js'
 export {
