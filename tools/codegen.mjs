@@ -135,6 +135,13 @@ function microHeader(ops) {
       .filter((op) => op.types.includes(letter))
       .map((op) => `  X(${op.name}, ${op.arity})`)
       .join(' \\\n')
+  const kinds = [
+    ['FLOAT', 'f'],
+    ['INT', 'i'],
+    ['COMPLEX', 'c'],
+  ]
+  const lists = (prefix, transform) =>
+    kinds.map(([kind, letter]) => `#define FLAMBEAU_${prefix}_${kind}(X) \\\n${macro(transform(letter))}\n`).join('\n')
   return `${banner('micro_ops.def')}#pragma once
 
 namespace flambeau {
@@ -148,16 +155,10 @@ inline constexpr int kMicroArity[] = {${ops.map((op) => op.arity).join(', ')}};
 
 }  // namespace flambeau
 
-// X(name, arity) for each micro-op that real floating-point, integer and complex compute types have.
-#define FLAMBEAU_MICRO_OPS_FLOAT(X) \\
-${macro('f')}
-
-#define FLAMBEAU_MICRO_OPS_INT(X) \\
-${macro('i')}
-
-#define FLAMBEAU_MICRO_OPS_COMPLEX(X) \\
-${macro('c')}
-`
+// X(name, arity) for each micro-op that real floating-point, integer and complex compute types have, compiled for each ISA.
+${lists('MICRO_OPS', (letter) => letter)}
+// The same for those that are compiled once.
+${lists('SCALAR_MICRO_OPS', (letter) => letter.toUpperCase())}`
 }
 
 function microTs(ops) {
@@ -168,6 +169,9 @@ ${ops.map((op, i) => `  ${camel(op.name)}: ${i},`).join('\n')}
 } as const
 
 export type MicroOp = keyof typeof MICRO
+
+/** Which compute types each instruction has, by its code: f floating-point, i integer, c complex. */
+export const MICRO_TYPES: readonly string[] = [${ops.map((op) => `'${op.types.toLowerCase()}'`).join(', ')}]
 `
 }
 

@@ -165,8 +165,54 @@ bool run_small(const ElementwiseArgs& args) {
   return true;
 }
 
+// The position of the first zero in a tensor, in row-major order; -1 where there is none.
+int64_t find_zero(const TensorView& t) {
+  const int64_t n = t.numel();
+  int64_t index[kMaxDims] = {}, offset = 0;
+  return visit_dtype(t.dtype, [&]<typename T>() -> int64_t {
+    const T* data = t.as<T>();
+    for (int64_t i = 0; i < n; ++i) {
+      if (data[offset] == T(0)) return i;
+      for (int d = t.ndim - 1; d >= 0; --d) {
+        offset += t.strides[d];
+        if (++index[d] < t.shape[d]) break;
+        offset -= t.strides[d] * t.shape[d];
+        index[d] = 0;
+      }
+    }
+    return -1;
+  });
+}
+
+// Integers cannot be divided by zero: divisors that the program is given are looked through before anything is written.
+Status check_divisors(const ElementwiseArgs& args) {
+  const std::span<const TensorView> ins = args.ins;
+  for (size_t k = 0; k + 3 < args.code.size(); k += 4) {
+    const MicroOp op = static_cast<MicroOp>(args.code[k]);
+    if (op != MicroOp::trunc_divide_ && op != MicroOp::floor_divide_ && op != MicroOp::fmod_ && op != MicroOp::remainder_) continue;
+    const size_t divisor = static_cast<size_t>(args.code[k + 2]);
+    if (divisor < ins.size()) {
+      TensorView t = ins[divisor];
+      bool empty = false;
+      for (int d = 0; d < t.ndim; ++d) {
+        empty = empty || t.shape[d] == 0;
+        if (t.strides[d] == 0) t.shape[d] = 1;  // repeated elements are looked at once
+      }
+      const int64_t at = empty ? -1 : find_zero(t);
+      if (at >= 0) return {StatusCode::invalid_value, at};
+    } else if (divisor < ins.size() + args.constants.size() && args.constants[divisor - ins.size()].to<int64_t>() == 0) {
+      return {StatusCode::invalid_value, 0};
+    }
+  }
+  return {};
+}
+
 template <typename C>
 Status run_program(ElementwiseArgs& args) {
+  if constexpr (std::is_integral_v<C>) {
+    const Status status = check_divisors(args);
+    if (!status.ok()) return status;
+  }
   if (run_small<C>(args)) return {};
   std::span<const TensorView> outs = args.outs, ins = args.ins;
   const size_t n_code = args.code.size() / 4;

@@ -1,20 +1,26 @@
 #include "micro_ops.h"
 
+#include <bit>
 #include <cmath>
+#include <limits>
 #include <type_traits>
 
+// Three levels on x86 (baseline, AVX2, AVX-512) keep compile time and size down; elsewhere the compiler's default.
+#undef HWY_DISABLED_TARGETS
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/micro_ops.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
 #include "micro_ops-inl.h"
+#include "micro_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace flambeau::cpu {
 namespace HWY_NAMESPACE {
 
-// Integers wrap: arithmetic on them is done unsigned, where C++ defines overflow.
+// A block-wise `run` is there where a loop over operator() is not the fastest.
 template <typename Op, typename T, int kArity>
 void loop(void* dst_, const void* a_, const void* b_, const void* c_, int64_t n) {
   auto* dst = static_cast<T*>(dst_);
@@ -29,7 +35,6 @@ void loop(void* dst_, const void* a_, const void* b_, const void* c_, int64_t n)
   } else {
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; ++i) {
-      if constexpr (kArity == 0) dst[i] = op(T{});
       if constexpr (kArity == 1) dst[i] = op(a[i]);
       if constexpr (kArity == 2) dst[i] = op(a[i], b[i]);
       if constexpr (kArity == 3) dst[i] = op(a[i], b[i], c[i]);
@@ -38,8 +43,7 @@ void loop(void* dst_, const void* a_, const void* b_, const void* c_, int64_t n)
 }
 
 struct Table {
-  MicroFunction f32[kNumMicroOps]{}, f64[kNumMicroOps]{}, i32[kNumMicroOps]{}, i64[kNumMicroOps]{},
-      c64[kNumMicroOps]{}, c128[kNumMicroOps]{};
+  MicroFunction f32[kNumMicroOps]{}, f64[kNumMicroOps]{}, i32[kNumMicroOps]{}, i64[kNumMicroOps]{};
   Table() {
 #define X(name, arity)                                                    \
   f32[static_cast<int>(MicroOp::name##_)] = loop<name##_op, float, arity>; \
@@ -51,11 +55,6 @@ struct Table {
   i64[static_cast<int>(MicroOp::name##_)] = loop<name##_op, int64_t, arity>;
     FLAMBEAU_MICRO_OPS_INT(X)
 #undef X
-#define X(name, arity)                                                        \
-  c64[static_cast<int>(MicroOp::name##_)] = loop<name##_op, complex64, arity>; \
-  c128[static_cast<int>(MicroOp::name##_)] = loop<name##_op, complex128, arity>;
-    FLAMBEAU_MICRO_OPS_COMPLEX(X)
-#undef X
   }
 };
 
@@ -66,8 +65,6 @@ MicroFunction find(int op, int compute) {
     case DType::f64: return table.f64[op];
     case DType::i32: return table.i32[op];
     case DType::i64: return table.i64[op];
-    case DType::c64: return table.c64[op];
-    case DType::c128: return table.c128[op];
     default: return nullptr;
   }
 }
@@ -82,7 +79,9 @@ namespace flambeau::cpu {
 HWY_EXPORT(find);
 
 MicroFunction micro_function(MicroOp op, DType compute) {
-  return HWY_DYNAMIC_DISPATCH(find)(static_cast<int>(op), static_cast<int>(compute));
+  if (static_cast<int>(op) < 0 || op >= MicroOp::count) return nullptr;
+  const MicroFunction function = HWY_DYNAMIC_DISPATCH(find)(static_cast<int>(op), static_cast<int>(compute));
+  return function ? function : scalar_micro_function(op, compute);
 }
 
 }  // namespace flambeau::cpu

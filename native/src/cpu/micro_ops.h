@@ -12,5 +12,7 @@ using MicroFunction = void (*)(void* dst, const void* a, const void* b, const vo
 
 // nullptr where the compute type (f32, f64, i32, i64, c64 or c128) has no such op.
 MicroFunction micro_function(MicroOp op, DType compute);
+// Those that are compiled once, since no ISA helps them.
+MicroFunction scalar_micro_function(MicroOp op, DType compute);
 
 }  // namespace flambeau::cpu

@@ -1,7 +1,13 @@
 // Every operator, attached to Tensor. A new module of operators is one line in each of the three lists.
 import { backward, type BackwardOptions, provideEngineOps } from '../autograd/engine.js'
 import { provideZeros } from '../autograd/function.js'
-import { detach_, type HookHandle, registerHook, registerPostAccumulateGradHook, retainGrad } from '../autograd/hooks.js'
+import {
+  detach_,
+  type HookHandle,
+  registerHook,
+  registerPostAccumulateGradHook,
+  retainGrad,
+} from '../autograd/hooks.js'
 import { type GradHook, Tensor } from '../tensor/tensor.js'
 import * as arithmetic from './arithmetic.js'
 import { attach, type Methods } from './attach.js'
@@ -9,14 +15,16 @@ import * as copies from './copies.js'
 import * as creation from './creation.js'
 import { fillRaw } from './creation.js'
 import './methods.js'
+import * as elementwise from './elementwise.js'
 import { inplace, provideWriteOps } from './inplace.js'
 import * as joining from './joining.js'
 import * as slicing from './slicing.js'
 import * as strided from './strided.js'
 import * as reductions from './reductions.js'
 import * as views from './views.js'
+import * as whereMethod from './where.js'
 
-export * from './arithmetic.js'
+export * from './elementwise.js'
 export * from './copies.js'
 export {
   asTensor,
@@ -37,17 +45,19 @@ export * from './strided.js'
 export * from './slicing.js'
 export * from './joining.js'
 
-for (const module of [arithmetic, copies, creation, strided, slicing, joining, reductions, views]) attach(module)
+for (const module of [elementwise, copies, creation, strided, slicing, joining, reductions, views, whereMethod])
+  attach(module)
 
 interface Operators
-  extends Methods<typeof arithmetic>,
+  extends Methods<typeof elementwise>,
     Methods<typeof copies>,
     Methods<typeof creation>,
     Methods<typeof strided>,
     Methods<typeof slicing>,
     Methods<typeof joining>,
     Methods<typeof reductions>,
-    Methods<typeof views> {}
+    Methods<typeof views>,
+    Methods<typeof whereMethod> {}
 
 declare module '../tensor/tensor.js' {
   interface Tensor extends Operators {

@@ -1,10 +1,28 @@
 // Elementwise operators: a short program over broadcast operands (native/src/cpu/elementwise.cpp runs it).
 import type { Complex, Scalar } from '../binding/call.js'
 import * as kernels from '../binding/kernels.gen.js'
-import { MICRO, type MicroOp } from '../binding/micro.gen.js'
-import { DeviceError, DTypeError, describe, ArgumentError, ShapeError } from '../errors.js'
+import { MICRO, MICRO_TYPES, type MicroOp } from '../binding/micro.gen.js'
+import { explaining, type Failure } from '../binding/status.js'
+import {
+  ArgumentError,
+  AutogradError,
+  DeviceError,
+  DTypeError,
+  describe,
+  type FlambeauError,
+  ShapeError,
+} from '../errors.js'
 import { allocate } from '../tensor/create.js'
-import { DTYPES, type DType, getDefaultDtype, isComplex, isFloating, promoteTypes, toComplex, toReal } from '../tensor/dtype.js'
+import {
+  DTYPES,
+  type DType,
+  getDefaultDtype,
+  isComplex,
+  isFloating,
+  promoteTypes,
+  toComplex,
+  toReal,
+} from '../tensor/dtype.js'
 import { broadcastShapes, broadcastStrides, formatShape, sameShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { inplacePrimitive } from './dispatch.js'
@@ -55,11 +73,16 @@ type ResultRule =
   | 'float' // the same, integers becoming the default dtype
   | 'bool' // compares in the promoted dtype, gives bool
   | 'real' // like promote, complex becoming real (abs)
+  | 'realFloat' // like float, complex becoming real (angle)
+  | 'complex' // like float, real becoming complex
+  | 'first' // the dtype of the first operand that takes part
 
 interface Compiled {
   readonly code: readonly number[]
   readonly constants: readonly number[]
   readonly results: readonly number[]
+  /** The kinds of compute types that all of its instructions have. */
+  readonly types: string
 }
 
 /** The programs of one operator: one for each choice of operands that are numbers. */
@@ -95,8 +118,14 @@ class ProgramCache {
     const first = operands + writer.constants.length
     const number = (r: Register): number =>
       r.kind === 'operand' ? position[r.index] : r.kind === 'constant' ? operands + r.index : first + r.index
-    const code = writer.code.flatMap(({ op, args }) => [op, ...[0, 1, 2].map((i) => (i < args.length ? number(args[i]) : number(args[0] ?? inputs[0])))])
-    return { code, constants: writer.constants, results: [number(result)] }
+    const code = writer.code.flatMap(({ op, args }) => [
+      op,
+      ...[0, 1, 2].map((i) => (i < args.length ? number(args[i]) : number(args[0] ?? inputs[0]))),
+    ])
+    const types = ['f', 'i', 'c']
+      .filter((type) => writer.code.every(({ op }) => MICRO_TYPES[op].includes(type)))
+      .join('')
+    return { code, constants: writer.constants, results: [number(result)], types }
   }
 }
 
@@ -111,10 +140,14 @@ function scalarDType(operation: string, value: Scalar | FloatScalar): DType {
       return 'bool'
     default:
       if (value instanceof FloatScalar) return getDefaultDtype()
-      if (typeof value === 'object' && value !== null && typeof value.re === 'number' && typeof value.im === 'number') return toComplex(getDefaultDtype())
+      if (typeof value === 'object' && value !== null && typeof value.re === 'number' && typeof value.im === 'number')
+        return toComplex(getDefaultDtype())
       throw new ArgumentError(`${operation}: expected a tensor or a number, got ${describe(value)}`)
   }
 }
+
+/** The letter of a compute type in MICRO_TYPES. */
+const TYPE_LETTER = { bool: 'i', int: 'i', float: 'f', complex: 'c' } as const
 
 const CATEGORY = { bool: 0, int: 1, float: 2, complex: 3 } as const
 const category = (d: DType): number => CATEGORY[DTYPES[d].kind]
@@ -147,7 +180,14 @@ export function resultType(operation: string, operands: readonly Operand[]): DTy
 /** A number as a constant of the compute type. */
 function constant(value: Scalar | FloatScalar, compute: DType): Scalar {
   if (value instanceof FloatScalar) return value.value
-  if (typeof value === 'number' && compute === 'int64' && !Number.isSafeInteger(value)) return Number.isInteger(value) ? BigInt(value) : value
+  if (typeof value === 'number' && compute === 'int64' && !Number.isSafeInteger(value))
+    return Number.isInteger(value) ? BigInt(value) : value
+  // Integers wrap, as those in tensors do.
+  if (
+    compute === 'int32' &&
+    (typeof value === 'bigint' || (typeof value === 'number' && value !== (value | 0) && Number.isInteger(value)))
+  )
+    return Number(BigInt.asIntN(32, BigInt(value)))
   return value
 }
 
@@ -155,11 +195,14 @@ interface Plan {
   readonly name: string
   readonly cache: ProgramCache
   readonly result: ResultRule
+  readonly conditions: number
+  readonly refuses: readonly DType[]
+  readonly explain: ((failure: Failure) => FlambeauError) | undefined
 }
 
 /** Infers, allocates (unless `into` is given) and runs. `params` are numbers that take no part in promotion. */
-function run(plan: Plan, operands: readonly Operand[], params: readonly number[], into: Tensor | null): Tensor {
-  const { name, cache, result } = plan
+function run(plan: Plan, operands: readonly Operand[], params: readonly Scalar[], into: Tensor | null): Tensor {
+  const { name, cache, result, conditions } = plan
   let shape: readonly number[] | null = null
   let lead: Tensor | null = null
   let mask = 0
@@ -177,32 +220,70 @@ function run(plan: Plan, operands: readonly Operand[], params: readonly number[]
     if (operand.storage.device !== lead.storage.device)
       throw new DeviceError(`${name}: expected tensors on one device, got ${lead.device} and ${operand.device}`)
   }
-  if (lead === null || shape === null) throw new ArgumentError(`${name}: expected a tensor, got ${operands.map(describe).join(', ')}`)
-  const promoted = uniform ? lead.dtype : resultType(name, operands)
-  const common = result === 'float' && !isFloating(promoted) && !isComplex(promoted) ? getDefaultDtype() : promoted
-  const { compute } = DTYPES[common]
-  const dtype = result === 'bool' ? 'bool' : result === 'real' ? toReal(common) : common
+  if (lead === null || shape === null)
+    throw new ArgumentError(`${name}: expected a tensor, got ${operands.map(describe).join(', ')}`)
+  const promoted =
+    uniform && conditions === 0
+      ? lead.dtype
+      : resultType(
+          name,
+          result === 'first'
+            ? operands.slice(conditions, conditions + 1)
+            : conditions > 0
+              ? operands.slice(conditions)
+              : operands,
+        )
+  const floating =
+    (result === 'float' || result === 'realFloat' || result === 'complex') &&
+    !isFloating(promoted) &&
+    !isComplex(promoted)
+      ? getDefaultDtype()
+      : promoted
+  const common = result === 'complex' ? toComplex(floating) : floating
+  const { compute, kind } = DTYPES[common]
+  const compiled = cache.get(mask, operands.length + params.length)
+  if (!compiled.types.includes(TYPE_LETTER[kind]) || plan.refuses.includes(common))
+    throw new DTypeError(`${name}: not implemented for ${common}`)
+  const dtype = result === 'bool' ? 'bool' : result === 'real' || result === 'realFloat' ? toReal(common) : common
 
   let out: Tensor
   if (into === null) {
     out = allocateLike(lead, shape, dtype)
   } else {
     if (!sameShape(shape, into.shape))
-      throw new ShapeError(`${name}_: expected a result of the tensor's shape ${formatShape(into.shape)}, got ${formatShape(shape)}`)
-    if (!canCast(dtype, into.dtype)) throw new DTypeError(`${name}_: a result of dtype ${dtype} cannot be written to a tensor of dtype ${into.dtype}`)
+      throw new ShapeError(
+        `${name}_: expected a result of the tensor's shape ${formatShape(into.shape)}, got ${formatShape(shape)}`,
+      )
+    if (!canCast(dtype, into.dtype))
+      throw new DTypeError(`${name}_: a result of dtype ${dtype} cannot be written to a tensor of dtype ${into.dtype}`)
     out = into
   }
-  const ins: { storage: Tensor['storage']; code: number; shape: readonly number[]; strides: readonly number[]; offset: number }[] = []
+  const ins: {
+    storage: Tensor['storage']
+    code: number
+    shape: readonly number[]
+    strides: readonly number[]
+    offset: number
+  }[] = []
   const constants: Scalar[] = []
   for (const operand of operands) {
     if (!(operand instanceof Tensor)) constants.push(constant(operand, compute))
     else if (operand.shape === shape || sameShape(operand.shape, shape)) ins.push(operand)
-    else ins.push({ storage: operand.storage, code: operand.code, shape, strides: broadcastStrides(operand.shape, operand.strides, shape), offset: operand.offset })
+    else
+      ins.push({
+        storage: operand.storage,
+        code: operand.code,
+        shape,
+        strides: broadcastStrides(operand.shape, operand.strides, shape),
+        offset: operand.offset,
+      })
   }
   for (const param of params) constants.push(param)
-  const { code, constants: literals, results } = cache.get(mask, operands.length + params.length)
+  const { code, constants: literals, results } = compiled
   for (const literal of literals) constants.push(literal)
-  kernels.elementwise([out], ins, constants, code, results, DTYPES[compute].code)
+  const call = (): void => kernels.elementwise([out], ins, constants, code, results, DTYPES[compute].code)
+  if (plan.explain !== undefined) explaining(plan.explain, call)
+  else call()
   return out
 }
 
@@ -218,7 +299,10 @@ function allocateLike(lead: Tensor, shape: readonly number[], dtype: DType): Ten
 
 /** Whether the elements fill their range of memory without gaps or overlaps, in any order of dimensions. */
 function isDense(t: Tensor): boolean {
-  const order = t.shape.map((_, i) => i).filter((i) => t.shape[i] !== 1).sort((a, b) => t.strides[a] - t.strides[b])
+  const order = t.shape
+    .map((_, i) => i)
+    .filter((i) => t.shape[i] !== 1)
+    .sort((a, b) => t.strides[a] - t.strides[b])
   let expected = 1
   for (const i of order) {
     if (t.strides[i] !== expected) return false
@@ -232,6 +316,14 @@ interface SpecBase {
   readonly signature: string
   readonly program: Program
   readonly result?: ResultRule
+  /** How many of the first operands are conditions, which take no part in promotion. */
+  readonly conditions?: number
+  /** Dtypes that the operator does not take, beyond those that its instructions lack. */
+  readonly refuses?: readonly DType[]
+  /** What a refusal of the values means. */
+  readonly explain?: (failure: Failure) => FlambeauError
+  /** For parameters that are left out. */
+  readonly defaults?: readonly Scalar[]
 }
 
 export interface UnarySpec extends SpecBase {
@@ -253,49 +345,83 @@ export interface BinarySpec extends SpecBase {
 export interface TernarySpec extends SpecBase {
   readonly saves?: 'operands' | 'none'
   /** With respect to each operand; null where no gradient flows. */
-  readonly derivatives?: readonly (((grad: Tensor, a: Tensor, b: Operand, c: Operand, ...params: number[]) => Tensor) | null)[]
+  readonly derivatives?: readonly (
+    | ((grad: Tensor, a: Tensor, b: Operand, c: Operand, ...params: number[]) => Tensor)
+    | null
+  )[]
 }
 
 const planOf = (spec: SpecBase): Plan => ({
   name: spec.signature.slice(0, spec.signature.indexOf('(')),
   cache: new ProgramCache(spec.program),
   result: spec.result ?? 'promote',
+  conditions: spec.conditions ?? 0,
+  refuses: spec.refuses ?? [],
+  explain: spec.explain,
 })
 
+/** Parameters with what was left out; each must be a number. */
+function parameters<P extends Scalar>(
+  name: string,
+  given: readonly P[],
+  defaults: readonly Scalar[] | undefined,
+): readonly P[] {
+  const filled =
+    defaults === undefined ? given : [...given, ...defaults.slice(given.length)].map((p, i) => p ?? defaults[i])
+  for (const p of filled) {
+    const ok =
+      typeof p === 'number' ||
+      typeof p === 'bigint' ||
+      typeof p === 'boolean' ||
+      (typeof p === 'object' && p !== null && 're' in p)
+    if (!ok) throw new ArgumentError(`${name}: expected a number, got ${describe(p)}`)
+  }
+  return filled as readonly P[]
+}
+
 /** The record of an elementwise operator of one tensor. */
-function unaryRecord(spec: UnarySpec) {
+export function unaryRecord(spec: UnarySpec) {
   const plan = planOf(spec)
   const { derivative, saves = 'operand' } = spec
   return {
     signature: spec.signature,
-    forward(self: Tensor, ...params: number[]) {
+    forward(self: Tensor, ...given: number[]) {
+      const params = parameters(plan.name, given, spec.defaults)
       const out = run(plan, [self], params, null)
       return saving(out, saves === 'result' ? out : saves === 'operand' ? self : null, ...params)
     },
-    into(self: Tensor, ...params: number[]) {
-      run(plan, [self], params, self)
+    into(self: Tensor, ...given: number[]) {
+      run(plan, [self], parameters(plan.name, given, spec.defaults), self)
     },
     ...(derivative && {
-      backward: (grad: Tensor, [saved, ...params]: readonly [Tensor | null, ...number[]]) => [derivative(grad, saved ?? grad, ...params)],
+      backward: (grad: Tensor, [saved, ...params]: readonly [Tensor | null, ...number[]]) => [
+        derivative(grad, saved ?? grad, ...params),
+      ],
     }),
   }
 }
 
 /** The record of an elementwise operator of a tensor and a tensor or number. */
-function binaryRecord(spec: BinarySpec) {
+export function binaryRecord(spec: BinarySpec) {
   const plan = planOf(spec)
   const { derivatives } = spec
   const keeps = spec.saves !== 'none'
-  const forward = (self: Tensor, other: Operand, ...params: number[]) => {
+  const forward = (self: Tensor, other: Operand, ...given: number[]) => {
+    const params = parameters(plan.name, given, spec.defaults)
     const out = run(plan, [self, other], params, null)
     // One operand that is a number has no gradient; which one is told by what is saved.
-    return saving(out, keeps || !(self instanceof Tensor) ? self : null, keeps || !(other instanceof Tensor) ? other : null, params)
+    return saving(
+      out,
+      keeps || !(self instanceof Tensor) ? self : null,
+      keeps || !(other instanceof Tensor) ? other : null,
+      params,
+    )
   }
   return {
     signature: spec.signature,
     forward,
-    into(self: Tensor, other: Operand, ...params: number[]) {
-      run(plan, [self, other], params, self)
+    into(self: Tensor, other: Operand, ...given: number[]) {
+      run(plan, [self, other], parameters(plan.name, given, spec.defaults), self)
     },
     ...(derivatives && {
       backward(
@@ -308,14 +434,17 @@ function binaryRecord(spec: BinarySpec) {
         const b = other ?? grad
         if (!isTensor(other)) return [derivatives[0](grad, a, b, ...params)]
         if (!isTensor(self)) return [derivatives[1](grad, a, b, ...params)]
-        return [needs(0) ? derivatives[0](grad, a, b, ...params) : null, needs(1) ? derivatives[1](grad, a, b, ...params) : null]
+        return [
+          needs(0) ? derivatives[0](grad, a, b, ...params) : null,
+          needs(1) ? derivatives[1](grad, a, b, ...params) : null,
+        ]
       },
     }),
   }
 }
 
 /** The record of an elementwise operator of several operands; the first is a tensor. */
-function multiRecord(
+export function multiRecord(
   spec: SpecBase & { readonly saves?: 'operands' | 'none' },
   count: number,
   derivatives: readonly (((grad: Tensor, ...rest: never[]) => Tensor) | null)[] | undefined,
@@ -326,15 +455,29 @@ function multiRecord(
     signature: spec.signature,
     forward(...args: (Operand | number)[]) {
       const operands = args.slice(0, count)
-      const params = args.slice(count) as number[]
+      const params = parameters(plan.name, args.slice(count) as number[], spec.defaults)
       const out = run(plan, operands, params, null)
-      return saving(out, operands.map((o) => o instanceof Tensor), ...(keeps ? args : operands.map(() => null)))
+      return saving(
+        out,
+        operands.map((o) => o instanceof Tensor),
+        ...(keeps ? operands : operands.map(() => null)),
+        ...params,
+      )
     },
     into(...args: (Operand | number)[]) {
-      run(plan, args.slice(0, count), args.slice(count) as number[], args[0] as Tensor)
+      run(
+        plan,
+        args.slice(0, count),
+        parameters(plan.name, args.slice(count) as number[], spec.defaults),
+        args[0] as Tensor,
+      )
     },
     ...(derivatives && {
-      backward(grad: Tensor, [isTensor, ...saved]: readonly [boolean[], ...(Operand | null)[]], needs: (i: number) => boolean) {
+      backward(
+        grad: Tensor,
+        [isTensor, ...saved]: readonly [boolean[], ...(Operand | null)[]],
+        needs: (i: number) => boolean,
+      ) {
         const result: (Tensor | null)[] = []
         isTensor.forEach((tensor, i) => {
           if (!tensor) return
@@ -347,19 +490,80 @@ function multiRecord(
   }
 }
 
+/** What the record functions above make: the part of a record that computes. */
+interface Computation {
+  // biome-ignore lint/suspicious/noExplicitAny: computations of any arguments
+  forward(...args: any[]): { readonly out: Tensor; readonly saved: readonly unknown[] }
+  // biome-ignore lint/suspicious/noExplicitAny: computations of any arguments
+  into(...args: any[]): void
+  // biome-ignore lint/suspicious/noExplicitAny: what `forward` saved
+  backward?(grad: Tensor, saved: any, needs: (i: number) => boolean): (Tensor | null)[]
+}
+
+class Variant {
+  readonly computation: Computation
+  constructor(computation: Computation) {
+    this.computation = computation
+  }
+}
+
+/**
+ * An operator whose arguments decide how it is computed: `pick` gives the computation and its arguments, or null for
+ * the usual one. Tensors keep their order.
+ */
+export function choosing<Args extends [Tensor, ...unknown[]]>(
+  signature: string,
+  usual: Computation,
+  pick: (...args: Args) => readonly [Computation, ...unknown[]] | null,
+): InplaceOp<Args, Tensor> {
+  return inplacePrimitive<Args, readonly unknown[]>({
+    signature,
+    forward(...args: Args) {
+      const picked = pick(...args)
+      if (picked === null) return usual.forward(...args)
+      const [computation, ...rest] = picked
+      const { out, saved } = computation.forward(...rest)
+      return saving(out, new Variant(computation), ...saved)
+    },
+    into(...args: Args) {
+      const picked = pick(...args)
+      if (picked === null) return usual.into(...args)
+      const [computation, ...rest] = picked
+      computation.into(...rest)
+    },
+    backward(grad: Tensor, saved: readonly unknown[], needs: (i: number) => boolean) {
+      const [variant, ...rest] = saved
+      const { backward } = variant instanceof Variant ? variant.computation : usual
+      if (backward === undefined)
+        throw new AutogradError(`${signature.slice(0, signature.indexOf('('))}: has no derivative`)
+      return backward(grad, variant instanceof Variant ? rest : saved, needs)
+    },
+  })
+}
+
 /** An elementwise operator of one tensor. */
 export type UnaryOp = InplaceOp<[self: Tensor]>
 /** An elementwise operator of a tensor and a tensor or number. */
 export type BinaryOp = InplaceOp<[self: Tensor, other: Operand]>
+
+/** An elementwise operator of a tensor and two tensors or numbers. */
+export type TernaryOp = InplaceOp<[self: Tensor, a: Operand, b: Operand]>
 
 /** Declares an elementwise operator of one tensor, with an in-place form. */
 export const unary = <P extends number[] = []>(spec: UnarySpec): InplaceOp<[self: Tensor, ...params: P], Tensor> =>
   inplacePrimitive(unaryRecord(spec)) as InplaceOp<[self: Tensor, ...params: P], Tensor>
 
 /** Declares an elementwise operator of a tensor and a tensor or number, with an in-place form. */
-export const binary = <P extends number[] = []>(spec: BinarySpec): InplaceOp<[self: Tensor, other: Operand, ...params: P], Tensor> =>
+export const binary = <P extends number[] = []>(
+  spec: BinarySpec,
+): InplaceOp<[self: Tensor, other: Operand, ...params: P], Tensor> =>
   inplacePrimitive(binaryRecord(spec)) as InplaceOp<[self: Tensor, other: Operand, ...params: P], Tensor>
 
 /** Declares an elementwise operator of a tensor and two tensors or numbers, with an in-place form. */
-export const ternary = <P extends number[] = []>(spec: TernarySpec): InplaceOp<[self: Tensor, a: Operand, b: Operand, ...params: P], Tensor> =>
-  inplacePrimitive(multiRecord(spec, 3, spec.derivatives)) as InplaceOp<[self: Tensor, a: Operand, b: Operand, ...params: P], Tensor>
+export const ternary = <P extends number[] = []>(
+  spec: TernarySpec,
+): InplaceOp<[self: Tensor, a: Operand, b: Operand, ...params: P], Tensor> =>
+  inplacePrimitive(multiRecord(spec, 3, spec.derivatives)) as InplaceOp<
+    [self: Tensor, a: Operand, b: Operand, ...params: P],
+    Tensor
+  >
