@@ -54,11 +54,14 @@ export class FormatError extends FlambeauError {
 }
 
 /** How a value reads in an error message: short, and never a whole tensor. */
-export function describe(value: unknown): string {
+export const describe = (value: unknown): string => describeAt(value, 0)
+
+function describeAt(value: unknown, depth: number): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) {
-    const text = JSON.stringify(value, (_, v) => (typeof v === 'bigint' ? `${v}n` : v)) ?? 'an array'
-    return text.length <= 60 ? text : `an array of ${value.length}`
+    const text =
+      value.length <= 30 && depth < 4 ? `[${value.map((item) => describeAt(item, depth + 1)).join(', ')}]` : ''
+    return text !== '' && text.length <= 60 ? text : `an array of ${value.length}`
   }
   switch (typeof value) {
     case 'string':
@@ -74,4 +77,18 @@ export function describe(value: unknown): string {
     default:
       return String(value)
   }
+}
+
+/**
+ * What an operator throws when an argument that no check foresaw made JavaScript itself fail: the library's own error,
+ * with what happened as its cause. Any other error comes back as it is.
+ */
+export function unforeseen(operation: string, signature: string, args: readonly unknown[], error: unknown): unknown {
+  // By name: an error of another realm is no instance of this one's classes.
+  const name = typeof error === 'object' && error !== null && 'name' in error ? error.name : undefined
+  if (name !== 'TypeError' && name !== 'RangeError' && name !== 'SyntaxError') return error
+  const expected = signature.slice(signature.indexOf('('))
+  return new ArgumentError(`${operation}: expected ${expected}, got (${args.map(describe).join(', ')})`, {
+    cause: error,
+  })
 }

@@ -5,7 +5,10 @@ import type { AnyOp } from './record.js'
 
 /** The methods that a module of operators gives: those whose first argument is a tensor. */
 export type Methods<M> = {
-  [K in keyof M as M[K] extends { readonly method: true } ? K : never]: M[K] extends (self: Tensor, ...rest: infer A) => infer R
+  [K in keyof M as M[K] extends { readonly method: true } ? K : never]: M[K] extends (
+    self: Tensor,
+    ...rest: infer A
+  ) => infer R
     ? (...rest: A) => R
     : never
 } & {
@@ -22,7 +25,8 @@ export function attach(module: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(module)) {
     if (typeof value !== 'function' || !('record' in value)) continue
     const op = value as AnyOp
-    if (!op.method) continue
+    // A leading underscore marks what only other operators call.
+    if (!op.method || op.record.name.startsWith('_')) continue
     define(name, function (this: Tensor, ...rest: unknown[]) {
       return op(this, ...rest)
     })

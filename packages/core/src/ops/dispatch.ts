@@ -1,6 +1,6 @@
 import { gradMode } from '../autograd/mode.js'
 import { edgeOf, Node, SavedValues } from '../autograd/node.js'
-import { AutogradError, DisposedError } from '../errors.js'
+import { AutogradError, DisposedError, unforeseen } from '../errors.js'
 import { isDifferentiable } from '../tensor/dtype.js'
 import { type Edge, Tensor } from '../tensor/tensor.js'
 import type { AnyRecord, CompositeRecord, InplaceOp, Op, PrimitiveRecord } from './record.js'
@@ -205,7 +205,13 @@ export function inplaceComposite<Args extends [Tensor, ...unknown[]]>(
 const nameOf = (signature: string): string => signature.slice(0, signature.indexOf('('))
 
 function register<Args extends unknown[], R>(record: AnyRecord, inplace: boolean): InplaceOp<Args, R> {
-  const call = (...args: unknown[]): unknown => dispatch(record, args)
+  const call = (...args: unknown[]): unknown => {
+    try {
+      return dispatch(record, args)
+    } catch (error) {
+      throw unforeseen(record.name, record.signature, args, error)
+    }
+  }
   const op = Object.assign(call, { record, inplace, method: record.signature.includes('(self') })
   registry.set(record.name, op)
   // The one seam between the records, which take anything, and the typed functions that users call.

@@ -2,7 +2,7 @@
 import { gradMode } from '../autograd/mode.js'
 import { edgeOf, Node, refreshView } from '../autograd/node.js'
 import * as kernels from '../binding/kernels.gen.js'
-import { AutogradError, DisposedError, DTypeError, ShapeError } from '../errors.js'
+import { AutogradError, DisposedError, DTypeError, ShapeError, unforeseen } from '../errors.js'
 import { allocate } from '../tensor/create.js'
 import { formatShape, isContiguous, sameShape } from '../tensor/shape.js'
 import { type Edge, Tensor } from '../tensor/tensor.js'
@@ -39,6 +39,14 @@ const wantsGrad = (value: unknown): boolean =>
 
 /** Runs the in-place form of an operator. */
 export function inplace(record: AnyRecord, args: readonly [Tensor, ...unknown[]]): Tensor {
+  try {
+    return writeResult(record, args)
+  } catch (error) {
+    throw unforeseen(`${record.name}_`, record.signature, args, error)
+  }
+}
+
+function writeResult(record: AnyRecord, args: readonly [Tensor, ...unknown[]]): Tensor {
   const self = args[0]
   const operation = `${record.name}_`
   const tracked = gradMode.enabled && args.some(wantsGrad)
