@@ -36,14 +36,14 @@ const pascal = (name) => camel(`_${name}`)
 
 function parseKernels() {
   return lines('kernels.def').map((line) => {
-    const match = /^(\w+)\((.*)\)$/.exec(line)
+    const match = /^(\w+)\((.*)\)( layouts)?$/.exec(line)
     if (!match) throw new Error(`kernels.def: cannot read '${line}'`)
     const args = match[2].split(',').map((arg) => {
       const [name, kind] = arg.split(':').map((s) => s.trim())
       if (!KINDS[kind]) throw new Error(`kernels.def: ${match[1]}: unknown kind '${kind}' of '${name}'`)
       return { name, kind, ...KINDS[kind] }
     })
-    return { name: match[1], args }
+    return { name: match[1], args, layouts: match[3] !== undefined }
   })
 }
 
@@ -108,7 +108,7 @@ function kernelsTs(kernels) {
       const device = first.kind === 'Tensor[]' ? `${camel(first.name)}[0]` : camel(first.name)
       const body = k.args.map((a) => `  ${a.write}(${camel(a.name)})`).join('\n')
       return `export function ${camel(k.name)}(${params}): void {
-  if (!begin(${device})) return
+  if (!begin(${device}, ${k.layouts})) return
 ${body}
   invoke(${id}, '${k.name}')
 }`

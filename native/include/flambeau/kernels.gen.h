@@ -4,7 +4,7 @@
 
 namespace flambeau {
 
-enum class Kernel : int { elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, batch_norm, batch_norm_backward, arange, linspace, logspace, strided_add, count };
+enum class Kernel : int { elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, arange, linspace, logspace, strided_add, batch_norm, batch_norm_backward, count };
 
 struct ElementwiseArgs {
   TensorList outs;
@@ -126,6 +126,30 @@ struct AvgPoolBackwardArgs {
   int64_t divisor;
 };
 
+struct ArangeArgs {
+  TensorView out;
+  Scalar start;
+  Scalar step;
+};
+
+struct LinspaceArgs {
+  TensorView out;
+  Scalar start;
+  Scalar end;
+};
+
+struct LogspaceArgs {
+  TensorView out;
+  Scalar start;
+  Scalar end;
+  double base;
+};
+
+struct StridedAddArgs {
+  TensorView out;
+  TensorView input;
+};
+
 struct BatchNormArgs {
   TensorView out;
   TensorView mean;
@@ -152,30 +176,6 @@ struct BatchNormBackwardArgs {
   bool training;
 };
 
-struct ArangeArgs {
-  TensorView out;
-  Scalar start;
-  Scalar step;
-};
-
-struct LinspaceArgs {
-  TensorView out;
-  Scalar start;
-  Scalar end;
-};
-
-struct LogspaceArgs {
-  TensorView out;
-  Scalar start;
-  Scalar end;
-  double base;
-};
-
-struct StridedAddArgs {
-  TensorView out;
-  TensorView input;
-};
-
 // An empty slot means that the backend has no such kernel.
 struct KernelTable {
   Status (*elementwise)(ElementwiseArgs&) = nullptr;
@@ -192,12 +192,12 @@ struct KernelTable {
   Status (*max_pool_gather)(MaxPoolGatherArgs&) = nullptr;
   Status (*avg_pool)(AvgPoolArgs&) = nullptr;
   Status (*avg_pool_backward)(AvgPoolBackwardArgs&) = nullptr;
-  Status (*batch_norm)(BatchNormArgs&) = nullptr;
-  Status (*batch_norm_backward)(BatchNormBackwardArgs&) = nullptr;
   Status (*arange)(ArangeArgs&) = nullptr;
   Status (*linspace)(LinspaceArgs&) = nullptr;
   Status (*logspace)(LogspaceArgs&) = nullptr;
   Status (*strided_add)(StridedAddArgs&) = nullptr;
+  Status (*batch_norm)(BatchNormArgs&) = nullptr;
+  Status (*batch_norm_backward)(BatchNormBackwardArgs&) = nullptr;
 };
 
 // The CPU's kernels, each defined in src/cpu.
@@ -216,14 +216,14 @@ Status max_pool_scatter(MaxPoolScatterArgs& args);
 Status max_pool_gather(MaxPoolGatherArgs& args);
 Status avg_pool(AvgPoolArgs& args);
 Status avg_pool_backward(AvgPoolBackwardArgs& args);
-Status batch_norm(BatchNormArgs& args);
-Status batch_norm_backward(BatchNormBackwardArgs& args);
 Status arange(ArangeArgs& args);
 Status linspace(LinspaceArgs& args);
 Status logspace(LogspaceArgs& args);
 Status strided_add(StridedAddArgs& args);
+Status batch_norm(BatchNormArgs& args);
+Status batch_norm_backward(BatchNormBackwardArgs& args);
 
-inline constexpr KernelTable kTable{elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, batch_norm, batch_norm_backward, arange, linspace, logspace, strided_add};
+inline constexpr KernelTable kTable{elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, arange, linspace, logspace, strided_add, batch_norm, batch_norm_backward};
 }  // namespace cpu
 
 // Decodes a call's words and runs the kernel.
@@ -300,16 +300,6 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       AvgPoolBackwardArgs args{reader.tensor(), reader.tensor(), reader.integers(), reader.integers(), reader.integers(), reader.boolean(), reader.boolean(), reader.integer()};
       return table.avg_pool_backward(args);
     }
-    case Kernel::batch_norm: {
-      if (!table.batch_norm) return {StatusCode::no_kernel};
-      BatchNormArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.boolean(), reader.real(), reader.real()};
-      return table.batch_norm(args);
-    }
-    case Kernel::batch_norm_backward: {
-      if (!table.batch_norm_backward) return {StatusCode::no_kernel};
-      BatchNormBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.boolean()};
-      return table.batch_norm_backward(args);
-    }
     case Kernel::arange: {
       if (!table.arange) return {StatusCode::no_kernel};
       ArangeArgs args{reader.tensor(), reader.scalar(), reader.scalar()};
@@ -329,6 +319,16 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       if (!table.strided_add) return {StatusCode::no_kernel};
       StridedAddArgs args{reader.tensor(), reader.tensor()};
       return table.strided_add(args);
+    }
+    case Kernel::batch_norm: {
+      if (!table.batch_norm) return {StatusCode::no_kernel};
+      BatchNormArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.boolean(), reader.real(), reader.real()};
+      return table.batch_norm(args);
+    }
+    case Kernel::batch_norm_backward: {
+      if (!table.batch_norm_backward) return {StatusCode::no_kernel};
+      BatchNormBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.boolean()};
+      return table.batch_norm_backward(args);
     }
     case Kernel::count: break;
   }

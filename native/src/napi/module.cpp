@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include "environment.h"
+#include "cpu/layouts.h"
 #include "flambeau/backend.h"
 
 namespace flambeau::napi {
@@ -49,6 +50,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   napi_ref keep = nullptr;
   napi_create_reference(env, scratch, 1, &keep);
   exports.Set("scratch", scratch);
+  exports.Set("preferredBlock", static_cast<double>(cpu::preferred_block()));
 
   define(env, exports, "call", call);
   define(env, exports, "allocate", allocate);

@@ -183,6 +183,8 @@ class Run {
       // The gradient itself becomes `grad` when nobody else can see it; otherwise a copy does.
       const exclusive = grad.storage.refs === 1 && !this.#shared.has(grad) && grad.isContiguous() && grad.node === null
       variable.grad = exclusive ? grad : ops.clone(grad)
+      // What a user reads, or an optimizer walks through, is strided.
+      variable.grad.storage.makeStrided()
       this.#shared.add(grad)
     } else if (this.#create) {
       variable.grad = ops.add(before, grad)

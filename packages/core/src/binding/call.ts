@@ -31,8 +31,12 @@ const ELEMENT_SIZES = [4, 8, 2, 2, 1, 1, 2, 4, 8, 1, 8, 16]
 let at = 0
 let count = 0
 
+/** Whether the kernel being called takes blocked layouts. */
+let layouts = false
+
 /** Starts a call whose first result is `out`. False for a meta tensor: its shape is all there is to compute. */
-export function begin(out: TensorArg | undefined): boolean {
+export function begin(out: TensorArg | undefined, takesLayouts: boolean): boolean {
+  layouts = takesLayouts
   at = 0
   count = 0
   return out !== undefined && !out.storage.meta
@@ -42,6 +46,7 @@ export function writeTensor(t: TensorArg): void {
   const { storage, shape, strides } = t
   const { handle } = storage
   if (handle === null) throw new DisposedError('a tensor was used after dispose()')
+  if (storage.layout !== 0 && !layouts) throw new NativeError('a blocked tensor was given to a kernel that takes strided ones')
   handles[count++] = handle
   const ndim = shape.length
   if (at + 4 + 2 * ndim > words.length - 1) throw tooLong()

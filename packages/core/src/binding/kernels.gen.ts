@@ -2,7 +2,7 @@
 import { begin, invoke, writeBoolean, writeNumber, writeNumbers, writeOptionalTensor, writeScalar, writeScalars, writeTensor, writeTensors, type Scalar, type TensorArg } from './call.js'
 
 export function elementwise(outs: readonly TensorArg[], ins: readonly TensorArg[], constants: readonly Scalar[], code: readonly number[], results: readonly number[], compute: number): void {
-  if (!begin(outs[0])) return
+  if (!begin(outs[0], true)) return
   writeTensors(outs)
   writeTensors(ins)
   writeScalars(constants)
@@ -13,21 +13,21 @@ export function elementwise(outs: readonly TensorArg[], ins: readonly TensorArg[
 }
 
 export function copy(out: TensorArg, input: TensorArg): void {
-  if (!begin(out)) return
+  if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
   invoke(1, 'copy')
 }
 
 export function fill(out: TensorArg, value: Scalar): void {
-  if (!begin(out)) return
+  if (!begin(out, false)) return
   writeTensor(out)
   writeScalar(value)
   invoke(2, 'fill')
 }
 
 export function reduce(out: TensorArg, input: TensorArg, op: number, param: number): void {
-  if (!begin(out)) return
+  if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
   writeNumber(op)
@@ -36,7 +36,7 @@ export function reduce(out: TensorArg, input: TensorArg, op: number, param: numb
 }
 
 export function variance(out: TensorArg, mean: TensorArg | null, input: TensorArg, correction: number, root: boolean): void {
-  if (!begin(out)) return
+  if (!begin(out, false)) return
   writeTensor(out)
   writeOptionalTensor(mean)
   writeTensor(input)
@@ -46,7 +46,7 @@ export function variance(out: TensorArg, mean: TensorArg | null, input: TensorAr
 }
 
 export function matmul(out: TensorArg, a: TensorArg, b: TensorArg, bias: TensorArg | null): void {
-  if (!begin(out)) return
+  if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(a)
   writeTensor(b)
@@ -55,7 +55,7 @@ export function matmul(out: TensorArg, a: TensorArg, b: TensorArg, bias: TensorA
 }
 
 export function convolution(out: TensorArg, input: TensorArg, weight: TensorArg, bias: TensorArg | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): void {
-  if (!begin(out)) return
+  if (!begin(out, true)) return
   writeTensor(out)
   writeTensor(input)
   writeTensor(weight)
@@ -68,7 +68,7 @@ export function convolution(out: TensorArg, input: TensorArg, weight: TensorArg,
 }
 
 export function convolutionBackwardInput(gradInput: TensorArg, grad: TensorArg, weight: TensorArg, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): void {
-  if (!begin(gradInput)) return
+  if (!begin(gradInput, true)) return
   writeTensor(gradInput)
   writeTensor(grad)
   writeTensor(weight)
@@ -80,7 +80,7 @@ export function convolutionBackwardInput(gradInput: TensorArg, grad: TensorArg, 
 }
 
 export function convolutionBackwardWeight(gradWeight: TensorArg, gradBias: TensorArg | null, grad: TensorArg, input: TensorArg, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): void {
-  if (!begin(gradWeight)) return
+  if (!begin(gradWeight, true)) return
   writeTensor(gradWeight)
   writeOptionalTensor(gradBias)
   writeTensor(grad)
@@ -93,7 +93,7 @@ export function convolutionBackwardWeight(gradWeight: TensorArg, gradBias: Tenso
 }
 
 export function maxPool(out: TensorArg, indices: TensorArg, input: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], dilation: readonly number[], adaptive: boolean): void {
-  if (!begin(out)) return
+  if (!begin(out, true)) return
   writeTensor(out)
   writeTensor(indices)
   writeTensor(input)
@@ -106,7 +106,7 @@ export function maxPool(out: TensorArg, indices: TensorArg, input: TensorArg, ke
 }
 
 export function maxPoolScatter(gradInput: TensorArg, grad: TensorArg, indices: TensorArg, spatial: number): void {
-  if (!begin(gradInput)) return
+  if (!begin(gradInput, true)) return
   writeTensor(gradInput)
   writeTensor(grad)
   writeTensor(indices)
@@ -115,7 +115,7 @@ export function maxPoolScatter(gradInput: TensorArg, grad: TensorArg, indices: T
 }
 
 export function maxPoolGather(out: TensorArg, input: TensorArg, indices: TensorArg, spatial: number): void {
-  if (!begin(out)) return
+  if (!begin(out, true)) return
   writeTensor(out)
   writeTensor(input)
   writeTensor(indices)
@@ -124,7 +124,7 @@ export function maxPoolGather(out: TensorArg, input: TensorArg, indices: TensorA
 }
 
 export function avgPool(out: TensorArg, input: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], adaptive: boolean, includePadding: boolean, divisor: number): void {
-  if (!begin(out)) return
+  if (!begin(out, true)) return
   writeTensor(out)
   writeTensor(input)
   writeNumbers(kernel)
@@ -137,7 +137,7 @@ export function avgPool(out: TensorArg, input: TensorArg, kernel: readonly numbe
 }
 
 export function avgPoolBackward(gradInput: TensorArg, grad: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], adaptive: boolean, includePadding: boolean, divisor: number): void {
-  if (!begin(gradInput)) return
+  if (!begin(gradInput, true)) return
   writeTensor(gradInput)
   writeTensor(grad)
   writeNumbers(kernel)
@@ -149,8 +149,40 @@ export function avgPoolBackward(gradInput: TensorArg, grad: TensorArg, kernel: r
   invoke(13, 'avg_pool_backward')
 }
 
+export function arange(out: TensorArg, start: Scalar, step: Scalar): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeScalar(start)
+  writeScalar(step)
+  invoke(14, 'arange')
+}
+
+export function linspace(out: TensorArg, start: Scalar, end: Scalar): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeScalar(start)
+  writeScalar(end)
+  invoke(15, 'linspace')
+}
+
+export function logspace(out: TensorArg, start: Scalar, end: Scalar, base: number): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeScalar(start)
+  writeScalar(end)
+  writeNumber(base)
+  invoke(16, 'logspace')
+}
+
+export function stridedAdd(out: TensorArg, input: TensorArg): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  invoke(17, 'strided_add')
+}
+
 export function batchNorm(out: TensorArg, mean: TensorArg, invstd: TensorArg, input: TensorArg, weight: TensorArg | null, bias: TensorArg | null, runningMean: TensorArg | null, runningVar: TensorArg | null, training: boolean, momentum: number, eps: number): void {
-  if (!begin(out)) return
+  if (!begin(out, true)) return
   writeTensor(out)
   writeTensor(mean)
   writeTensor(invstd)
@@ -162,11 +194,11 @@ export function batchNorm(out: TensorArg, mean: TensorArg, invstd: TensorArg, in
   writeBoolean(training)
   writeNumber(momentum)
   writeNumber(eps)
-  invoke(14, 'batch_norm')
+  invoke(18, 'batch_norm')
 }
 
 export function batchNormBackward(gradInput: TensorArg, gradWeight: TensorArg | null, gradBias: TensorArg | null, grad: TensorArg, input: TensorArg, weight: TensorArg | null, mean: TensorArg, invstd: TensorArg, training: boolean): void {
-  if (!begin(gradInput)) return
+  if (!begin(gradInput, true)) return
   writeTensor(gradInput)
   writeOptionalTensor(gradWeight)
   writeOptionalTensor(gradBias)
@@ -176,37 +208,5 @@ export function batchNormBackward(gradInput: TensorArg, gradWeight: TensorArg | 
   writeTensor(mean)
   writeTensor(invstd)
   writeBoolean(training)
-  invoke(15, 'batch_norm_backward')
-}
-
-export function arange(out: TensorArg, start: Scalar, step: Scalar): void {
-  if (!begin(out)) return
-  writeTensor(out)
-  writeScalar(start)
-  writeScalar(step)
-  invoke(16, 'arange')
-}
-
-export function linspace(out: TensorArg, start: Scalar, end: Scalar): void {
-  if (!begin(out)) return
-  writeTensor(out)
-  writeScalar(start)
-  writeScalar(end)
-  invoke(17, 'linspace')
-}
-
-export function logspace(out: TensorArg, start: Scalar, end: Scalar, base: number): void {
-  if (!begin(out)) return
-  writeTensor(out)
-  writeScalar(start)
-  writeScalar(end)
-  writeNumber(base)
-  invoke(18, 'logspace')
-}
-
-export function stridedAdd(out: TensorArg, input: TensorArg): void {
-  if (!begin(out)) return
-  writeTensor(out)
-  writeTensor(input)
-  invoke(19, 'strided_add')
+  invoke(19, 'batch_norm_backward')
 }

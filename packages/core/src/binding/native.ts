@@ -11,6 +11,8 @@ export interface Handle {
 /** What the addon exports (native/src/napi/module.cpp). */
 export interface Native {
   readonly scratch: ArrayBuffer
+  /** Floats in a block of channels of the layout that convolutions are fastest in; 0 where there is none. */
+  readonly preferredBlock: number
   call(kernel: number, words: number, ...handles: Handle[]): void
   allocate(device: number, nbytes: number): Handle | undefined
   dispose(handle: Handle): void

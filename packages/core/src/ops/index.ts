@@ -1,4 +1,4 @@
-// Every operator, attached to Tensor. A new module of operators is one line in each of the three lists.
+// Every operator, attached to Tensor. A new module of operators is one line in modules.ts.
 import { backward, type BackwardOptions, provideEngineOps } from '../autograd/engine.js'
 import { provideZeros } from '../autograd/function.js'
 import {
@@ -9,23 +9,13 @@ import {
   retainGrad,
 } from '../autograd/hooks.js'
 import { type GradHook, Tensor } from '../tensor/tensor.js'
-import * as arithmetic from './arithmetic.js'
 import { attach, type Methods } from './attach.js'
-import * as copies from './copies.js'
-import * as creation from './creation.js'
 import { fillRaw } from './creation.js'
 import './methods.js'
-import * as elementwise from './elementwise.js'
 import { inplace, provideWriteOps } from './inplace.js'
-import * as joining from './joining.js'
-import * as slicing from './slicing.js'
-import * as strided from './strided.js'
-import * as reductions from './reductions.js'
-import * as views from './views.js'
+import * as operators from './modules.js'
 import * as whereMethod from './where.js'
 
-export * from './elementwise.js'
-export * from './copies.js'
 export {
   asTensor,
   type Element,
@@ -35,29 +25,16 @@ export {
   tensor,
   type TypedArray,
 } from './construct.js'
-export * from './creation.js'
+export * from './modules.js'
+export * as F from './nn/index.js'
 export { float, type Complex, type FloatScalar, type Operand, type Scalar } from './pointwise.js'
 export { getPrintOptions, type PrintOptions, setPrintOptions } from './printing.js'
 export type { Data, Item, Nested } from './reading.js'
-export * from './reductions.js'
-export * from './views.js'
-export * from './strided.js'
-export * from './slicing.js'
-export * from './joining.js'
 
-for (const module of [elementwise, copies, creation, strided, slicing, joining, reductions, views, whereMethod])
-  attach(module)
+attach(operators)
+attach(whereMethod)
 
-interface Operators
-  extends Methods<typeof elementwise>,
-    Methods<typeof copies>,
-    Methods<typeof creation>,
-    Methods<typeof strided>,
-    Methods<typeof slicing>,
-    Methods<typeof joining>,
-    Methods<typeof reductions>,
-    Methods<typeof views>,
-    Methods<typeof whereMethod> {}
+type Operators = Methods<typeof operators> & Methods<typeof whereMethod>
 
 declare module '../tensor/tensor.js' {
   interface Tensor extends Operators {
@@ -81,7 +58,7 @@ Object.assign(Tensor.prototype, {
     backward([this], [gradient], options)
   },
   copy_(this: Tensor, source: Tensor) {
-    return copies.copy_(this, source)
+    return operators.copy_(this, source)
   },
   registerHook(this: Tensor, hook: GradHook) {
     return registerHook(this, hook)
@@ -98,17 +75,17 @@ Object.assign(Tensor.prototype, {
 })
 
 provideEngineOps({
-  add: arithmetic.add,
-  addInPlace: (a, b) => void inplace(arithmetic.add.record, [a, b]),
-  clone: copies.clone,
-  detach: copies.detach,
+  add: operators.add,
+  addInPlace: (a, b) => void inplace(operators.add.record, [a, b]),
+  clone: operators.clone,
+  detach: operators.detach,
   onesLike: (a) => fillRaw(a.shape, 1, a.dtype, a.device),
-  sumToSize: reductions.sumToSize,
-  cast: (a, dtype) => copies.to(a, dtype),
+  sumToSize: operators.sumToSize,
+  cast: (a, dtype) => operators.to(a, dtype),
 })
 provideZeros(({ shape, dtype, device }) => fillRaw(shape, 0, dtype, device))
 provideWriteOps({
-  clone: copies.clone,
-  cloneAs: copies.cloneAs,
-  zeroInPlace: (t) => void copies.copy_(t, fillRaw([], 0, t.dtype, t.device)),
+  clone: operators.clone,
+  cloneAs: operators.cloneAs,
+  zeroInPlace: (t) => void operators.copy_(t, fillRaw([], 0, t.dtype, t.device)),
 })

@@ -51,6 +51,10 @@ function writeResult(record: AnyRecord, args: readonly [Tensor, ...unknown[]]): 
   const operation = `${record.name}_`
   const tracked = gradMode.enabled && args.some(wantsGrad)
   checkWritable(operation, self, tracked)
+  const takesLayouts = record.kind === 'primitive' && record.opaque
+  for (const arg of args)
+    if (arg instanceof Tensor && arg.storage.layout !== 0 && !(takesLayouts && arg.storage.layout === self.storage.layout))
+      arg.storage.makeStrided()
   if (!tracked && record.kind === 'primitive' && record.into && !overlaps(args)) {
     record.into(...args)
     self.storage.version++
@@ -87,6 +91,8 @@ export function write(operation: string, self: Tensor, result: Tensor): Tensor {
     throw new DTypeError(
       `${operation}: a result of dtype ${result.dtype} cannot be written to a tensor of dtype ${self.dtype}`,
     )
+  self.storage.makeStrided()
+  result.storage.makeStrided()
   kernels.copy(self, result)
   self.storage.version++
   if (gradMode.enabled && (result.requiresGrad || self.requiresGrad)) rebase(self, result)

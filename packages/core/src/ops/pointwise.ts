@@ -246,9 +246,11 @@ function run(plan: Plan, operands: readonly Operand[], params: readonly Scalar[]
     throw new DTypeError(`${name}: not implemented for ${common}`)
   const dtype = result === 'bool' ? 'bool' : result === 'real' || result === 'realFloat' ? toReal(common) : common
 
+  const layout = commonLayout(operands, shape)
   let out: Tensor
   if (into === null) {
     out = allocateLike(lead, shape, dtype)
+    if (layout !== 0) out.storage.makeBlocked(layout, shape, out.code)
   } else {
     if (!sameShape(shape, into.shape))
       throw new ShapeError(
@@ -285,6 +287,20 @@ function run(plan: Plan, operands: readonly Operand[], params: readonly Scalar[]
   if (plan.explain !== undefined) explaining(plan.explain, call)
   else call()
   return out
+}
+
+/** The blocked layout of all tensors, over which the operator may run flat; where they differ, they are made strided. */
+function commonLayout(operands: readonly Operand[], shape: readonly number[]): number {
+  let layout = -1
+  let same = true
+  for (const operand of operands) {
+    if (!(operand instanceof Tensor)) continue
+    if (layout === -1) layout = operand.storage.layout
+    if (operand.storage.layout !== layout || (layout !== 0 && !sameShape(operand.shape, shape))) same = false
+  }
+  if (same) return Math.max(layout, 0)
+  for (const operand of operands) if (operand instanceof Tensor) operand.storage.makeStrided()
+  return 0
 }
 
 /** Whether an in-place result may be stored: the kind must not be lowered. */
@@ -385,6 +401,7 @@ export function unaryRecord(spec: UnarySpec) {
   const { derivative, saves = 'operand' } = spec
   return {
     signature: spec.signature,
+    opaque: true,
     forward(self: Tensor, ...given: number[]) {
       const params = parameters(plan.name, given, spec.defaults)
       const out = run(plan, [self], params, null)
@@ -419,6 +436,7 @@ export function binaryRecord(spec: BinarySpec) {
   }
   return {
     signature: spec.signature,
+    opaque: true,
     forward,
     into(self: Tensor, other: Operand, ...given: number[]) {
       run(plan, [self, other], parameters(plan.name, given, spec.defaults), self)
@@ -453,6 +471,7 @@ export function multiRecord(
   const keeps = spec.saves !== 'none' && derivatives !== undefined
   return {
     signature: spec.signature,
+    opaque: true,
     forward(...args: (Operand | number)[]) {
       const operands = args.slice(0, count)
       const params = parameters(plan.name, args.slice(count) as number[], spec.defaults)

@@ -1,7 +1,9 @@
+import * as kernels from '../binding/kernels.gen.js'
 import { type Handle, native } from '../binding/native.js'
 import { checkStatus } from '../binding/status.js'
 import { DeviceError, DisposedError, OutOfMemoryError } from '../errors.js'
 import { collectGarbage, pace } from './collect.js'
+import { contiguousStrides, numelOf } from './shape.js'
 import { DEVICE_CODES, type Device } from './device.js'
 
 /** Bytes up to which a storage lives in a shared chunk, and the size of a chunk: what one survivor may keep alive. */
@@ -24,8 +26,13 @@ export class Storage {
   version = 0
   /** Tensors not yet disposed and values saved for backward. */
   refs = 0
-  /** 0 for strided memory, otherwise the id of an opaque layout of the engine's own. */
+  /**
+   * 0 for strided memory. Otherwise the memory holds one whole tensor [N, C, …] as [N, C / layout, …, layout], which
+   * convolutions are fastest in. Operators that do not take it are given strided memory first (`makeStrided`).
+   */
   layout = 0
+  /** The tensor's shape and dtype code, while the layout is blocked. */
+  #blocked: { readonly shape: readonly number[]; readonly code: number } | null = null
   /** The buffer that `dataShared()` gave out. */
   shared: ArrayBuffer | null = null
 
@@ -75,13 +82,45 @@ export class Storage {
   }
 
   #usable(operation: string): Handle {
+    this.makeStrided()
     if (this.meta) throw new DeviceError(`${operation}: a meta tensor has no data`)
     if (this.handle === null) throw new DisposedError(`${operation}: a tensor was used after dispose()`)
     return this.handle
   }
 
+  /** Declares the memory, whose contents are yet to be written, to hold a tensor of `shape` in blocks of channels. */
+  makeBlocked(layout: number, shape: readonly number[], code: number): void {
+    this.layout = layout
+    this.#blocked = layout === 0 ? null : { shape, code }
+  }
+
+  /** Reorders blocked memory, so that strides mean what they say again. */
+  makeStrided(): void {
+    if (this.#blocked === null) return
+    const { shape, code } = this.#blocked
+    const { layout } = this
+    this.makeBlocked(0, shape, code)
+    if (this.meta) return
+    const [n, channels, ...spatial] = shape
+    const split = [n, channels / layout, layout, ...spatial]
+    const plain = contiguousStrides(split)
+    const size = numelOf(spatial)
+    // [N, C / b, …, b] read as [N, C / b, b, …].
+    const blocked = [channels * size, size * layout, 1, ...contiguousStrides(spatial).map((s) => s * layout)]
+    const to = Storage.allocate(this.nbytes, this.device)
+    kernels.copy(
+      { storage: to, code, shape: split, strides: plain, offset: 0 },
+      { storage: this, code, shape: split, strides: blocked, offset: 0 },
+    )
+    if (!this.#pooled && this.handle !== null) native.dispose(this.handle)
+    this.handle = to.handle
+    this.base = to.base
+    this.#pooled = to.#pooled
+  }
+
   /** Gives a pooled storage memory of its own, for what concerns a whole handle: sharing and sending. */
   own(): void {
+    this.makeStrided()
     if (!this.#pooled || this.handle === null) return
     const handle = native.allocate(DEVICE_CODES[this.device], this.nbytes) ?? allocateAfterCollection(this.nbytes, this.device)
     const bytes = new Uint8Array(this.nbytes)

@@ -1,0 +1,10 @@
+// Every module of operators, a line each: what it exports is exported by the package, and attached to Tensor.
+export * from './elementwise.js'
+export * from './copies.js'
+export * from './creation.js'
+export * from './joining.js'
+export * from './matmul.js'
+export * from './reductions.js'
+export * from './slicing.js'
+export * from './strided.js'
+export * from './views.js'

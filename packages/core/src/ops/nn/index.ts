@@ -1,0 +1,5 @@
+// Functional neural network operators: the namespace `F`.
+export * from './batchNorm.js'
+export * from './conv.js'
+export * from './linear.js'
+export * from './pooling.js'

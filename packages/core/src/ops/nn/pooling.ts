@@ -1,0 +1,304 @@
+// Max and average pooling.
+import * as kernels from '../../binding/kernels.gen.js'
+import { ArgumentError, describe, DTypeError, ShapeError } from '../../errors.js'
+import type { Tensor } from '../../tensor/tensor.js'
+import { formatShape } from '../../tensor/shape.js'
+import { composite, primitive } from '../dispatch.js'
+import { type FunctionOp, saving } from '../record.js'
+import { reshape } from '../views.js'
+import { allocateInLayoutOf, batched, dense, sameLayout, type Sizes, spread } from './spatial.js'
+
+/** The windows of a pooling, one number a spatial dimension. */
+interface Windows {
+  /** For adaptive pooling, the sizes of the result. */
+  readonly kernel: readonly number[]
+  readonly stride: readonly number[]
+  readonly padding: readonly number[]
+  readonly dilation: readonly number[]
+  readonly ceilMode: boolean
+  readonly adaptive: boolean
+}
+
+/** The shape of the result. */
+function pooledShape(operation: string, input: Tensor, { kernel, stride, padding, dilation, ceilMode, adaptive }: Windows): number[] {
+  const lead = input.shape.slice(0, 2)
+  const sizes = input.shape.slice(2)
+  if (sizes.some((n) => n === 0) || input.shape[1] === 0)
+    throw new ShapeError(`${operation}: expected channels and sizes that are not 0, got input ${formatShape(input.shape)}`)
+  if (adaptive) return [...lead, ...kernel]
+  const out = sizes.map((n, i) => {
+    const span = n + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1
+    let size = Math.floor((span + (ceilMode ? stride[i] - 1 : 0)) / stride[i]) + 1
+    // A window must begin inside of the input or of the padding before it.
+    if (ceilMode && (size - 1) * stride[i] >= n + padding[i]) size--
+    return size
+  })
+  if (out.some((n) => n < 1)) throw new ShapeError(`${operation}: windows of ${formatShape(kernel)} do not fit input ${formatShape(input.shape)}`)
+  return [...lead, ...out]
+}
+
+/** The maxima and where they are; the positions are integers within a spatial plane, laid out like the maxima. */
+const maxPool: FunctionOp<[input: Tensor, windows: Windows, positions: 'int32' | 'int64'], Tensor[]> = primitive({
+  signature: '_max_pool(input, windows, positions)',
+  opaque: true,
+  forward(input: Tensor, windows: Windows, positions: 'int32' | 'int64') {
+    const { kernel, stride, padding, dilation, adaptive } = windows
+    if (positions === 'int64') input.storage.makeStrided()
+    const shape = pooledShape('max_pool', input, windows)
+    const out = allocateInLayoutOf(input, shape)
+    const indices = allocateInLayoutOf(input, shape, positions)
+    kernels.maxPool(out, indices, dense(input), kernel, stride, padding, dilation, adaptive)
+    return saving([out, indices], indices, input.shape, input.storage.layout)
+  },
+  backward: ([grad], [indices, shape]) => [grad && maxPoolScatter(grad, indices, shape)],
+})
+
+/** Each element of `grad` added to where its maximum was. */
+const maxPoolScatter: FunctionOp<[grad: Tensor, indices: Tensor, shape: readonly number[]], Tensor> = primitive({
+  signature: '_max_pool_scatter(grad, indices, shape)',
+  opaque: true,
+  forward(grad: Tensor, indices: Tensor, shape: readonly number[]) {
+    const [g, at] = matchIndices(grad, indices)
+    const out = allocateInLayoutOf(g, shape)
+    kernels.maxPoolScatter(out, g, at, shape.length - 2)
+    return saving(out, indices)
+  },
+  backward: (cotangent, [indices]) => [maxPoolGather(cotangent, indices), null],
+})
+
+/** The elements of `input` where the maxima were. */
+const maxPoolGather: FunctionOp<[input: Tensor, indices: Tensor], Tensor> = primitive({
+  signature: '_max_pool_gather(input, indices)',
+  opaque: true,
+  forward(input: Tensor, indices: Tensor) {
+    const [source, at] = matchIndices(input, indices)
+    const out = allocateInLayoutOf(source, indices.shape)
+    kernels.maxPoolGather(out, source, at, input.ndim - 2)
+    return saving(out, indices, input.shape)
+  },
+  backward: (cotangent, [indices, shape]) => [maxPoolScatter(cotangent, indices, shape), null],
+})
+
+/** Values and positions in one layout. A strided gradient is common where the result was read by other operators. */
+const matchIndices = (values: Tensor, indices: Tensor): [Tensor, Tensor] => sameLayout(values, indices)
+
+interface Averages extends Windows {
+  readonly includePadding: boolean
+  /** 0 to divide by the size of the window. */
+  readonly divisor: number
+}
+
+const avgPool: FunctionOp<[input: Tensor, windows: Averages], Tensor> = primitive({
+  signature: '_avg_pool(input, windows)',
+  opaque: true,
+  forward(input: Tensor, windows: Averages) {
+    const { kernel, stride, padding, adaptive, includePadding, divisor } = windows
+    const out = allocateInLayoutOf(input, pooledShape('avg_pool', input, windows))
+    kernels.avgPool(out, dense(input), kernel, stride, padding, adaptive, includePadding, divisor)
+    return saving(out, input.shape, windows)
+  },
+  backward: (grad, [shape, windows]) => [avgPoolBackward(grad, shape, windows)],
+})
+
+const avgPoolBackward: FunctionOp<[grad: Tensor, shape: readonly number[], windows: Averages], Tensor> = primitive({
+  signature: '_avg_pool_backward(grad, shape, windows)',
+  opaque: true,
+  forward(grad: Tensor, shape: readonly number[], windows: Averages) {
+    const { kernel, stride, padding, adaptive, includePadding, divisor } = windows
+    const out = allocateInLayoutOf(grad, shape)
+    kernels.avgPoolBackward(out, dense(grad), kernel, stride, padding, adaptive, includePadding, divisor)
+    return saving(out, windows)
+  },
+  backward: (cotangent, [windows]) => [avgPool(cotangent, windows)],
+})
+
+/** The options of max pooling. */
+export interface MaxPoolOptions {
+  /** Default: the size of the window. */
+  readonly stride?: Sizes | null
+  /** −∞ added on both sides, at most half of the window. Default 0. */
+  readonly padding?: Sizes
+  /** Distance between the elements of a window. Default 1. */
+  readonly dilation?: Sizes
+  /** Round the size of the result up. Default false. */
+  readonly ceilMode?: boolean
+}
+
+/** The options of average pooling. */
+export interface AvgPoolOptions {
+  /** Default: the size of the window. */
+  readonly stride?: Sizes | null
+  /** Zeros added on both sides, at most half of the window. Default 0. */
+  readonly padding?: Sizes
+  /** Round the size of the result up. Default false. */
+  readonly ceilMode?: boolean
+  /** Count the padding in the average. Default true. */
+  readonly countIncludePad?: boolean
+  /** Divide by this instead of the size of the window. */
+  readonly divisorOverride?: number | null
+}
+
+function windowsOf(operation: string, spatial: number, kernelSize: Sizes, options: MaxPoolOptions): Windows {
+  const kernel = spread(operation, 'kernelSize', kernelSize, spatial, 1)
+  const { stride, padding = 0, dilation = 1, ceilMode = false } = options
+  const emptyStride = Array.isArray(stride) && stride.length === 0
+  const windows = {
+    kernel,
+    stride: stride === undefined || stride === null || emptyStride ? kernel : spread(operation, 'stride', stride, spatial, 1),
+    padding: spread(operation, 'padding', padding, spatial, 0),
+    dilation: spread(operation, 'dilation', dilation, spatial, 1),
+    ceilMode,
+    adaptive: false,
+  }
+  windows.padding.forEach((p, i) => {
+    const reach = windows.dilation[i] * (kernel[i] - 1) + 1
+    if (p > reach / 2) throw new ArgumentError(`${operation}: expected a padding of at most half of the window (${reach}), got ${p}`)
+  })
+  return windows
+}
+
+function checkReal(operation: string, input: Tensor): void {
+  if (input.dtype === 'bool' || input.isComplex()) throw new DTypeError(`${operation}: not implemented for ${input.dtype}`)
+}
+
+/** Both results of a max pooling. */
+export interface MaxPoolResult {
+  readonly values: Tensor
+  /** int64 positions within the flattened spatial dimensions of the input. */
+  readonly indices: Tensor
+}
+
+const maxOf = (operation: string, spatial: number, input: Tensor, windows: Windows): Tensor => {
+  checkReal(operation, input)
+  return batched(operation, input, spatial, (batch) => maxPool(batch, windows, 'int32')[0])
+}
+
+const maxWithIndices = (operation: string, spatial: number, input: Tensor, windows: Windows): MaxPoolResult => {
+  checkReal(operation, input)
+  let indices: Tensor | undefined
+  const values = batched(operation, input, spatial, (batch) => {
+    const [maxima, at] = maxPool(batch, windows, 'int64')
+    indices = batch === input ? at : reshape(at, at.shape.slice(1))
+    return maxima
+  })
+  return { values, indices: indices as Tensor }
+}
+
+type MaxPoolOp = FunctionOp<[input: Tensor, kernelSize: Sizes, options?: MaxPoolOptions], Tensor>
+type MaxPoolIndicesOp = FunctionOp<[input: Tensor, kernelSize: Sizes, options?: MaxPoolOptions], MaxPoolResult>
+const MAX_SIGNATURE = '(input, kernel_size, {stride, padding, dilation, ceil_mode, return_indices})'
+
+/** The maximum of each window of a signal. @param input [N, C, L] or [C, L] @param kernelSize the size of a window */
+export const maxPool1d: MaxPoolOp = composite(`nn.functional.max_pool1d${MAX_SIGNATURE}`, (input, kernelSize, options = {}) =>
+  maxOf('maxPool1d', 1, input, windowsOf('maxPool1d', 1, kernelSize, options)),
+)
+/**
+ * The maximum of each window of an image.
+ *
+ * @param input shape [N, C, H, W] or [C, H, W]
+ * @param kernelSize the size of a window
+ * @returns shape [N, C, H_out, W_out]
+ * @example
+ * ```ts
+ * import { F, ones } from '@flambeau/core'
+ * console.log(F.maxPool2d(ones([1, 3, 8, 8]), 2).shape) // → [ 1, 3, 4, 4 ]
+ * ```
+ */
+export const maxPool2d: MaxPoolOp = composite(`nn.functional.max_pool2d${MAX_SIGNATURE}`, (input, kernelSize, options = {}) =>
+  maxOf('maxPool2d', 2, input, windowsOf('maxPool2d', 2, kernelSize, options)),
+)
+/** The maximum of each window of a volume. @param input [N, C, D, H, W] or [C, D, H, W] @param kernelSize the size of a window */
+export const maxPool3d: MaxPoolOp = composite(`nn.functional.max_pool3d${MAX_SIGNATURE}`, (input, kernelSize, options = {}) =>
+  maxOf('maxPool3d', 3, input, windowsOf('maxPool3d', 3, kernelSize, options)),
+)
+/** `maxPool1d` and where the maxima are. */
+export const maxPool1dWithIndices: MaxPoolIndicesOp = composite(`max_pool1d_with_indices${MAX_SIGNATURE}`, (input, kernelSize, options = {}) =>
+  maxWithIndices('maxPool1dWithIndices', 1, input, windowsOf('maxPool1dWithIndices', 1, kernelSize, options)),
+)
+/** `maxPool2d` and where the maxima are. */
+export const maxPool2dWithIndices: MaxPoolIndicesOp = composite(`max_pool2d_with_indices${MAX_SIGNATURE}`, (input, kernelSize, options = {}) =>
+  maxWithIndices('maxPool2dWithIndices', 2, input, windowsOf('maxPool2dWithIndices', 2, kernelSize, options)),
+)
+/** `maxPool3d` and where the maxima are. */
+export const maxPool3dWithIndices: MaxPoolIndicesOp = composite(`max_pool3d_with_indices${MAX_SIGNATURE}`, (input, kernelSize, options = {}) =>
+  maxWithIndices('maxPool3dWithIndices', 3, input, windowsOf('maxPool3dWithIndices', 3, kernelSize, options)),
+)
+
+function averageOf(operation: string, spatial: number, input: Tensor, kernelSize: Sizes, options: AvgPoolOptions = {}): Tensor {
+  checkReal(operation, input)
+  const { countIncludePad = true, divisorOverride } = options
+  if (divisorOverride !== undefined && divisorOverride !== null && (!Number.isInteger(divisorOverride) || divisorOverride === 0))
+    throw new ArgumentError(`${operation}: expected an integer that is not 0 for divisorOverride, got ${describe(divisorOverride)}`)
+  const windows = windowsOf(operation, spatial, kernelSize, options)
+  return batched(operation, input, spatial, (batch) =>
+    avgPool(batch, { ...windows, includePadding: countIncludePad, divisor: divisorOverride ?? 0 }),
+  )
+}
+
+type AvgPoolOp = FunctionOp<[input: Tensor, kernelSize: Sizes, options?: AvgPoolOptions], Tensor>
+
+/** The average of each window of a signal. @param input [N, C, L] or [C, L] @param kernelSize the size of a window */
+export const avgPool1d: AvgPoolOp = composite(
+  'nn.functional.avg_pool1d(input, kernel_size, {stride, padding, ceil_mode, count_include_pad})',
+  (input, kernelSize, options) => averageOf('avgPool1d', 1, input, kernelSize, options),
+)
+/** The average of each window of an image. @param input [N, C, H, W] or [C, H, W] @param kernelSize the size of a window */
+export const avgPool2d: AvgPoolOp = composite(
+  'nn.functional.avg_pool2d(input, kernel_size, {stride, padding, ceil_mode, count_include_pad, divisor_override})',
+  (input, kernelSize, options) => averageOf('avgPool2d', 2, input, kernelSize, options),
+)
+/** The average of each window of a volume. @param input [N, C, D, H, W] or [C, D, H, W] @param kernelSize the size of a window */
+export const avgPool3d: AvgPoolOp = composite(
+  'nn.functional.avg_pool3d(input, kernel_size, {stride, padding, ceil_mode, count_include_pad, divisor_override})',
+  (input, kernelSize, options) => averageOf('avgPool3d', 3, input, kernelSize, options),
+)
+
+/** A size, or null to keep the input's. */
+export type OutputSizes = number | null | readonly (number | null)[]
+
+function adaptiveWindows(operation: string, spatial: number, input: Tensor, outputSize: OutputSizes): Windows {
+  const own = input.shape.slice(-spatial)
+  const list: readonly (number | null)[] = Array.isArray(outputSize) ? outputSize : new Array<number | null>(spatial).fill(outputSize as number | null)
+  const kernel = spread(operation, 'outputSize', list.map((n, i) => n ?? own[i]), spatial, 0)
+  const ones = new Array<number>(spatial).fill(1)
+  return { kernel, stride: ones, padding: ones.map(() => 0), dilation: ones, ceilMode: false, adaptive: true }
+}
+
+type AdaptiveOp = FunctionOp<[input: Tensor, outputSize: OutputSizes], Tensor>
+type AdaptiveIndicesOp = FunctionOp<[input: Tensor, outputSize: OutputSizes], MaxPoolResult>
+
+const adaptiveAverage = (operation: string, spatial: number, input: Tensor, outputSize: OutputSizes): Tensor => {
+  checkReal(operation, input)
+  return batched(operation, input, spatial, (batch) =>
+    avgPool(batch, { ...adaptiveWindows(operation, spatial, batch, outputSize), includePadding: true, divisor: 0 }),
+  )
+}
+
+/** Averages over windows that split a signal into `outputSize` parts. @param input [N, C, L] or [C, L] */
+export const adaptiveAvgPool1d: AdaptiveOp = composite('nn.functional.adaptive_avg_pool1d(input, output_size)', (input, size) =>
+  adaptiveAverage('adaptiveAvgPool1d', 1, input, size),
+)
+/** Averages over windows that split an image into `outputSize` parts. @param input [N, C, H, W] or [C, H, W] */
+export const adaptiveAvgPool2d: AdaptiveOp = composite('nn.functional.adaptive_avg_pool2d(input, output_size)', (input, size) =>
+  adaptiveAverage('adaptiveAvgPool2d', 2, input, size),
+)
+/** Averages over windows that split a volume into `outputSize` parts. @param input [N, C, D, H, W] or [C, D, H, W] */
+export const adaptiveAvgPool3d: AdaptiveOp = composite('nn.functional.adaptive_avg_pool3d(input, output_size)', (input, size) =>
+  adaptiveAverage('adaptiveAvgPool3d', 3, input, size),
+)
+/** Maxima over windows that split a signal into `outputSize` parts. @param input [N, C, L] or [C, L] */
+export const adaptiveMaxPool1d: AdaptiveOp = composite('nn.functional.adaptive_max_pool1d(input, output_size)', (input, size) =>
+  maxOf('adaptiveMaxPool1d', 1, input, adaptiveWindows('adaptiveMaxPool1d', 1, input, size)),
+)
+/** Maxima over windows that split an image into `outputSize` parts. @param input [N, C, H, W] or [C, H, W] */
+export const adaptiveMaxPool2d: AdaptiveOp = composite('nn.functional.adaptive_max_pool2d(input, output_size)', (input, size) =>
+  maxOf('adaptiveMaxPool2d', 2, input, adaptiveWindows('adaptiveMaxPool2d', 2, input, size)),
+)
+/** Maxima over windows that split a volume into `outputSize` parts. @param input [N, C, D, H, W] or [C, D, H, W] */
+export const adaptiveMaxPool3d: AdaptiveOp = composite('nn.functional.adaptive_max_pool3d(input, output_size)', (input, size) =>
+  maxOf('adaptiveMaxPool3d', 3, input, adaptiveWindows('adaptiveMaxPool3d', 3, input, size)),
+)
+/** `adaptiveMaxPool2d` and where the maxima are. */
+export const adaptiveMaxPool2dWithIndices: AdaptiveIndicesOp = composite('adaptive_max_pool2d_with_indices(input, output_size)', (input, size) =>
+  maxWithIndices('adaptiveMaxPool2dWithIndices', 2, input, adaptiveWindows('adaptiveMaxPool2dWithIndices', 2, input, size)),
+)
