@@ -19,3 +19,4 @@ export {
 export { Tensor } from './tensor/tensor.js'
 export * from './ops/index.js'
 export * as nn from './nn/index.js'
+export * as optim from './optim/index.js'

@@ -1,0 +1,12 @@
+// The namespace `optim`: optimizers and learning rate schedulers by PyTorch's names.
+export * from './adam.js'
+export {
+  Optimizer,
+  type OptimizerOptions,
+  type OptimizerState,
+  type ParamGroup,
+  type Params,
+  type ParamState,
+} from './optimizer.js'
+export * from './sgd.js'
+export * as lrScheduler from './lr-scheduler.js'
