@@ -4,7 +4,7 @@
 
 namespace flambeau {
 
-enum class Kernel : int { elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, arange, linspace, logspace, strided_add, batch_norm, batch_norm_backward, count };
+enum class Kernel : int { elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, arange, linspace, logspace, strided_add, batch_norm, batch_norm_backward, sgd_step, adam_step, rmsprop_step, adagrad_step, adadelta_step, adamax_step, nadam_step, radam_step, asgd_step, rprop_step, count };
 
 struct ElementwiseArgs {
   TensorList outs;
@@ -176,6 +176,76 @@ struct BatchNormBackwardArgs {
   bool training;
 };
 
+struct SgdStepArgs {
+  TensorList params;
+  TensorList grads;
+  TensorList states;
+  FloatList hyper;
+};
+
+struct AdamStepArgs {
+  TensorList params;
+  TensorList grads;
+  TensorList states;
+  FloatList hyper;
+};
+
+struct RmspropStepArgs {
+  TensorList params;
+  TensorList grads;
+  TensorList states;
+  FloatList hyper;
+};
+
+struct AdagradStepArgs {
+  TensorList params;
+  TensorList grads;
+  TensorList states;
+  FloatList hyper;
+};
+
+struct AdadeltaStepArgs {
+  TensorList params;
+  TensorList grads;
+  TensorList states;
+  FloatList hyper;
+};
+
+struct AdamaxStepArgs {
+  TensorList params;
+  TensorList grads;
+  TensorList states;
+  FloatList hyper;
+};
+
+struct NadamStepArgs {
+  TensorList params;
+  TensorList grads;
+  TensorList states;
+  FloatList hyper;
+};
+
+struct RadamStepArgs {
+  TensorList params;
+  TensorList grads;
+  TensorList states;
+  FloatList hyper;
+};
+
+struct AsgdStepArgs {
+  TensorList params;
+  TensorList grads;
+  TensorList states;
+  FloatList hyper;
+};
+
+struct RpropStepArgs {
+  TensorList params;
+  TensorList grads;
+  TensorList states;
+  FloatList hyper;
+};
+
 // An empty slot means that the backend has no such kernel.
 struct KernelTable {
   Status (*elementwise)(ElementwiseArgs&) = nullptr;
@@ -198,6 +268,16 @@ struct KernelTable {
   Status (*strided_add)(StridedAddArgs&) = nullptr;
   Status (*batch_norm)(BatchNormArgs&) = nullptr;
   Status (*batch_norm_backward)(BatchNormBackwardArgs&) = nullptr;
+  Status (*sgd_step)(SgdStepArgs&) = nullptr;
+  Status (*adam_step)(AdamStepArgs&) = nullptr;
+  Status (*rmsprop_step)(RmspropStepArgs&) = nullptr;
+  Status (*adagrad_step)(AdagradStepArgs&) = nullptr;
+  Status (*adadelta_step)(AdadeltaStepArgs&) = nullptr;
+  Status (*adamax_step)(AdamaxStepArgs&) = nullptr;
+  Status (*nadam_step)(NadamStepArgs&) = nullptr;
+  Status (*radam_step)(RadamStepArgs&) = nullptr;
+  Status (*asgd_step)(AsgdStepArgs&) = nullptr;
+  Status (*rprop_step)(RpropStepArgs&) = nullptr;
 };
 
 // The CPU's kernels, each defined in src/cpu.
@@ -222,8 +302,18 @@ Status logspace(LogspaceArgs& args);
 Status strided_add(StridedAddArgs& args);
 Status batch_norm(BatchNormArgs& args);
 Status batch_norm_backward(BatchNormBackwardArgs& args);
+Status sgd_step(SgdStepArgs& args);
+Status adam_step(AdamStepArgs& args);
+Status rmsprop_step(RmspropStepArgs& args);
+Status adagrad_step(AdagradStepArgs& args);
+Status adadelta_step(AdadeltaStepArgs& args);
+Status adamax_step(AdamaxStepArgs& args);
+Status nadam_step(NadamStepArgs& args);
+Status radam_step(RadamStepArgs& args);
+Status asgd_step(AsgdStepArgs& args);
+Status rprop_step(RpropStepArgs& args);
 
-inline constexpr KernelTable kTable{elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, arange, linspace, logspace, strided_add, batch_norm, batch_norm_backward};
+inline constexpr KernelTable kTable{elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, arange, linspace, logspace, strided_add, batch_norm, batch_norm_backward, sgd_step, adam_step, rmsprop_step, adagrad_step, adadelta_step, adamax_step, nadam_step, radam_step, asgd_step, rprop_step};
 }  // namespace cpu
 
 // Decodes a call's words and runs the kernel.
@@ -329,6 +419,56 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       if (!table.batch_norm_backward) return {StatusCode::no_kernel};
       BatchNormBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.boolean()};
       return table.batch_norm_backward(args);
+    }
+    case Kernel::sgd_step: {
+      if (!table.sgd_step) return {StatusCode::no_kernel};
+      SgdStepArgs args{reader.tensors(), reader.tensors(), reader.tensors(), reader.reals()};
+      return table.sgd_step(args);
+    }
+    case Kernel::adam_step: {
+      if (!table.adam_step) return {StatusCode::no_kernel};
+      AdamStepArgs args{reader.tensors(), reader.tensors(), reader.tensors(), reader.reals()};
+      return table.adam_step(args);
+    }
+    case Kernel::rmsprop_step: {
+      if (!table.rmsprop_step) return {StatusCode::no_kernel};
+      RmspropStepArgs args{reader.tensors(), reader.tensors(), reader.tensors(), reader.reals()};
+      return table.rmsprop_step(args);
+    }
+    case Kernel::adagrad_step: {
+      if (!table.adagrad_step) return {StatusCode::no_kernel};
+      AdagradStepArgs args{reader.tensors(), reader.tensors(), reader.tensors(), reader.reals()};
+      return table.adagrad_step(args);
+    }
+    case Kernel::adadelta_step: {
+      if (!table.adadelta_step) return {StatusCode::no_kernel};
+      AdadeltaStepArgs args{reader.tensors(), reader.tensors(), reader.tensors(), reader.reals()};
+      return table.adadelta_step(args);
+    }
+    case Kernel::adamax_step: {
+      if (!table.adamax_step) return {StatusCode::no_kernel};
+      AdamaxStepArgs args{reader.tensors(), reader.tensors(), reader.tensors(), reader.reals()};
+      return table.adamax_step(args);
+    }
+    case Kernel::nadam_step: {
+      if (!table.nadam_step) return {StatusCode::no_kernel};
+      NadamStepArgs args{reader.tensors(), reader.tensors(), reader.tensors(), reader.reals()};
+      return table.nadam_step(args);
+    }
+    case Kernel::radam_step: {
+      if (!table.radam_step) return {StatusCode::no_kernel};
+      RadamStepArgs args{reader.tensors(), reader.tensors(), reader.tensors(), reader.reals()};
+      return table.radam_step(args);
+    }
+    case Kernel::asgd_step: {
+      if (!table.asgd_step) return {StatusCode::no_kernel};
+      AsgdStepArgs args{reader.tensors(), reader.tensors(), reader.tensors(), reader.reals()};
+      return table.asgd_step(args);
+    }
+    case Kernel::rprop_step: {
+      if (!table.rprop_step) return {StatusCode::no_kernel};
+      RpropStepArgs args{reader.tensors(), reader.tensors(), reader.tensors(), reader.reals()};
+      return table.rprop_step(args);
     }
     case Kernel::count: break;
   }

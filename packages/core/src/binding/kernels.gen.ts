@@ -210,3 +210,93 @@ export function batchNormBackward(gradInput: TensorArg, gradWeight: TensorArg | 
   writeBoolean(training)
   invoke(19, 'batch_norm_backward')
 }
+
+export function sgdStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
+  if (!begin(params[0], false)) return
+  writeTensors(params)
+  writeTensors(grads)
+  writeTensors(states)
+  writeNumbers(hyper)
+  invoke(20, 'sgd_step')
+}
+
+export function adamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
+  if (!begin(params[0], false)) return
+  writeTensors(params)
+  writeTensors(grads)
+  writeTensors(states)
+  writeNumbers(hyper)
+  invoke(21, 'adam_step')
+}
+
+export function rmspropStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
+  if (!begin(params[0], false)) return
+  writeTensors(params)
+  writeTensors(grads)
+  writeTensors(states)
+  writeNumbers(hyper)
+  invoke(22, 'rmsprop_step')
+}
+
+export function adagradStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
+  if (!begin(params[0], false)) return
+  writeTensors(params)
+  writeTensors(grads)
+  writeTensors(states)
+  writeNumbers(hyper)
+  invoke(23, 'adagrad_step')
+}
+
+export function adadeltaStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
+  if (!begin(params[0], false)) return
+  writeTensors(params)
+  writeTensors(grads)
+  writeTensors(states)
+  writeNumbers(hyper)
+  invoke(24, 'adadelta_step')
+}
+
+export function adamaxStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
+  if (!begin(params[0], false)) return
+  writeTensors(params)
+  writeTensors(grads)
+  writeTensors(states)
+  writeNumbers(hyper)
+  invoke(25, 'adamax_step')
+}
+
+export function nadamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
+  if (!begin(params[0], false)) return
+  writeTensors(params)
+  writeTensors(grads)
+  writeTensors(states)
+  writeNumbers(hyper)
+  invoke(26, 'nadam_step')
+}
+
+export function radamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
+  if (!begin(params[0], false)) return
+  writeTensors(params)
+  writeTensors(grads)
+  writeTensors(states)
+  writeNumbers(hyper)
+  invoke(27, 'radam_step')
+}
+
+export function asgdStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
+  if (!begin(params[0], false)) return
+  writeTensors(params)
+  writeTensors(grads)
+  writeTensors(states)
+  writeNumbers(hyper)
+  invoke(28, 'asgd_step')
+}
+
+export function rpropStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
+  if (!begin(params[0], false)) return
+  writeTensors(params)
+  writeTensors(grads)
+  writeTensors(states)
+  writeNumbers(hyper)
+  invoke(29, 'rprop_step')
+}
