@@ -103,7 +103,7 @@ Status batch_norm(BatchNormArgs& args) {
         const double count = static_cast<double>(c.count());
         double total[16] = {}, squares[16] = {};
         sum_run<T>(c, g, total, [&](int64_t i, int64_t) { return static_cast<C>(x[i]); });
-        C center[16];
+        C center[16] = {};
         for (int64_t l = 0; l < c.inner; ++l) center[l] = static_cast<C>(mean[first + l] = total[l] / count);
         sum_run<T>(c, g, squares, [&](int64_t i, int64_t l) {
           const C d = static_cast<C>(x[i]) - center[l];
@@ -154,7 +154,7 @@ Status batch_norm_backward(BatchNormBackwardArgs& args) {
     each_group(c, [&](int64_t g) {
       const int64_t first = g * c.inner;
       double sums[16] = {}, products[16] = {};
-      C center[16];
+      C center[16] = {};
       for (int64_t l = 0; l < c.inner; ++l) center[l] = static_cast<C>(mean[first + l]);
       sum_run<T>(c, g, sums, [&](int64_t i, int64_t) { return static_cast<C>(dy[i]); });
       sum_run<T>(c, g, products, [&](int64_t i, int64_t l) { return static_cast<C>(dy[i]) * (static_cast<C>(x[i]) - center[l]); });

@@ -27,14 +27,19 @@ int64_t preferred_block() {
 namespace {
 
 struct Geometry {
-  memory::dims stride, dilation, padding;
+  memory::dims stride, dilation, padding, padding_end;
   int64_t groups;
   int spatial;
 
-  Geometry(const IntList& s, const IntList& p, const IntList& d, int64_t groups)
-      : stride(s.begin(), s.end()), dilation(d.begin(), d.end()), padding(p.begin(), p.end()), groups(groups),
-        spatial(static_cast<int>(s.size())) {
-    for (auto& v : dilation) v -= 1;  // oneDNN counts the gaps
+  Geometry(const IntList& s, const IntList& p, const IntList& d, int64_t groups, const TensorView& input, const TensorView& weight,
+           const TensorView& out)
+      : stride(s.begin(), s.end()), dilation(d.begin(), d.end()), padding(p.begin(), p.end()), padding_end(p.begin(), p.end()),
+        groups(groups), spatial(static_cast<int>(s.size())) {
+    for (int i = 0; i < spatial; ++i) {
+      // What the last window reaches; negative where the result leaves the end of the input out.
+      padding_end[i] = (out.shape[2 + i] - 1) * s[i] + (weight.shape[2 + i] - 1) * d[i] + 1 - input.shape[2 + i] - p[i];
+      dilation[i] -= 1;  // oneDNN counts the gaps
+    }
   }
 };
 
@@ -139,9 +144,9 @@ dnnl::convolution_forward::primitive_desc forward_desc(const TensorView& out, co
     const auto kind = dnnl::prop_kind::forward_training;
     const memory::desc w = any(weight_dims(weight, g.groups));
     const auto desc = bias ? dnnl::convolution_forward::desc(kind, algorithm, wanted(input), w, any(dims_of(*bias)), wanted(out), g.stride,
-                                                             g.dilation, g.padding, g.padding)
+                                                             g.dilation, g.padding, g.padding_end)
                            : dnnl::convolution_forward::desc(kind, algorithm, wanted(input), w, wanted(out), g.stride, g.dilation,
-                                                             g.padding, g.padding);
+                                                             g.padding, g.padding_end);
     return dnnl::convolution_forward::primitive_desc(desc, dnnl_engine(), /*allow_empty=*/algorithm == Algorithm::convolution_winograd);
   };
   if (winograd(input, weight, out, g))
@@ -180,7 +185,7 @@ void backward_input(const TensorView& grad_input, const TensorView& grad, const 
   BackwardInput& entry = cache.get(key_of(1, grad_input, grad, weight, g, false), [&] {
     const auto make = [&](Algorithm algorithm) {
       const auto desc = dnnl::convolution_backward_data::desc(algorithm, wanted(grad_input), any(weight_dims(weight, g.groups)), wanted(grad),
-                                                              g.stride, g.dilation, g.padding, g.padding);
+                                                              g.stride, g.dilation, g.padding, g.padding_end);
       return dnnl::convolution_backward_data::primitive_desc(desc, dnnl_engine(), forward_desc(grad, grad_input, weight, nullptr, g),
                                                              algorithm == Algorithm::convolution_winograd);
     };
@@ -210,9 +215,9 @@ void backward_weight(const TensorView& grad_weight, const TensorView* grad_bias,
       const memory::desc w = any(weight_dims(grad_weight, g.groups));
       const auto desc =
           grad_bias ? dnnl::convolution_backward_weights::desc(algorithm, wanted(input), w, any(dims_of(*grad_bias)), wanted(grad), g.stride,
-                                                               g.dilation, g.padding, g.padding)
+                                                               g.dilation, g.padding, g.padding_end)
                     : dnnl::convolution_backward_weights::desc(algorithm, wanted(input), w, wanted(grad), g.stride, g.dilation, g.padding,
-                                                               g.padding);
+                                                               g.padding_end);
       return dnnl::convolution_backward_weights::primitive_desc(desc, dnnl_engine(), forward_desc(grad, input, grad_weight, grad_bias, g),
                                                                 algorithm == Algorithm::convolution_winograd);
     };
@@ -244,7 +249,7 @@ Status convolution(ConvolutionArgs& args) {
     if (bias.defined()) bias = dense(args.bias, wb);
     if (!by_dnnl(args.out) || input.shape[1] == 0)
       return unfold::forward(args.out, input, weight, bias, args.stride, args.padding, args.dilation, args.groups);
-    forward(args.out, input, weight, bias.defined() ? &bias : nullptr, Geometry(args.stride, args.padding, args.dilation, args.groups));
+    forward(args.out, input, weight, bias.defined() ? &bias : nullptr, Geometry(args.stride, args.padding, args.dilation, args.groups, input, weight, args.out));
     return {};
   });
 }
@@ -256,7 +261,8 @@ Status convolution_backward_input(ConvolutionBackwardInputArgs& args) {
     const TensorView grad = dense(args.grad, wg), weight = dense(args.weight, ww);
     if (!by_dnnl(grad) || grad.numel() == 0)
       return unfold::backward_input(args.grad_input, grad, weight, args.stride, args.padding, args.dilation, args.groups);
-    backward_input(args.grad_input, grad, weight, Geometry(args.stride, args.padding, args.dilation, args.groups));
+    backward_input(args.grad_input, grad, weight,
+                   Geometry(args.stride, args.padding, args.dilation, args.groups, args.grad_input, weight, grad));
     return {};
   });
 }
@@ -268,7 +274,7 @@ Status convolution_backward_weight(ConvolutionBackwardWeightArgs& args) {
     if (!by_dnnl(grad) || grad.numel() == 0 || input.numel() == 0)
       return unfold::backward_weight(args.grad_weight, args.grad_bias, grad, input, args.stride, args.padding, args.dilation, args.groups);
     backward_weight(args.grad_weight, args.grad_bias.defined() ? &args.grad_bias : nullptr, grad, input,
-                    Geometry(args.stride, args.padding, args.dilation, args.groups));
+                    Geometry(args.stride, args.padding, args.dilation, args.groups, input, args.grad_weight, grad));
     return {};
   });
 }

@@ -192,7 +192,7 @@ namespace {
 
 template <typename C>
 C divisor_of(const Window& d, const Window& h, const Window& w, bool include_padding, int64_t divisor) {
-  if (divisor > 0) return C(divisor);
+  if (divisor != 0) return C(divisor);
   const auto count = [](const Window& x) { return x.end - x.begin; };
   return C(include_padding ? d.count * h.count * w.count : count(d) * count(h) * count(w));
 }

@@ -2,14 +2,14 @@
 import * as kernels from '../binding/kernels.gen.js'
 import { DeviceError, DTypeError, ShapeError } from '../errors.js'
 import { alias, allocate } from '../tensor/create.js'
-import { isComplex } from '../tensor/dtype.js'
+import { isInteger } from '../tensor/dtype.js'
 import { broadcastShapes, broadcastStrides, formatShape } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { add, mul } from './arithmetic.js'
 import { conj } from './complex.js'
-import { composite, primitive } from './dispatch.js'
+import { composite, inplaceComposite, primitive } from './dispatch.js'
 import type { Operand } from './pointwise.js'
-import { type Op, saving } from './record.js'
+import { type InplaceOp, type Op, saving } from './record.js'
 import { sumToSize } from './reductions.js'
 import { permute, reshape } from './views.js'
 
@@ -18,11 +18,15 @@ const swapped = (t: Tensor): Tensor =>
   permute(t, [...Array.from({ length: t.ndim - 2 }, (_, i) => i), t.ndim - 1, t.ndim - 2])
 
 /** The conjugate transpose of the last two dimensions. */
-const adjoint = (t: Tensor): Tensor => (isComplex(t.dtype) ? conj(swapped(t)) : swapped(t))
+const adjoint = (t: Tensor): Tensor => conj(swapped(t))
 
 function checkPair(operation: string, a: Tensor, b: Tensor): void {
-  if (a.dtype !== b.dtype) throw new DTypeError(`${operation}: expected operands of one dtype, got ${a.dtype} and ${b.dtype}`)
+  checkSame(operation, a, b)
   if (a.dtype === 'bool') throw new DTypeError(`${operation}: not implemented for bool`)
+}
+
+function checkSame(operation: string, a: Tensor, b: Tensor): void {
+  if (a.dtype !== b.dtype) throw new DTypeError(`${operation}: expected operands of one dtype, got ${a.dtype} and ${b.dtype}`)
   if (a.device !== b.device) throw new DeviceError(`${operation}: expected tensors on one device, got ${a.device} and ${b.device}`)
 }
 
@@ -128,7 +132,7 @@ export const dot: Op<[self: Tensor, tensor: Tensor]> = composite('dot(self, tens
 /** The dot product of the conjugate of `self` with `other`. */
 export const vdot: Op<[self: Tensor, other: Tensor]> = composite('vdot(self, other)', (self, other) => {
   checkDims('vdot', self, 1, other, 1)
-  return matmul(isComplex(self.dtype) ? conj(self) : self, other)
+  return matmul(conj(self), other)
 })
 
 /** Every product of an element of one vector with one of the other. @param self [N] @param vec2 [M] @returns [N, M] */
@@ -148,43 +152,46 @@ export interface ScaleOptions {
 
 /** β·self + α·value, of the shape of `value`. */
 function scaled(operation: string, self: Tensor, value: Tensor, { beta = 1, alpha = 1 }: ScaleOptions = {}): Tensor {
-  checkPair(operation, self, value)
+  checkSame(operation, self, value)
   const shape = broadcastShapes(operation, self.shape, value.shape)
   if (shape.length !== value.ndim || shape.some((n, i) => n !== value.shape[i]))
     throw new ShapeError(`${operation}: expected self to broadcast to ${formatShape(value.shape)}, got ${formatShape(self.shape)}`)
-  const times = (t: Tensor, factor: Operand): Tensor => (factor === 1 ? t : mul(t, factor))
+  // The factors take the tensors' kind, as in PyTorch: 0.6 is 0 among integers and true among booleans.
+  const factorOf = (factor: number): Operand =>
+    value.dtype === 'bool' ? factor !== 0 : isInteger(value.dtype) ? Math.trunc(factor) : factor
+  const times = (t: Tensor, factor: number): Tensor => (factor === 1 ? t : mul(t, factorOf(factor)))
   return beta === 0 ? times(value, alpha) : add(times(value, alpha), times(self, beta))
 }
 
 /** β·self + α·(mat1 · mat2). @param self broadcasts to [M, N] @param mat1 [M, K] @param mat2 [K, N] */
-export const addmm: Op<[self: Tensor, mat1: Tensor, mat2: Tensor, options?: ScaleOptions]> = composite(
+export const addmm: InplaceOp<[self: Tensor, mat1: Tensor, mat2: Tensor, options?: ScaleOptions]> = inplaceComposite(
   'addmm(self, mat1, mat2, {beta, alpha})',
-  (self, mat1, mat2, options) => scaled('addmm', self, mm(mat1, mat2), options),
+  (self: Tensor, mat1, mat2, options) => scaled('addmm', self, mm(mat1, mat2), options),
 )
 
 /** β·self + α·(batch1 · batch2). @param self broadcasts to [B, M, N] @param batch1 [B, M, K] @param batch2 [B, K, N] */
-export const baddbmm: Op<[self: Tensor, batch1: Tensor, batch2: Tensor, options?: ScaleOptions]> = composite(
+export const baddbmm: InplaceOp<[self: Tensor, batch1: Tensor, batch2: Tensor, options?: ScaleOptions]> = inplaceComposite(
   'baddbmm(self, batch1, batch2, {beta, alpha})',
-  (self, batch1, batch2, options) => scaled('baddbmm', self, bmm(batch1, batch2), options),
+  (self: Tensor, batch1, batch2, options) => scaled('baddbmm', self, bmm(batch1, batch2), options),
 )
 
 /** β·self + α·Σ batch1ᵢ · batch2ᵢ. @param self broadcasts to [M, N] @param batch1 [B, M, K] @param batch2 [B, K, N] */
-export const addbmm: Op<[self: Tensor, batch1: Tensor, batch2: Tensor, options?: ScaleOptions]> = composite(
+export const addbmm: InplaceOp<[self: Tensor, batch1: Tensor, batch2: Tensor, options?: ScaleOptions]> = inplaceComposite(
   'addbmm(self, batch1, batch2, {beta, alpha})',
-  (self, batch1, batch2, options) => {
+  (self: Tensor, batch1, batch2, options) => {
     const products = bmm(batch1, batch2)
     return scaled('addbmm', self, reshape(sumToSize(products, [1, products.shape[1], products.shape[2]]), products.shape.slice(1)), options)
   },
 )
 
 /** β·self + α·(mat · vec). @param self broadcasts to [M] @param mat [M, K] @param vec [K] */
-export const addmv: Op<[self: Tensor, mat: Tensor, vec: Tensor, options?: ScaleOptions]> = composite(
+export const addmv: InplaceOp<[self: Tensor, mat: Tensor, vec: Tensor, options?: ScaleOptions]> = inplaceComposite(
   'addmv(self, mat, vec, {beta, alpha})',
-  (self, mat, vec, options) => scaled('addmv', self, mv(mat, vec), options),
+  (self: Tensor, mat, vec, options) => scaled('addmv', self, mv(mat, vec), options),
 )
 
 /** β·self + α·(vec1 ⊗ vec2). @param self broadcasts to [N, M] @param vec1 [N] @param vec2 [M] */
-export const addr: Op<[self: Tensor, vec1: Tensor, vec2: Tensor, options?: ScaleOptions]> = composite(
+export const addr: InplaceOp<[self: Tensor, vec1: Tensor, vec2: Tensor, options?: ScaleOptions]> = inplaceComposite(
   'addr(self, vec1, vec2, {beta, alpha})',
-  (self, vec1, vec2, options) => scaled('addr', self, outer(vec1, vec2), options),
+  (self: Tensor, vec1, vec2, options) => scaled('addr', self, outer(vec1, vec2), options),
 )

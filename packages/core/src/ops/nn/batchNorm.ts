@@ -111,6 +111,7 @@ export const batchNorm: FunctionOp<
 > = composite(
   'nn.functional.batch_norm(input, running_mean, running_var, {weight, bias, training, momentum, eps})',
   (input, runningMean, runningVar, { weight = null, bias = null, training = false, momentum = 0.1, eps = 1e-5 } = {}) => {
+    if (input.ndim === 1 && input.numel() === 0) return input.clone()
     if (input.ndim < 2) throw new ShapeError(`batchNorm: expected an input of at least 2 dimensions, got shape ${formatShape(input.shape)}`)
     if (!input.isFloatingPoint()) throw new DTypeError(`batchNorm: expected a floating-point input, got ${input.dtype}`)
     const channels = input.shape[1]

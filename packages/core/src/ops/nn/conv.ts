@@ -2,7 +2,6 @@
 import * as kernels from '../../binding/kernels.gen.js'
 import { ArgumentError, describe, DTypeError, ShapeError } from '../../errors.js'
 import { allocate } from '../../tensor/create.js'
-import { isComplex } from '../../tensor/dtype.js'
 import { formatShape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { conj } from '../complex.js'
@@ -21,22 +20,28 @@ interface Geometry {
   readonly groups: number
 }
 
-const conjugate = (t: Tensor): Tensor => (isComplex(t.dtype) ? conj(t) : t)
+/** The sizes of the result along the spatial dimensions. */
+const outputSizes = (input: Tensor, weight: Tensor, { stride, padding, dilation }: Geometry): number[] =>
+  stride.map((s, i) => Math.floor((input.shape[i + 2] + 2 * padding[i] - dilation[i] * (weight.shape[i + 2] - 1) - 1) / s) + 1)
 
-/** input [N, C, …] ⋆ weight [O, C / groups, …]. */
-const convolution: FunctionOp<[input: Tensor, weight: Tensor, bias: Tensor | null, geometry: Geometry], Tensor> = primitive({
-  signature: '_convolution(input, weight, bias, geometry)',
+type Convolution = FunctionOp<
+  [input: Tensor, weight: Tensor, bias: Tensor | null, geometry: Geometry, sizes: readonly number[]],
+  Tensor
+>
+
+/** input [N, C, …] ⋆ weight [O, C / groups, …], giving [N, O, …sizes]; fewer sizes than fit leave the input's end out. */
+const convolution: Convolution = primitive({
+  signature: '_convolution(input, weight, bias, geometry, sizes)',
   opaque: true,
-  forward(input: Tensor, weight: Tensor, bias: Tensor | null, geometry: Geometry) {
+  forward(input: Tensor, weight: Tensor, bias: Tensor | null, geometry: Geometry, sizes: readonly number[]) {
     const { stride, padding, dilation, groups } = geometry
-    const sizes = stride.map((s, i) => Math.floor((input.shape[i + 2] + 2 * padding[i] - dilation[i] * (weight.shape[i + 2] - 1) - 1) / s) + 1)
     const out = allocateActivation([input.shape[0], weight.shape[0], ...sizes], input.dtype, input)
     kernels.convolution(out, dense(input), contiguousRaw(weight), bias && contiguousRaw(bias), stride, padding, dilation, groups)
     return saving(out, input, weight, bias !== null, geometry)
   },
   backward(grad, [input, weight, hasBias, geometry], needs) {
-    const gradInput = needs(0) ? convolutionInput(grad, conjugate(weight), input.shape, geometry) : null
-    const gradWeight = needs(1) ? convolutionWeight(grad, conjugate(input), weight.shape, geometry) : null
+    const gradInput = needs(0) ? convolutionInput(grad, conj(weight), input.shape, geometry) : null
+    const gradWeight = needs(1) ? convolutionWeight(grad, conj(input), weight.shape, geometry) : null
     return hasBias ? [gradInput, gradWeight, needs(2) ? channelSums(grad) : null] : [gradInput, gradWeight]
   },
 })
@@ -55,8 +60,8 @@ const convolutionInput: FunctionOp<[grad: Tensor, weight: Tensor, shape: readonl
     return saving(out, grad, weight, geometry)
   },
   backward: (cotangent, [grad, weight, geometry], needs) => [
-    needs(0) ? convolution(cotangent, conjugate(weight), null, geometry) : null,
-    needs(1) ? convolutionWeight(conjugate(grad), cotangent, weight.shape, geometry) : null,
+    needs(0) ? convolution(cotangent, conj(weight), null, geometry, grad.shape.slice(2)) : null,
+    needs(1) ? convolutionWeight(conj(grad), cotangent, weight.shape, geometry) : null,
   ],
 })
 
@@ -71,8 +76,8 @@ const convolutionWeight: FunctionOp<[grad: Tensor, input: Tensor, shape: readonl
     return saving(out, grad, input, geometry)
   },
   backward: (cotangent, [grad, input, geometry], needs) => [
-    needs(0) ? convolution(conjugate(input), cotangent, null, geometry) : null,
-    needs(1) ? convolutionInput(conjugate(grad), cotangent, input.shape, geometry) : null,
+    needs(0) ? convolution(conj(input), cotangent, null, geometry, grad.shape.slice(2)) : null,
+    needs(1) ? convolutionInput(conj(grad), cotangent, input.shape, geometry) : null,
   ],
 })
 
@@ -139,7 +144,8 @@ function convolve(operation: string, spatial: number, input: Tensor, weight: Ten
       if (weight.shape[i + 2] < 1 || size < reach)
         throw new ShapeError(`${operation}: the kernel spans ${reach} in dimension ${i + 2}, the padded input only ${size} (${shapes}, input ${formatShape(input.shape)})`)
     }
-    return convolution(padded, weight, bias, { stride, padding: before, dilation, groups })
+    const geometry = { stride, padding: before, dilation, groups }
+    return convolution(padded, weight, bias, geometry, outputSizes(padded, weight, geometry))
   })
 }
 

@@ -4,6 +4,7 @@ import { DTypeError, ShapeError } from '../../errors.js'
 import { alias, allocate } from '../../tensor/create.js'
 import { formatShape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
+import { conj } from '../complex.js'
 import { composite, primitive } from '../dispatch.js'
 import { matmul } from '../matmul.js'
 import { type FunctionOp, saving } from '../record.js'
@@ -21,8 +22,8 @@ const affine: FunctionOp<[input: Tensor, weight: Tensor, bias: Tensor | null], T
     return saving(out, input, weight, bias !== null)
   },
   backward(grad, [input, weight, hasBias], needs) {
-    const gradInput = needs(0) ? matmul(grad, weight) : null
-    const gradWeight = needs(1) ? matmul(permute(grad, [1, 0]), input) : null
+    const gradInput = needs(0) ? matmul(grad, conj(weight)) : null
+    const gradWeight = needs(1) ? matmul(permute(grad, [1, 0]), conj(input)) : null
     if (!hasBias) return [gradInput, gradWeight]
     return [gradInput, gradWeight, needs(2) ? reshape(sumToSize(grad, [1, weight.shape[0]]), [weight.shape[0]]) : null]
   },

@@ -4,7 +4,7 @@ import { ArgumentError, describe, DTypeError, ShapeError } from '../../errors.js
 import type { Tensor } from '../../tensor/tensor.js'
 import { formatShape } from '../../tensor/shape.js'
 import { composite, primitive } from '../dispatch.js'
-import { type FunctionOp, saving } from '../record.js'
+import { type AnyRecord, type FunctionOp, saving } from '../record.js'
 import { reshape } from '../views.js'
 import { allocateInLayoutOf, batched, dense, sameLayout, type Sizes, spread } from './spatial.js'
 
@@ -122,6 +122,8 @@ export interface MaxPoolOptions {
   readonly dilation?: Sizes
   /** Round the size of the result up. Default false. */
   readonly ceilMode?: boolean
+  /** Also give where the maxima are. Default false. */
+  readonly returnIndices?: boolean
 }
 
 /** The options of average pooling. */
@@ -168,13 +170,9 @@ export interface MaxPoolResult {
   readonly indices: Tensor
 }
 
-const maxOf = (operation: string, spatial: number, input: Tensor, windows: Windows): Tensor => {
+function maxOf(operation: string, spatial: number, input: Tensor, windows: Windows, returnIndices = false): Tensor | MaxPoolResult {
   checkReal(operation, input)
-  return batched(operation, input, spatial, (batch) => maxPool(batch, windows, 'int32')[0])
-}
-
-const maxWithIndices = (operation: string, spatial: number, input: Tensor, windows: Windows): MaxPoolResult => {
-  checkReal(operation, input)
+  if (!returnIndices) return batched(operation, input, spatial, (batch) => maxPool(batch, windows, 'int32')[0])
   let indices: Tensor | undefined
   const values = batched(operation, input, spatial, (batch) => {
     const [maxima, at] = maxPool(batch, windows, 'int64')
@@ -184,14 +182,22 @@ const maxWithIndices = (operation: string, spatial: number, input: Tensor, windo
   return { values, indices: indices as Tensor }
 }
 
-type MaxPoolOp = FunctionOp<[input: Tensor, kernelSize: Sizes, options?: MaxPoolOptions], Tensor>
-type MaxPoolIndicesOp = FunctionOp<[input: Tensor, kernelSize: Sizes, options?: MaxPoolOptions], MaxPoolResult>
-const MAX_SIGNATURE = '(input, kernel_size, {stride, padding, dilation, ceil_mode, return_indices})'
+/** Max pooling: the maxima, or with `returnIndices` the maxima and where they are. */
+export interface MaxPoolOp {
+  (input: Tensor, kernelSize: Sizes, options: MaxPoolOptions & { readonly returnIndices: true }): MaxPoolResult
+  (input: Tensor, kernelSize: Sizes, options?: MaxPoolOptions & { readonly returnIndices?: false }): Tensor
+  readonly record: AnyRecord
+}
+
+const maxPoolOp = (name: string, operation: string, spatial: number): MaxPoolOp =>
+  composite(
+    `nn.functional.${name}(input, kernel_size, {stride, padding, dilation, ceil_mode, return_indices})`,
+    (input: Tensor, kernelSize: Sizes, options: MaxPoolOptions = {}) =>
+      maxOf(operation, spatial, input, windowsOf(operation, spatial, kernelSize, options), options.returnIndices),
+  ) as MaxPoolOp
 
 /** The maximum of each window of a signal. @param input [N, C, L] or [C, L] @param kernelSize the size of a window */
-export const maxPool1d: MaxPoolOp = composite(`nn.functional.max_pool1d${MAX_SIGNATURE}`, (input, kernelSize, options = {}) =>
-  maxOf('maxPool1d', 1, input, windowsOf('maxPool1d', 1, kernelSize, options)),
-)
+export const maxPool1d: MaxPoolOp = maxPoolOp('max_pool1d', 'maxPool1d', 1)
 /**
  * The maximum of each window of an image.
  *
@@ -204,25 +210,9 @@ export const maxPool1d: MaxPoolOp = composite(`nn.functional.max_pool1d${MAX_SIG
  * console.log(F.maxPool2d(ones([1, 3, 8, 8]), 2).shape) // → [ 1, 3, 4, 4 ]
  * ```
  */
-export const maxPool2d: MaxPoolOp = composite(`nn.functional.max_pool2d${MAX_SIGNATURE}`, (input, kernelSize, options = {}) =>
-  maxOf('maxPool2d', 2, input, windowsOf('maxPool2d', 2, kernelSize, options)),
-)
+export const maxPool2d: MaxPoolOp = maxPoolOp('max_pool2d', 'maxPool2d', 2)
 /** The maximum of each window of a volume. @param input [N, C, D, H, W] or [C, D, H, W] @param kernelSize the size of a window */
-export const maxPool3d: MaxPoolOp = composite(`nn.functional.max_pool3d${MAX_SIGNATURE}`, (input, kernelSize, options = {}) =>
-  maxOf('maxPool3d', 3, input, windowsOf('maxPool3d', 3, kernelSize, options)),
-)
-/** `maxPool1d` and where the maxima are. */
-export const maxPool1dWithIndices: MaxPoolIndicesOp = composite(`max_pool1d_with_indices${MAX_SIGNATURE}`, (input, kernelSize, options = {}) =>
-  maxWithIndices('maxPool1dWithIndices', 1, input, windowsOf('maxPool1dWithIndices', 1, kernelSize, options)),
-)
-/** `maxPool2d` and where the maxima are. */
-export const maxPool2dWithIndices: MaxPoolIndicesOp = composite(`max_pool2d_with_indices${MAX_SIGNATURE}`, (input, kernelSize, options = {}) =>
-  maxWithIndices('maxPool2dWithIndices', 2, input, windowsOf('maxPool2dWithIndices', 2, kernelSize, options)),
-)
-/** `maxPool3d` and where the maxima are. */
-export const maxPool3dWithIndices: MaxPoolIndicesOp = composite(`max_pool3d_with_indices${MAX_SIGNATURE}`, (input, kernelSize, options = {}) =>
-  maxWithIndices('maxPool3dWithIndices', 3, input, windowsOf('maxPool3dWithIndices', 3, kernelSize, options)),
-)
+export const maxPool3d: MaxPoolOp = maxPoolOp('max_pool3d', 'maxPool3d', 3)
 
 function averageOf(operation: string, spatial: number, input: Tensor, kernelSize: Sizes, options: AvgPoolOptions = {}): Tensor {
   checkReal(operation, input)
@@ -265,7 +255,6 @@ function adaptiveWindows(operation: string, spatial: number, input: Tensor, outp
 }
 
 type AdaptiveOp = FunctionOp<[input: Tensor, outputSize: OutputSizes], Tensor>
-type AdaptiveIndicesOp = FunctionOp<[input: Tensor, outputSize: OutputSizes], MaxPoolResult>
 
 const adaptiveAverage = (operation: string, spatial: number, input: Tensor, outputSize: OutputSizes): Tensor => {
   checkReal(operation, input)
@@ -286,19 +275,23 @@ export const adaptiveAvgPool2d: AdaptiveOp = composite('nn.functional.adaptive_a
 export const adaptiveAvgPool3d: AdaptiveOp = composite('nn.functional.adaptive_avg_pool3d(input, output_size)', (input, size) =>
   adaptiveAverage('adaptiveAvgPool3d', 3, input, size),
 )
+/** Adaptive max pooling: the maxima, or with `returnIndices` the maxima and where they are. */
+export interface AdaptiveMaxPoolOp {
+  (input: Tensor, outputSize: OutputSizes, options: { readonly returnIndices: true }): MaxPoolResult
+  (input: Tensor, outputSize: OutputSizes, options?: { readonly returnIndices?: false }): Tensor
+  readonly record: AnyRecord
+}
+
+const adaptiveMaxPoolOp = (name: string, operation: string, spatial: number): AdaptiveMaxPoolOp =>
+  composite(
+    `nn.functional.${name}(input, output_size, {return_indices})`,
+    (input: Tensor, outputSize: OutputSizes, options: { readonly returnIndices?: boolean } = {}) =>
+      maxOf(operation, spatial, input, adaptiveWindows(operation, spatial, input, outputSize), options.returnIndices),
+  ) as AdaptiveMaxPoolOp
+
 /** Maxima over windows that split a signal into `outputSize` parts. @param input [N, C, L] or [C, L] */
-export const adaptiveMaxPool1d: AdaptiveOp = composite('nn.functional.adaptive_max_pool1d(input, output_size)', (input, size) =>
-  maxOf('adaptiveMaxPool1d', 1, input, adaptiveWindows('adaptiveMaxPool1d', 1, input, size)),
-)
+export const adaptiveMaxPool1d: AdaptiveMaxPoolOp = adaptiveMaxPoolOp('adaptive_max_pool1d', 'adaptiveMaxPool1d', 1)
 /** Maxima over windows that split an image into `outputSize` parts. @param input [N, C, H, W] or [C, H, W] */
-export const adaptiveMaxPool2d: AdaptiveOp = composite('nn.functional.adaptive_max_pool2d(input, output_size)', (input, size) =>
-  maxOf('adaptiveMaxPool2d', 2, input, adaptiveWindows('adaptiveMaxPool2d', 2, input, size)),
-)
+export const adaptiveMaxPool2d: AdaptiveMaxPoolOp = adaptiveMaxPoolOp('adaptive_max_pool2d', 'adaptiveMaxPool2d', 2)
 /** Maxima over windows that split a volume into `outputSize` parts. @param input [N, C, D, H, W] or [C, D, H, W] */
-export const adaptiveMaxPool3d: AdaptiveOp = composite('nn.functional.adaptive_max_pool3d(input, output_size)', (input, size) =>
-  maxOf('adaptiveMaxPool3d', 3, input, adaptiveWindows('adaptiveMaxPool3d', 3, input, size)),
-)
-/** `adaptiveMaxPool2d` and where the maxima are. */
-export const adaptiveMaxPool2dWithIndices: AdaptiveIndicesOp = composite('adaptive_max_pool2d_with_indices(input, output_size)', (input, size) =>
-  maxWithIndices('adaptiveMaxPool2dWithIndices', 2, input, adaptiveWindows('adaptiveMaxPool2dWithIndices', 2, input, size)),
-)
+export const adaptiveMaxPool3d: AdaptiveMaxPoolOp = adaptiveMaxPoolOp('adaptive_max_pool3d', 'adaptiveMaxPool3d', 3)
