@@ -1,6 +1,6 @@
 // Addition, multiplication, division, powers and their kin.
 import { ArgumentError, DTypeError, describe } from '../errors.js'
-import { getDefaultDtype, isComplex, isFloating } from '../tensor/dtype.js'
+import { isComplex, isFloating } from '../tensor/dtype.js'
 import { Tensor } from '../tensor/tensor.js'
 import { to } from './copies.js'
 import { fillRaw } from './creation.js'
@@ -19,8 +19,10 @@ import {
   ternary,
   type UnaryOp,
   unary,
+  unaryRecord,
 } from './pointwise.js'
 import type { InplaceOp } from './record.js'
+import { trunc } from './rounding.js'
 import { log } from './transcendental.js'
 
 /** A gradient of zeros, for operators that are constant almost everywhere. */
@@ -31,6 +33,7 @@ export function zeroGrad(grad: Tensor): Tensor {
 /** `self · conj(other)`: how the gradient of a product flows. */
 export const mulConj: BinaryOp = binary({
   signature: '_mul_conj(self, other)',
+  scalars: 'any',
   program: 'mulConj',
   derivatives: [(g, _self, other) => mul(g, other), (g, self) => mulConj(self, g)],
 })
@@ -38,6 +41,7 @@ export const mulConj: BinaryOp = binary({
 /** `self / conj(other)`: how the gradient of a quotient flows. */
 export const divConj: BinaryOp = binary({
   signature: '_div_conj(self, other)',
+  scalars: 'any',
   program: 'divConj',
   result: 'float',
   derivatives: [
@@ -70,12 +74,14 @@ function alphaOf(operation: string, self: Operand, other: Operand, { alpha = 1 }
 
 const plainAdd = binaryRecord({
   signature: 'add(self, other)',
+  scalars: 'any',
   program: 'add',
   saves: 'none',
   derivatives: [(g) => g, (g) => g],
 })
 const scaledAdd = binaryRecord({
   signature: 'add(self, other)',
+  scalars: 'any',
   program: (p, self, other, alpha) => p.op('add', self, p.op('mul', other, alpha)),
   saves: 'none',
   derivatives: [(g) => g, (g, _self, _other, alpha) => mulConj(g, alpha)],
@@ -99,6 +105,7 @@ export const add: InplaceOp<[self: Tensor, other: Operand, options?: AlphaOption
 
 const plainSub = binaryRecord({
   signature: 'sub(self, other)',
+  scalars: 'any',
   program: 'sub',
   refuses: ['bool'],
   saves: 'none',
@@ -106,6 +113,7 @@ const plainSub = binaryRecord({
 })
 const scaledSub = binaryRecord({
   signature: 'sub(self, other)',
+  scalars: 'any',
   program: (p, self, other, alpha) => p.op('sub', self, p.op('mul', other, alpha)),
   refuses: ['bool'],
   saves: 'none',
@@ -135,12 +143,14 @@ export const sub: InplaceOp<[self: Tensor, other: Operand, options?: AlphaOption
 
 const plainRsub = binaryRecord({
   signature: 'rsub(self, other)',
+  scalars: 'any',
   program: (p, self, other) => p.op('sub', other, self),
   saves: 'none',
   derivatives: [(g) => neg(g), (g) => g],
 })
 const scaledRsub = binaryRecord({
   signature: 'rsub(self, other)',
+  scalars: 'any',
   program: (p, self, other, alpha) => p.op('sub', other, p.op('mul', self, alpha)),
   saves: 'none',
   derivatives: [(g, _self, _other, alpha) => neg(mulConj(g, alpha)), (g) => g],
@@ -159,6 +169,7 @@ export const rsub: InplaceOp<[self: Tensor, other: Operand, options?: AlphaOptio
 /** Elementwise `self * other`, broadcast and promoted. */
 export const mul: BinaryOp = binary({
   signature: 'mul(self, other)',
+  scalars: 'any',
   program: 'mul',
   derivatives: [(g, _self, other) => mulConj(g, other), (g, self) => mulConj(g, self)],
 })
@@ -170,6 +181,7 @@ const noDivision = (): ArgumentError => new ArgumentError('div: integer division
 const zeroDerivatives = [zeroGrad, zeroGrad] as const
 const trueQuotient = binaryRecord({
   signature: 'div(self, other)',
+  scalars: 'any',
   program: 'div',
   result: 'float',
   derivatives: [
@@ -179,6 +191,7 @@ const trueQuotient = binaryRecord({
 })
 const truncQuotient = binaryRecord({
   signature: 'div(self, other)',
+  scalars: 'any',
   program: 'truncDivide',
   explain: noDivision,
   saves: 'none',
@@ -186,6 +199,7 @@ const truncQuotient = binaryRecord({
 })
 const floorQuotient = binaryRecord({
   signature: 'div(self, other)',
+  scalars: 'any',
   program: 'floorDivide',
   explain: noDivision,
   saves: 'none',
@@ -214,6 +228,7 @@ export const div: InplaceOp<[self: Tensor, other: Operand, options?: { readonly 
 /** Elementwise quotient rounded down. @throws ArgumentError when an integer is divided by zero */
 export const floorDivide: BinaryOp = binary({
   signature: 'floor_divide(self, other)',
+  scalars: 'any',
   program: 'floorDivide',
   explain: () => new ArgumentError('floor_divide: integer division by zero'),
   saves: 'none',
@@ -223,6 +238,7 @@ export const floorDivide: BinaryOp = binary({
 /** The remainder of division that has the divisor's sign, as in Python. @throws ArgumentError when an integer is divided by zero */
 export const remainder: BinaryOp = binary({
   signature: 'remainder(self, other)',
+  scalars: 'any',
   program: 'remainder',
   refuses: ['bool'],
   explain: () => new ArgumentError('remainder: integer division by zero'),
@@ -235,7 +251,7 @@ export const fmod: BinaryOp = binary({
   program: 'fmod',
   refuses: ['bool'],
   explain: () => new ArgumentError('fmod: integer division by zero'),
-  derivatives: [(g) => g, (g, self, other) => neg(mul(g, div(self, other, { roundingMode: 'trunc' })))],
+  derivatives: [(g) => g, (g, self, other) => neg(mul(g, trunc(div(self, other))))],
 })
 
 /** Elementwise `-self`. */
@@ -284,16 +300,21 @@ export const sgn: UnaryOp = unary({
 /** `value` where `self` is not 0, otherwise 0. */
 const nonzeroOnly: BinaryOp = binary({
   signature: '_nonzero_only(value, self)',
+  scalars: 'any',
   program: (p, value, self) => p.op('where', p.op('ne', self, p.constant(0)), value, p.constant(0)),
   derivatives: [(g, _value, self) => nonzeroOnly(g, self), zeroGrad],
 })
 
-/** Elementwise square. */
-export const square: UnaryOp = unary({
+const squares = unaryRecord({
   signature: 'square(self)',
   program: 'square',
   derivative: (g, self) => mulConj(g, mul(self, 2)),
 })
+const countedSquares = unaryRecord({ signature: 'square(self)', program: 'square', result: 'count' })
+/** Elementwise square; of bool, int64. */
+export const square: UnaryOp = choosing('square(self)', squares, (self: Tensor) =>
+  self.dtype === 'bool' ? [countedSquares, self] : null,
+)
 
 /** Elementwise square root. */
 export const sqrt: UnaryOp = unary({
@@ -339,6 +360,7 @@ const whereNonzero = (condition: Tensor, value: Tensor): Tensor => nonzeroOnly(v
 /** The gradient of the exponent vanishes where a base of 0 meets an exponent that is not negative. */
 const powerMask: TernaryOp = ternary({
   signature: '_power_mask(term, base, exponent)',
+  scalars: 'any',
   program: (p, term, base, exponent) =>
     p.op(
       'where',
@@ -351,6 +373,7 @@ const powerMask: TernaryOp = ternary({
 
 const general = binaryRecord({
   signature: 'pow(self, exponent)',
+  scalars: 'any',
   program: 'pow',
   refuses: ['bool'],
   derivatives: [
@@ -382,6 +405,7 @@ const POWERS = new Map(
     exponent,
     binaryRecord({
       signature: 'pow(self, exponent)',
+      scalars: 'any',
       program: (p, x) => (program === 'cube' ? p.op('mul', p.op('square', x), x) : p.op(program, x)),
       refuses: ['bool'],
       derivatives: [derivativeOfBase, derivativeOfBase],
@@ -490,26 +514,52 @@ export const addcdiv: InplaceOp<[self: Tensor, tensor1: Tensor, tensor2: Tensor,
   ],
 )
 
-/** Linear interpolation, `self + weight · (end - self)`. @param weight a tensor or a number */
-export const lerp: InplaceOp<[self: Tensor, end: Tensor, weight: Operand]> = ternary({
-  signature: 'lerp(self, end, weight)',
-  // From the nearer end, so that both ends are met exactly.
-  program: (p, self, end, weight) => {
-    const difference = p.op('sub', end, self)
-    const near = p.op('lt', p.op('abs', weight), p.constant(0.5))
-    return p.op(
-      'where',
-      near,
-      p.op('add', self, p.op('mul', weight, difference)),
-      p.op('sub', end, p.op('mul', difference, p.op('sub', p.constant(1), weight))),
-    )
+const lerpDerivatives = [
+  (g: Tensor, _self: Tensor, _end: Tensor, weight: Operand) =>
+    mulConj(g, weight instanceof Tensor ? rsub(weight, 1) : oneMinus(weight)),
+  (g: Tensor, _self: Tensor, _end: Tensor, weight: Operand) => mulConj(g, weight),
+  (g: Tensor, self: Tensor, end: Tensor) => mulConj(g, sub(end, self)),
+]
+const realLerp = multiRecord(
+  {
+    signature: 'lerp(self, end, weight)',
+    // From the nearer end, so that both ends are met exactly.
+    program: (p, self, end, weight) => {
+      const difference = p.op('sub', end, self)
+      const far = p.op('sub', end, p.op('mul', difference, p.op('sub', p.constant(1), weight)))
+      return p.op(
+        'where',
+        p.op('lt', p.op('abs', weight), 0.5),
+        p.op('add', self, p.op('mul', weight, difference)),
+        far,
+      )
+    },
   },
-  derivatives: [
-    (g, _self, _end, weight) => mulConj(g, weight instanceof Tensor ? rsub(weight, 1) : oneMinus(weight)),
-    (g, _self, _end, weight) => mulConj(g, weight),
-    (g, self, end) => mulConj(g, sub(end as Tensor, self)),
-  ],
-})
+  3,
+  lerpDerivatives,
+)
+const complexLerp = multiRecord(
+  {
+    signature: 'lerp(self, end, weight)',
+    program: (p, self, end, weight) => p.op('add', self, p.op('mul', weight, p.op('sub', end, self))),
+  },
+  3,
+  lerpDerivatives,
+)
+/** Linear interpolation, `self + weight · (end - self)`. @param weight a tensor or a number */
+export const lerp: InplaceOp<[self: Tensor, end: Tensor, weight: Operand]> = choosing(
+  'lerp(self, end, weight)',
+  realLerp,
+  (self: Tensor, end: Tensor, weight: Operand) => {
+    const others = weight instanceof Tensor ? [end, weight] : [end]
+    for (const t of others)
+      if (!(t instanceof Tensor) || t.dtype !== self.dtype)
+        throw new DTypeError(
+          `lerp: expected end and weight of dtype ${self.dtype}, got ${t instanceof Tensor ? t.dtype : describe(t)}`,
+        )
+    return isComplex(self.dtype) ? [complexLerp, self, end, weight] : null
+  },
+)
 const oneMinus = (value: Scalar | FloatScalar): Scalar => {
   const v = plain(value)
   return typeof v === 'object' ? { re: 1 - v.re, im: -v.im } : 1 - Number(v)
@@ -518,13 +568,16 @@ const oneMinus = (value: Scalar | FloatScalar): Scalar => {
 /** Elementwise `self · 2^other`. */
 export const ldexp: InplaceOp<[self: Tensor, other: Tensor]> = inplaceComposite(
   'ldexp(self, other)',
-  (self: Tensor, other: Tensor): Tensor => mul(self, pow2(other)),
+  (self: Tensor, other: Tensor): Tensor => {
+    if (!(self instanceof Tensor) || !(other instanceof Tensor)) throw new ArgumentError('ldexp: expected two tensors')
+    return mul(self, pow(new FloatScalar(2) as Operand as Tensor, other))
+  },
 )
-const pow2 = (exponent: Tensor): Tensor => pow(fillRaw([], 2, getDefaultDtype(), exponent.device), exponent)
 
 /** `√(self² + other²)` without overflow. */
 export const hypot: InplaceOp<[self: Tensor, other: Tensor]> = binary({
   signature: 'hypot(self, other)',
+  scalars: 'none',
   program: 'hypot',
   derivatives: [
     (g, self, other) => mul(g, div(self, hypot(self, other as Tensor))),
@@ -541,13 +594,8 @@ export const copysign: BinaryOp = binary({
 })
 const copysignRatio: BinaryOp = binary({
   signature: '_copysign_ratio(self, other)',
-  program: (p, self, other) =>
-    p.op(
-      'where',
-      p.op('eq', self, p.constant(0)),
-      p.constant(0),
-      p.op('mul', p.op('copysign', p.constant(1), other), p.op('sign', self)),
-    ),
+  scalars: 'any',
+  program: (p, self, other) => p.op('where', p.op('eq', self, 0), 0, p.op('div', p.op('copysign', self, other), self)),
   result: 'float',
   saves: 'none',
   derivatives: zeroDerivatives,
@@ -556,18 +604,28 @@ const copysignRatio: BinaryOp = binary({
 /** 0, `values` or 1 as `self` is negative, zero or positive. */
 export const heaviside: InplaceOp<[self: Tensor, values: Tensor]> = binary({
   signature: 'heaviside(self, values)',
+  scalars: 'none',
   program: 'heaviside',
 })
 
 /** The next representable number after `self` towards `other`. */
 export const nextafter: InplaceOp<[self: Tensor, other: Tensor]> = binary({
   signature: 'nextafter(self, other)',
+  scalars: 'none',
   program: 'nextafter',
+  derivatives: [(g, self, other) => whereDifferent(g, self, other), zeroGrad],
+})
+
+const whereDifferent: TernaryOp = ternary({
+  signature: '_where_different(grad, self, other)',
+  program: (p, g, a, b) => p.op('where', p.op('eq', a, b), 0, g),
+  derivatives: [(g, _grad, a, b) => whereDifferent(g, a, b), zeroGrad, zeroGrad],
 })
 
 /** The greatest common divisor of integers. */
 export const gcd: InplaceOp<[self: Tensor, other: Tensor]> = binary({
   signature: 'gcd(self, other)',
+  scalars: 'none',
   program: 'gcd',
   refuses: ['bool'],
 })
@@ -575,6 +633,7 @@ export const gcd: InplaceOp<[self: Tensor, other: Tensor]> = binary({
 /** The least common multiple of integers. */
 export const lcm: InplaceOp<[self: Tensor, other: Tensor]> = binary({
   signature: 'lcm(self, other)',
+  scalars: 'none',
   program: 'lcm',
   refuses: ['bool'],
 })

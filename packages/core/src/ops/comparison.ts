@@ -1,7 +1,7 @@
 // Comparison, predicates, logic on elements, and selection.
 import { ArgumentError, DTypeError } from '../errors.js'
 import { type DType, getDefaultDtype, isComplex, isFloating } from '../tensor/dtype.js'
-import type { Tensor } from '../tensor/tensor.js'
+import { Tensor } from '../tensor/tensor.js'
 import { abs, add, mul, sub } from './arithmetic.js'
 import { to } from './copies.js'
 import { composite } from './dispatch.js'
@@ -33,18 +33,21 @@ export const greaterEqual = ge
 /** Whether both elements are nonzero. @returns bool */
 export const logicalAnd: InplaceOp<[self: Tensor, other: Tensor]> = binary({
   signature: 'logical_and(self, other)',
+  scalars: 'none',
   program: 'logicalAnd',
   result: 'bool',
 })
 /** Whether one of the elements is nonzero. @returns bool */
 export const logicalOr: InplaceOp<[self: Tensor, other: Tensor]> = binary({
   signature: 'logical_or(self, other)',
+  scalars: 'none',
   program: 'logicalOr',
   result: 'bool',
 })
 /** Whether exactly one of the elements is nonzero. @returns bool */
 export const logicalXor: InplaceOp<[self: Tensor, other: Tensor]> = binary({
   signature: 'logical_xor(self, other)',
+  scalars: 'none',
   program: 'logicalXor',
   result: 'bool',
 })
@@ -52,11 +55,23 @@ export const logicalXor: InplaceOp<[self: Tensor, other: Tensor]> = binary({
 export const logicalNot: UnaryOp = unary({ signature: 'logical_not(self)', program: 'logicalNot', result: 'bool' })
 
 /** Bits set in both. Integers and bool. */
-export const bitwiseAnd: BinaryOp = binary({ signature: 'bitwise_and(self, other)', program: 'bitwiseAnd' })
+export const bitwiseAnd: BinaryOp = binary({
+  signature: 'bitwise_and(self, other)',
+  scalars: 'any',
+  program: 'bitwiseAnd',
+})
 /** Bits set in one or both. Integers and bool. */
-export const bitwiseOr: BinaryOp = binary({ signature: 'bitwise_or(self, other)', program: 'bitwiseOr' })
+export const bitwiseOr: BinaryOp = binary({
+  signature: 'bitwise_or(self, other)',
+  scalars: 'any',
+  program: 'bitwiseOr',
+})
 /** Bits set in exactly one. Integers and bool. */
-export const bitwiseXor: BinaryOp = binary({ signature: 'bitwise_xor(self, other)', program: 'bitwiseXor' })
+export const bitwiseXor: BinaryOp = binary({
+  signature: 'bitwise_xor(self, other)',
+  scalars: 'any',
+  program: 'bitwiseXor',
+})
 
 const complement = unaryRecord({ signature: 'bitwise_not(self)', program: 'bitwiseNot' })
 const opposite = unaryRecord({ signature: 'bitwise_not(self)', program: 'logicalNot' })
@@ -68,12 +83,14 @@ export const bitwiseNot: UnaryOp = choosing('bitwise_not(self)', complement, (se
 /** `self · 2^other` by shifting bits; 0 where `other` is negative or as large as the width. */
 export const bitwiseLeftShift: BinaryOp = binary({
   signature: 'bitwise_left_shift(self, other)',
+  scalars: 'any',
   program: 'leftShift',
   refuses: ['bool'],
 })
 /** `self / 2^other` by shifting bits, keeping the sign. */
 export const bitwiseRightShift: BinaryOp = binary({
   signature: 'bitwise_right_shift(self, other)',
+  scalars: 'any',
   program: 'rightShift',
   refuses: ['bool'],
 })
@@ -114,6 +131,8 @@ export interface Closeness {
 export const isclose: Op<[self: Tensor, other: Tensor, options?: Closeness]> = composite(
   'isclose(self, other, {rtol, atol, equal_nan})',
   (self: Tensor, other: Tensor, { rtol = 1e-5, atol = 1e-8, equalNan = false }: Closeness = {}): Tensor => {
+    if (!(self instanceof Tensor) || !(other instanceof Tensor))
+      throw new ArgumentError('isclose: expected two tensors')
     if (self.dtype !== other.dtype)
       throw new DTypeError(`isclose: expected two tensors of one dtype, got ${self.dtype} and ${other.dtype}`)
     if (!(rtol >= 0) || !(atol >= 0))

@@ -10,16 +10,21 @@ import type { InplaceOp } from './record.js'
 /** The complex conjugate; real tensors are returned as they are. */
 export const conj: UnaryOp = inplaceComposite(
   'conj(self)',
-  (self: Tensor): Tensor => (isComplex(self.dtype) ? conjPhysical(self) : self),
+  (self: Tensor): Tensor => (isComplex(self.dtype) ? conjugate(self) : self),
 )
 
-/** The complex conjugate, always in memory of its own. */
-export const conjPhysical: UnaryOp = unary({
-  signature: 'conj_physical(self)',
+const conjugate: UnaryOp = unary({
+  signature: '_conj_physical(self)',
   program: 'conj',
   saves: 'none',
   derivative: (g) => conj(g),
 })
+
+/** The complex conjugate; in place, written over the tensor. */
+export const conjPhysical: UnaryOp = inplaceComposite(
+  'conj_physical(self)',
+  (self: Tensor): Tensor => (isComplex(self.dtype) ? conjugate(self) : self),
+)
 
 /** The conjugate where autograd has made it lazy elsewhere; here conjugates are always computed. */
 export const resolveConj: UnaryOp = inplaceComposite('resolve_conj(self)', (self: Tensor): Tensor => self)
@@ -48,9 +53,9 @@ const realPart = (t: Tensor): Tensor =>
 /** Complex numbers from their real and imaginary parts. */
 export const complex: InplaceOp<[real: Tensor, imag: Tensor]> = binary({
   signature: 'complex(real, imag)',
+  scalars: 'none',
   program: 'makeComplex',
   result: 'complex',
-  refuses: [],
   saves: 'none',
   derivatives: [(g) => realPart(g), (g) => realPart(mul(g, { re: 0, im: -1 }))],
 })
@@ -58,6 +63,7 @@ export const complex: InplaceOp<[real: Tensor, imag: Tensor]> = binary({
 /** Complex numbers from their modulus and angle. */
 export const polar: InplaceOp<[abs: Tensor, angle: Tensor]> = binary({
   signature: 'polar(abs, angle)',
+  scalars: 'none',
   program: 'polar',
   result: 'complex',
   derivatives: [

@@ -1,18 +1,22 @@
 // Choosing between values by a condition.
 import { ArgumentError, DTypeError, ShapeError } from '../errors.js'
-import { getDefaultDtype } from '../tensor/dtype.js'
+import { isComplex, isFloating } from '../tensor/dtype.js'
 import { formatShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { zeroGrad } from './arithmetic.js'
 import { inplacePrimitive, primitive } from './dispatch.js'
-import { canCast, choosing, FloatScalar, multiRecord, type Operand, resultType, unaryRecord } from './pointwise.js'
+import { choosing, FloatScalar, multiRecord, type Operand, resultType, type Scalar, unaryRecord } from './pointwise.js'
 import type { FunctionOp, InplaceOp, Op } from './record.js'
 
-const select = multiRecord({ signature: 'where(condition, self, other)', program: 'where', conditions: 1 }, 3, [
-  null,
-  (g: Tensor, condition: Tensor) => _whereOr0(g, condition),
-  (g: Tensor, condition: Tensor) => _where0Or(g, condition),
-])
+const select = multiRecord(
+  { signature: 'where(condition, self, other)', program: 'where', scalars: 'any', conditions: 1 },
+  3,
+  [
+    null,
+    (g: Tensor, condition: Tensor) => _whereOr0(g, condition),
+    (g: Tensor, condition: Tensor) => _where0Or(g, condition),
+  ],
+)
 
 const keep = (name: string, first: boolean): Op<[grad: Tensor, condition: Tensor]> => {
   const op: Op<[grad: Tensor, condition: Tensor]> = inplacePrimitive(
@@ -84,17 +88,21 @@ export const maskedFill: InplaceOp<[self: Tensor, mask: Tensor, value: Operand]>
         `masked_fill: expected a number or a 0-d tensor for value, got shape ${formatShape(value.shape)}`,
       )
     const dtype = resultType('masked_fill', [value])
-    // A fraction of a whole number fits any dtype's values; a complex number fits complex tensors only.
-    if (
-      !canCast(dtype, self.dtype) &&
-      !(dtype === getDefaultDtype() || value instanceof Tensor
-        ? dtype !== 'complex64' && dtype !== 'complex128'
-        : false)
-    )
+    if (isComplex(dtype) && !isComplex(self.dtype))
       throw new DTypeError(`masked_fill: a value of dtype ${dtype} does not fit a tensor of dtype ${self.dtype}`)
+    if (!(value instanceof Tensor) && !isFloating(self.dtype) && !isComplex(self.dtype))
+      return [fill, self, mask, wholeOf(value)]
     return value instanceof FloatScalar ? [fill, self, mask, value.value] : null
   },
 )
+
+/** What an integer tensor holds of a number. */
+function wholeOf(value: Scalar | FloatScalar): Scalar {
+  const number = value instanceof FloatScalar ? value.value : value
+  if (typeof number !== 'number') return number
+  if (!Number.isFinite(number)) throw new ArgumentError(`masked_fill: ${number} does not fit an integer tensor`)
+  return Math.trunc(number)
+}
 
 /** What replaces NaN and infinities; by default 0 and the dtype's extremes. */
 export interface NanToNumOptions {

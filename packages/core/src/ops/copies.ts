@@ -40,7 +40,10 @@ export const cloneAs: FunctionOp<[input: Tensor, strides: readonly number[]], Te
 })
 
 /** The tensor itself where it is contiguous, otherwise a contiguous copy. */
-export const contiguous: Op<[self: Tensor]> = composite('contiguous(self)', (self: Tensor): Tensor => (self.isContiguous() ? self : clone(self)))
+export const contiguous: Op<[self: Tensor]> = composite(
+  'contiguous(self)',
+  (self: Tensor): Tensor => (self.isContiguous() ? self : clone(self)),
+)
 
 /** The same values without history, in the same memory. */
 export const detach: Op<[self: Tensor]> = primitive({
@@ -87,19 +90,31 @@ export interface ToOptions {
  *
  * @param target a dtype, a device, or options
  */
-export const to: Op<[self: Tensor, target: DType | Device | ToOptions]> = composite('to(self, {dtype, device, copy})', (self: Tensor, target: DType | Device | ToOptions): Tensor => {
-  const options: ToOptions = typeof target !== 'string' ? target : target === 'cpu' || target === 'meta' || target === 'debug' ? { device: target } : { dtype: target as DType }
-  const dtype = options.dtype === undefined ? self.dtype : checkDType('to', options.dtype)
-  const device = options.device === undefined ? self.device : checkDevice('to', options.device)
-  let result = self
-  if (dtype !== self.dtype) result = cast(result, dtype)
-  if (device !== self.device) result = move(result, device)
-  return result === self && options.copy ? clone(self) : result
-})
+export const to: Op<[self: Tensor, target: DType | Device | ToOptions]> = composite(
+  'to(self, {dtype, device, copy})',
+  (self: Tensor, target: DType | Device | ToOptions): Tensor => {
+    const options: ToOptions =
+      typeof target !== 'string'
+        ? target
+        : target === 'cpu' || target === 'meta' || target === 'debug'
+          ? { device: target }
+          : { dtype: target as DType }
+    const dtype = options.dtype === undefined ? self.dtype : checkDType('to', options.dtype)
+    const device = options.device === undefined ? self.device : checkDevice('to', options.device)
+    let result = self
+    if (dtype !== self.dtype) result = cast(result, dtype)
+    if (device !== self.device) result = move(result, device)
+    return result === self && options.copy ? clone(self) : result
+  },
+)
 
 /** Overwrites `self` with the values of `source`, broadcast and converted. @returns `self` */
 export function copy_(self: Tensor, source: Tensor): Tensor {
   checkWritable('copy_', self, gradMode.enabled && (self.requiresGrad || source.requiresGrad))
   const broadcast = expand(source, self.shape)
-  return write('copy_', self, to(broadcast.storage === self.storage ? clone(broadcast) : broadcast, { dtype: self.dtype, device: self.device }))
+  return write(
+    'copy_',
+    self,
+    to(broadcast.storage === self.storage ? clone(broadcast) : broadcast, { dtype: self.dtype, device: self.device }),
+  )
 }

@@ -48,6 +48,7 @@ const fminSecond = gradWhereFirst('le', false)
 /** The larger of two elements; NaN where one is NaN. */
 export const maximum: PairOp = binary({
   signature: 'maximum(self, other)',
+  scalars: 'none',
   program: 'maximum',
   derivatives: [gradWhereGreater, (g, self, other) => gradWhereGreater(g, other, self)],
 })
@@ -55,6 +56,7 @@ export const maximum: PairOp = binary({
 /** The smaller of two elements; NaN where one is NaN. */
 export const minimum: PairOp = binary({
   signature: 'minimum(self, other)',
+  scalars: 'none',
   program: 'minimum',
   derivatives: [gradWhereLess, (g, self, other) => gradWhereLess(g, other, self)],
 })
@@ -62,6 +64,7 @@ export const minimum: PairOp = binary({
 /** The larger of two elements; the number where one is NaN. */
 export const fmax: PairOp = binary({
   signature: 'fmax(self, other)',
+  scalars: 'none',
   program: 'fmax',
   derivatives: [fmaxFirst, fmaxSecond],
 })
@@ -69,6 +72,7 @@ export const fmax: PairOp = binary({
 /** The smaller of two elements; the number where one is NaN. */
 export const fmin: PairOp = binary({
   signature: 'fmin(self, other)',
+  scalars: 'none',
   program: 'fmin',
   derivatives: [fminFirst, fminSecond],
 })
@@ -144,7 +148,6 @@ export const clip = clamp
 export const clampMin: InplaceOp<[self: Tensor, min: Operand]> = binary({
   signature: 'clamp_min(self, min)',
   program: 'maximum',
-  refuses: ['bool'],
   derivatives: [whereAtLeast, whereBelow],
 })
 
@@ -152,6 +155,5 @@ export const clampMin: InplaceOp<[self: Tensor, min: Operand]> = binary({
 export const clampMax: InplaceOp<[self: Tensor, max: Operand]> = binary({
   signature: 'clamp_max(self, max)',
   program: 'minimum',
-  refuses: ['bool'],
   derivatives: [whereAtMost, whereAbove],
 })

@@ -41,6 +41,9 @@ export class FloatScalar {
 /** Marks a number as floating-point: `ints.mul(float(2))` is float32 where `ints.mul(2)` stays an integer. */
 export const float = (value: number): FloatScalar => new FloatScalar(value)
 
+/** The number itself. */
+export const unwrap = (value: number | FloatScalar): number => (value instanceof FloatScalar ? value.value : value)
+
 /** What an elementwise operator takes: a tensor, or a number that broadcasts. */
 export type Operand = Tensor | Scalar | FloatScalar
 
@@ -55,12 +58,29 @@ export class ProgramWriter {
   readonly code: { op: number; args: Register[] }[] = []
   readonly constants: number[] = []
 
+  readonly #known = new Map<string, Register>()
+
   constant(value: number): Register {
-    return { kind: 'constant', index: this.constants.push(value) - 1 }
+    return this.#once(`${Object.is(value, -0) ? '-0' : value}`, () => ({
+      kind: 'constant',
+      index: this.constants.push(value) - 1,
+    }))
   }
 
-  op(name: MicroOp, ...args: Register[]): Register {
-    return { kind: 'instruction', index: this.code.push({ op: MICRO[name], args }) - 1 }
+  /** An instruction; numbers become constants. What was computed before is not computed again. */
+  op(name: MicroOp, ...args: (Register | number)[]): Register {
+    const registers = args.map((arg) => (typeof arg === 'number' ? this.constant(arg) : arg))
+    const key = `${name} ${registers.map((r) => `${r.kind}${r.index}`).join(' ')}`
+    return this.#once(key, () => ({
+      kind: 'instruction',
+      index: this.code.push({ op: MICRO[name], args: registers }) - 1,
+    }))
+  }
+
+  #once(key: string, make: () => Register): Register {
+    const known = this.#known.get(key) ?? make()
+    this.#known.set(key, known)
+    return known
   }
 }
 
@@ -75,6 +95,7 @@ type ResultRule =
   | 'real' // like promote, complex becoming real (abs)
   | 'realFloat' // like float, complex becoming real (angle)
   | 'complex' // like float, real becoming complex
+  | 'count' // int64
   | 'first' // the dtype of the first operand that takes part
 
 interface Compiled {
@@ -196,6 +217,8 @@ interface Plan {
   readonly cache: ProgramCache
   readonly result: ResultRule
   readonly conditions: number
+  /** How many of the first operands must be tensors. */
+  readonly tensors: number
   readonly refuses: readonly DType[]
   readonly explain: ((failure: Failure) => FlambeauError) | undefined
 }
@@ -210,6 +233,8 @@ function run(plan: Plan, operands: readonly Operand[], params: readonly Scalar[]
   for (let i = 0; i < operands.length; i++) {
     const operand = operands[i]
     if (!(operand instanceof Tensor)) {
+      if (i < plan.tensors)
+        throw new ArgumentError(`${name}: expected a tensor for argument ${i + 1}, got ${describe(operand)}`)
       uniform = false
       continue
     }
@@ -239,7 +264,7 @@ function run(plan: Plan, operands: readonly Operand[], params: readonly Scalar[]
     !isComplex(promoted)
       ? getDefaultDtype()
       : promoted
-  const common = result === 'complex' ? toComplex(floating) : floating
+  const common = result === 'complex' ? toComplex(floating) : result === 'count' ? 'int64' : floating
   const { compute, kind } = DTYPES[common]
   const compiled = cache.get(mask, operands.length + params.length)
   if (!compiled.types.includes(TYPE_LETTER[kind]) || plan.refuses.includes(common))
@@ -334,6 +359,8 @@ interface SpecBase {
   readonly result?: ResultRule
   /** How many of the first operands are conditions, which take no part in promotion. */
   readonly conditions?: number
+  /** Which operands may be numbers: all but the first (default), none, or any as long as one is a tensor. */
+  readonly scalars?: 'rest' | 'none' | 'any'
   /** Dtypes that the operator does not take, beyond those that its instructions lack. */
   readonly refuses?: readonly DType[]
   /** What a refusal of the values means. */
@@ -372,6 +399,7 @@ const planOf = (spec: SpecBase): Plan => ({
   cache: new ProgramCache(spec.program),
   result: spec.result ?? 'promote',
   conditions: spec.conditions ?? 0,
+  tensors: spec.scalars === 'none' ? Infinity : spec.scalars === 'any' ? 0 : 1,
   refuses: spec.refuses ?? [],
   explain: spec.explain,
 })
@@ -379,20 +407,18 @@ const planOf = (spec: SpecBase): Plan => ({
 /** Parameters with what was left out; each must be a number. */
 function parameters<P extends Scalar>(
   name: string,
-  given: readonly P[],
+  given: readonly (P | FloatScalar)[],
   defaults: readonly Scalar[] | undefined,
 ): readonly P[] {
+  if (given.length === 0 && defaults === undefined) return given as readonly P[]
   const filled =
     defaults === undefined ? given : [...given, ...defaults.slice(given.length)].map((p, i) => p ?? defaults[i])
-  for (const p of filled) {
-    const ok =
-      typeof p === 'number' ||
-      typeof p === 'bigint' ||
-      typeof p === 'boolean' ||
-      (typeof p === 'object' && p !== null && 're' in p)
-    if (!ok) throw new ArgumentError(`${name}: expected a number, got ${describe(p)}`)
-  }
-  return filled as readonly P[]
+  return filled.map((p) => {
+    if (p instanceof FloatScalar) return p.value
+    if (typeof p === 'number' || typeof p === 'bigint' || typeof p === 'boolean') return p
+    if (typeof p === 'object' && p !== null && 're' in p) return p
+    throw new ArgumentError(`${name}: expected a number, got ${describe(p)}`)
+  }) as readonly P[]
 }
 
 /** The record of an elementwise operator of one tensor. */

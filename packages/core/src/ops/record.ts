@@ -8,7 +8,10 @@ export interface Forward<Out extends Tensor | Tensor[], Saved extends readonly u
 }
 
 /** Returns `out` from a forward pass; `saved` comes back to the backward pass, tensors guarded by their version. */
-export function saving<Out extends Tensor | Tensor[], Saved extends readonly unknown[]>(out: Out, ...saved: Saved): Forward<Out, Saved> {
+export function saving<Out extends Tensor | Tensor[], Saved extends readonly unknown[]>(
+  out: Out,
+  ...saved: Saved
+): Forward<Out, Saved> {
   return { out, saved }
 }
 
@@ -23,7 +26,11 @@ interface RecordBase {
 }
 
 /** An operator with a kernel and a derivative of its own. */
-export interface PrimitiveRecord<Args extends unknown[], Out extends Tensor | Tensor[], Saved extends readonly unknown[]> extends RecordBase {
+export interface PrimitiveRecord<
+  Args extends unknown[],
+  Out extends Tensor | Tensor[],
+  Saved extends readonly unknown[],
+> extends RecordBase {
   readonly kind: 'primitive'
   /** Checks, infers, allocates and calls the kernel. Tensors are positional arguments, or lists of them. */
   forward(...args: Args): Forward<Out, Saved>
@@ -75,4 +82,8 @@ export interface AnyOp {
 export const registry = new Map<string, AnyOp>()
 
 /** What a kernel's failure means in the terms of one operator. */
-export type Explain = (failure: { readonly position: number; readonly value: number; readonly limit: number }) => FlambeauError
+export type Explain = (failure: {
+  readonly position: number
+  readonly value: number
+  readonly limit: number
+}) => FlambeauError

@@ -118,6 +118,7 @@ const curve: TernaryOp = ternary({
 /** The angle of the point (`other`, `self`), in (-π, π]. */
 export const atan2: InplaceOp<[self: Tensor, other: Tensor]> = binary({
   signature: 'atan2(self, other)',
+  scalars: 'none',
   program: 'atan2',
   result: 'float',
   derivatives: [
@@ -136,6 +137,7 @@ const atZero: UnaryOp = unary({
 /** `self · log(other)`, 0 where `self` is 0. */
 export const xlogy: BinaryOp = binary({
   signature: 'xlogy(self, other)',
+  scalars: 'any',
   program: 'xlogy',
   result: 'float',
   derivatives: [(g, x, y) => maskedLog(g, x, y), (g, x, y) => mul(g, divOrScalar(x, y))],
@@ -143,6 +145,7 @@ export const xlogy: BinaryOp = binary({
 const divOrScalar = (x: Operand, y: Operand): Tensor => mul(reciprocal(y as Tensor), x)
 const maskedLog: TernaryOp = ternary({
   signature: '_xlogy_backward(grad, self, other)',
+  scalars: 'any',
   program: (p, g, x, y) =>
     p.op(
       'mul',
@@ -165,6 +168,7 @@ const maskedLog: TernaryOp = ternary({
 /** `log(exp(self) + exp(other))` without overflow. */
 export const logaddexp: InplaceOp<[self: Tensor, other: Tensor]> = binary({
   signature: 'logaddexp(self, other)',
+  scalars: 'none',
   program: 'logaddexp',
   result: 'float',
   derivatives: [(g, x, y) => mulConj(g, sigmoid(sub(x, y))), (g, x, y) => mulConj(g, sigmoid(sub(y as Tensor, x)))],
@@ -173,6 +177,7 @@ export const logaddexp: InplaceOp<[self: Tensor, other: Tensor]> = binary({
 /** `log2(2^self + 2^other)` without overflow. */
 export const logaddexp2: InplaceOp<[self: Tensor, other: Tensor]> = binary({
   signature: 'logaddexp2(self, other)',
+  scalars: 'none',
   program: 'logaddexp2',
   result: 'float',
   derivatives: [
