@@ -404,21 +404,21 @@ const planOf = (spec: SpecBase): Plan => ({
   explain: spec.explain,
 })
 
-/** Parameters with what was left out; each must be a number. */
-function parameters<P extends Scalar>(
+/** Parameters with what was left out; each must be a number. Most are real: derivatives declare what they take. */
+function parameters(
   name: string,
-  given: readonly (P | FloatScalar)[],
+  given: readonly (Scalar | FloatScalar)[],
   defaults: readonly Scalar[] | undefined,
-): readonly P[] {
-  if (given.length === 0 && defaults === undefined) return given as readonly P[]
+): readonly number[] {
   const filled =
     defaults === undefined ? given : [...given, ...defaults.slice(given.length)].map((p, i) => p ?? defaults[i])
-  return filled.map((p) => {
+  const numbers = filled.map((p): Scalar => {
     if (p instanceof FloatScalar) return p.value
     if (typeof p === 'number' || typeof p === 'bigint' || typeof p === 'boolean') return p
     if (typeof p === 'object' && p !== null && 're' in p) return p
     throw new ArgumentError(`${name}: expected a number, got ${describe(p)}`)
-  }) as readonly P[]
+  })
+  return numbers as readonly number[]
 }
 
 /** The record of an elementwise operator of one tensor. */
