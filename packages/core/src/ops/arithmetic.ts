@@ -454,7 +454,7 @@ export interface ValueOptions {
   readonly value?: Scalar | FloatScalar
 }
 
-function valueOf(operation: string, operands: readonly Tensor[], { value = 1 }: ValueOptions = {}): Scalar {
+function factorOf(operation: string, operands: readonly Tensor[], { value = 1 }: ValueOptions = {}): Scalar {
   const dtype = resultType(operation, operands)
   if (!isFloating(dtype) && !isComplex(dtype) && !isWhole(value))
     throw new ArgumentError(`${operation}: expected a whole value for ${dtype} tensors, got ${describe(plain(value))}`)
@@ -484,7 +484,7 @@ export const addcmul: InplaceOp<[self: Tensor, tensor1: Tensor, tensor2: Tensor,
     self,
     a,
     b,
-    valueOf('addcmul', [self, a, b], options),
+    factorOf('addcmul', [self, a, b], options),
   ],
 )
 
@@ -510,7 +510,7 @@ export const addcdiv: InplaceOp<[self: Tensor, tensor1: Tensor, tensor2: Tensor,
     self,
     a,
     b,
-    valueOf('addcdiv', [self, a, b], options),
+    factorOf('addcdiv', [self, a, b], options),
   ],
 )
 

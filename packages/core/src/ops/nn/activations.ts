@@ -270,7 +270,7 @@ export const elu: InplaceOp<[input: Tensor, alpha?: number]> = activation<[alpha
 )
 /** The self-normalizing elu, with fixed scale and alpha. */
 export const selu: InplaceOp<[input: Tensor]> = activation(
-  exponential('selu', 1.0507009873554804934193349852946, 1.6732632423543772848170429916717, true),
+  exponential('selu', 1.0507009873554805, 1.6732632423543772, true),
 )
 const celuRecord = activationRecord(exponential('celu', null, null, false))
 /** `x` above 0, `alpha·(exp(x / alpha) - 1)` below. */
