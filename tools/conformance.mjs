@@ -1,5 +1,7 @@
-// `npm run conformance -- DIR [--json FILE] [--only NAME,…] [--dtype NAME,…] [--device cpu|debug] [--all] [--processes N]`
-// Holds the library against PyTorch's own operator, module and optimizer tables, written out as cases.
+// `npm run conformance -- DIR [--json FILE] [--passing FILE] [--only NAME,…] [--dtype NAME,…] [--device cpu|debug] [--all] [--processes N]`
+// Holds the library against PyTorch's own operator, module and optimizer tables, written out as cases: folders of them,
+// or an archive of tools/conformance/pack.mjs. --json writes the outcome of each folder, --passing the names of those
+// that pass whole.
 import { existsSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -10,6 +12,7 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     json: { type: 'string' },
+    passing: { type: 'string' },
     only: { type: 'string' },
     dtype: { type: 'string' },
     device: { type: 'string', default: 'cpu' },
@@ -20,7 +23,7 @@ const { positionals, values } = parseArgs({
 const [dir] = positionals
 if (positionals.length !== 1 || !existsSync(dir)) {
   console.error(
-    'usage: npm run conformance -- DIR [--json FILE] [--only NAME,…] [--dtype NAME,…] [--device cpu|debug] [--all] [--processes N]',
+    'usage: npm run conformance -- DIR [--json FILE] [--passing FILE] [--only NAME,…] [--dtype NAME,…] [--device cpu|debug] [--all] [--processes N]',
   )
   process.exit(2)
 }
@@ -67,6 +70,10 @@ await runFolders({
 })
 const whole = Object.values(report).filter(({ failed, missing }) => failed === 0 && missing === 0).length
 const absent = Object.values(report).filter(({ missing }) => missing > 0).length
+if (values.passing) {
+  const names = Object.keys(report).filter((name) => report[name].failed === 0 && report[name].missing === 0)
+  writeFileSync(values.passing, `${JSON.stringify(names.sort(), null, 1)}\n`)
+}
 if (values.json) {
   const sorted = Object.fromEntries(Object.entries(report).sort(([a], [b]) => (a < b ? -1 : 1)))
   writeFileSync(values.json, `${JSON.stringify(sorted, null, 1)}\n`)

@@ -1,10 +1,20 @@
 // Reading a folder of cases: cases.jsonl beside data.bin, and what their values stand for.
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
+import { openArchive } from './archive.mjs'
 import { decode, isComplex, isFloating, sizeOf } from './values.mjs'
 
-/** Every folder below `dir` that holds cases, as paths relative to it ('.' for `dir` itself). */
+const archives = new Map()
+/** The archive of a path, read once; null for a folder. */
+function archiveOf(path) {
+  if (!archives.has(path)) archives.set(path, statSync(path).isDirectory() ? null : openArchive(path))
+  return archives.get(path)
+}
+
+/** Every folder below `dir` that holds cases, as paths relative to it ('.' for `dir` itself); those of an archive. */
 export function findFolders(dir) {
+  const archive = archiveOf(dir)
+  if (archive) return [...archive.keys()]
   const found = []
   const visit = (path) => {
     if (existsSync(join(path, 'cases.jsonl'))) found.push(relative(dir, path).split(sep).join('/') || '.')
@@ -15,8 +25,11 @@ export function findFolders(dir) {
   return found.sort()
 }
 
-/** The cases of a folder, unread bytes beside them. */
-export function readFolder(path) {
+/** The cases of a folder below `dir`, and the bytes of their tensors. */
+export function readFolder(dir, folder) {
+  const archive = archiveOf(dir)
+  if (archive) return archive.get(folder)
+  const path = join(dir, folder)
   const lines = readFileSync(join(path, 'cases.jsonl'), 'utf8').split('\n').filter(Boolean)
   const file = join(path, 'data.bin')
   return { cases: lines.map((line) => JSON.parse(line)), data: existsSync(file) ? readFileSync(file) : Buffer.alloc(0) }

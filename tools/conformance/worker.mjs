@@ -1,7 +1,6 @@
 // A child process that runs folders. Before each case it writes the case's number where the parent finds it again when
 // the process dies in the middle.
 import { openSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
 import { readFolder } from './cases.mjs'
 import { setDevice } from './library.mjs'
 import { runModules } from './modules.mjs'
@@ -13,7 +12,7 @@ setDevice(device)
 const file = openSync(marker, 'w')
 
 function run({ dir, folder, skip }) {
-  const { cases, data } = readFolder(join(dir, folder))
+  const { cases, data } = readFolder(dir, folder)
   if (cases.length === 0) return { passed: 0, failed: 0, missing: 0, failures: [] }
   const job = { cases, data, skip: new Map(skip), started: (i) => writeSync(file, String(i).padStart(8), 0) }
   const [first] = cases
