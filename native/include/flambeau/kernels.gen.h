@@ -4,7 +4,7 @@
 
 namespace flambeau {
 
-enum class Kernel : int { elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, arange, linspace, logspace, strided_add, batch_norm, batch_norm_backward, sgd_step, adam_step, rmsprop_step, adagrad_step, adadelta_step, adamax_step, nadam_step, radam_step, asgd_step, rprop_step, count };
+enum class Kernel : int { elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, arange, linspace, logspace, strided_add, batch_norm, batch_norm_backward, sgd_step, adam_step, rmsprop_step, adagrad_step, adadelta_step, adamax_step, nadam_step, radam_step, asgd_step, rprop_step, index_get, index_set, count_nonzero_elements, nonzero, masked_gather, masked_put, triangle, count };
 
 struct ElementwiseArgs {
   TensorList outs;
@@ -246,6 +246,54 @@ struct RpropStepArgs {
   FloatList hyper;
 };
 
+struct IndexGetArgs {
+  TensorView out;
+  TensorView input;
+  TensorList indices;
+  IntList sizes;
+  IntList strides;
+  bool wrap;
+};
+
+struct IndexSetArgs {
+  TensorView out;
+  TensorView values;
+  TensorList indices;
+  IntList sizes;
+  IntList strides;
+  bool wrap;
+  int64_t reduce;
+};
+
+struct CountNonzeroElementsArgs {
+  TensorView out;
+  TensorView input;
+};
+
+struct NonzeroArgs {
+  TensorView out;
+  TensorView input;
+};
+
+struct MaskedGatherArgs {
+  TensorView out;
+  TensorView input;
+  TensorView mask;
+};
+
+struct MaskedPutArgs {
+  TensorView out;
+  TensorView mask;
+  TensorView source;
+};
+
+struct TriangleArgs {
+  TensorView out;
+  TensorView input;
+  int64_t diagonal;
+  bool upper;
+};
+
 // An empty slot means that the backend has no such kernel.
 struct KernelTable {
   Status (*elementwise)(ElementwiseArgs&) = nullptr;
@@ -278,6 +326,13 @@ struct KernelTable {
   Status (*radam_step)(RadamStepArgs&) = nullptr;
   Status (*asgd_step)(AsgdStepArgs&) = nullptr;
   Status (*rprop_step)(RpropStepArgs&) = nullptr;
+  Status (*index_get)(IndexGetArgs&) = nullptr;
+  Status (*index_set)(IndexSetArgs&) = nullptr;
+  Status (*count_nonzero_elements)(CountNonzeroElementsArgs&) = nullptr;
+  Status (*nonzero)(NonzeroArgs&) = nullptr;
+  Status (*masked_gather)(MaskedGatherArgs&) = nullptr;
+  Status (*masked_put)(MaskedPutArgs&) = nullptr;
+  Status (*triangle)(TriangleArgs&) = nullptr;
 };
 
 // The CPU's kernels, each defined in src/cpu.
@@ -312,8 +367,15 @@ Status nadam_step(NadamStepArgs& args);
 Status radam_step(RadamStepArgs& args);
 Status asgd_step(AsgdStepArgs& args);
 Status rprop_step(RpropStepArgs& args);
+Status index_get(IndexGetArgs& args);
+Status index_set(IndexSetArgs& args);
+Status count_nonzero_elements(CountNonzeroElementsArgs& args);
+Status nonzero(NonzeroArgs& args);
+Status masked_gather(MaskedGatherArgs& args);
+Status masked_put(MaskedPutArgs& args);
+Status triangle(TriangleArgs& args);
 
-inline constexpr KernelTable kTable{elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, arange, linspace, logspace, strided_add, batch_norm, batch_norm_backward, sgd_step, adam_step, rmsprop_step, adagrad_step, adadelta_step, adamax_step, nadam_step, radam_step, asgd_step, rprop_step};
+inline constexpr KernelTable kTable{elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, arange, linspace, logspace, strided_add, batch_norm, batch_norm_backward, sgd_step, adam_step, rmsprop_step, adagrad_step, adadelta_step, adamax_step, nadam_step, radam_step, asgd_step, rprop_step, index_get, index_set, count_nonzero_elements, nonzero, masked_gather, masked_put, triangle};
 }  // namespace cpu
 
 // Decodes a call's words and runs the kernel.
@@ -469,6 +531,41 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       if (!table.rprop_step) return {StatusCode::no_kernel};
       RpropStepArgs args{reader.tensors(), reader.tensors(), reader.tensors(), reader.reals()};
       return table.rprop_step(args);
+    }
+    case Kernel::index_get: {
+      if (!table.index_get) return {StatusCode::no_kernel};
+      IndexGetArgs args{reader.tensor(), reader.tensor(), reader.tensors(), reader.integers(), reader.integers(), reader.boolean()};
+      return table.index_get(args);
+    }
+    case Kernel::index_set: {
+      if (!table.index_set) return {StatusCode::no_kernel};
+      IndexSetArgs args{reader.tensor(), reader.tensor(), reader.tensors(), reader.integers(), reader.integers(), reader.boolean(), reader.integer()};
+      return table.index_set(args);
+    }
+    case Kernel::count_nonzero_elements: {
+      if (!table.count_nonzero_elements) return {StatusCode::no_kernel};
+      CountNonzeroElementsArgs args{reader.tensor(), reader.tensor()};
+      return table.count_nonzero_elements(args);
+    }
+    case Kernel::nonzero: {
+      if (!table.nonzero) return {StatusCode::no_kernel};
+      NonzeroArgs args{reader.tensor(), reader.tensor()};
+      return table.nonzero(args);
+    }
+    case Kernel::masked_gather: {
+      if (!table.masked_gather) return {StatusCode::no_kernel};
+      MaskedGatherArgs args{reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.masked_gather(args);
+    }
+    case Kernel::masked_put: {
+      if (!table.masked_put) return {StatusCode::no_kernel};
+      MaskedPutArgs args{reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.masked_put(args);
+    }
+    case Kernel::triangle: {
+      if (!table.triangle) return {StatusCode::no_kernel};
+      TriangleArgs args{reader.tensor(), reader.tensor(), reader.integer(), reader.boolean()};
+      return table.triangle(args);
     }
     case Kernel::count: break;
   }

@@ -300,3 +300,65 @@ export function rpropStep(params: readonly TensorArg[], grads: readonly TensorAr
   writeNumbers(hyper)
   invoke(29, 'rprop_step')
 }
+
+export function indexGet(out: TensorArg, input: TensorArg, indices: readonly TensorArg[], sizes: readonly number[], strides: readonly number[], wrap: boolean): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeTensors(indices)
+  writeNumbers(sizes)
+  writeNumbers(strides)
+  writeBoolean(wrap)
+  invoke(30, 'index_get')
+}
+
+export function indexSet(out: TensorArg, values: TensorArg, indices: readonly TensorArg[], sizes: readonly number[], strides: readonly number[], wrap: boolean, reduce: number): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(values)
+  writeTensors(indices)
+  writeNumbers(sizes)
+  writeNumbers(strides)
+  writeBoolean(wrap)
+  writeNumber(reduce)
+  invoke(31, 'index_set')
+}
+
+export function countNonzeroElements(out: TensorArg, input: TensorArg): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  invoke(32, 'count_nonzero_elements')
+}
+
+export function nonzero(out: TensorArg, input: TensorArg): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  invoke(33, 'nonzero')
+}
+
+export function maskedGather(out: TensorArg, input: TensorArg, mask: TensorArg): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeTensor(mask)
+  invoke(34, 'masked_gather')
+}
+
+export function maskedPut(out: TensorArg, mask: TensorArg, source: TensorArg): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(mask)
+  writeTensor(source)
+  invoke(35, 'masked_put')
+}
+
+export function triangle(out: TensorArg, input: TensorArg, diagonal: number, upper: boolean): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeNumber(diagonal)
+  writeBoolean(upper)
+  invoke(36, 'triangle')
+}

@@ -200,7 +200,7 @@ export const meshgrid: FunctionOp<[tensors: readonly Tensor[], options?: Meshgri
 
 /** All tuples with one element of each vector, as rows. @returns shape `[∏ sizes, tensors.length]`; a vector for one */
 export const cartesianProd: FunctionOp<[...tensors: Tensor[]], Tensor> = composite(
-  'cartesian_prod(*tensors)',
+  'cartesian_prod(...tensors)',
   (...tensors: Tensor[]): Tensor => {
     const list = tensors.flat()
     checkList('cartesian_prod', list)
@@ -216,7 +216,7 @@ export const cartesianProd: FunctionOp<[...tensors: Tensor[]], Tensor> = composi
 
 /** Matrices along a diagonal, zeros elsewhere; vectors count as rows, numbers as 1×1. */
 export const blockDiag: FunctionOp<[...tensors: Tensor[]], Tensor> = composite(
-  'block_diag(*tensors)',
+  'block_diag(...tensors)',
   (...tensors: Tensor[]): Tensor => {
     const list = tensors.flat()
     if (list.length === 0) return zeros([1, 0])

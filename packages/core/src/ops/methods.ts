@@ -2,7 +2,8 @@
 import { ShapeError } from '../errors.js'
 import { Tensor } from '../tensor/tensor.js'
 import { type NestedData, newTensor } from './construct.js'
-import type { TensorOptions } from './creation.js'
+import type { Index } from './at.js'
+import type { FillValue, TensorOptions } from './creation.js'
 import { format } from './printing.js'
 import { type Data, data, dataShared, type Item, item, itemBigInt, type Nested, toArray } from './reading.js'
 
@@ -20,6 +21,10 @@ declare module '../tensor/tensor.js' {
     data(): Data
     /** The values as a typed array over the tensor's own memory. */
     dataShared(): Data
+    /** Writes `value` where `at(...indices)` reads, broadcast and converted. */
+    put(indices: readonly Index[], value: Tensor | FillValue): Tensor
+    /** A copy with `source` at flat positions. */
+    put(index: Tensor, source: Tensor, accumulate?: boolean): Tensor
     /** A tensor of nested data, with the dtype and on the device of this one. */
     newTensor(data: NestedData, options?: TensorOptions): Tensor
     /** As PyTorch prints it. */

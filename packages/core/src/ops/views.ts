@@ -383,7 +383,7 @@ export const broadcastTo: Op<[self: Tensor, size: readonly number[]]> = composit
 
 /** Views of the tensors, expanded to the shape that all broadcast to. */
 export const broadcastTensors: FunctionOp<[...tensors: Tensor[]], Tensor[]> = composite(
-  'broadcast_tensors(*tensors)',
+  'broadcast_tensors(...tensors)',
   (...tensors: Tensor[]): Tensor[] => {
     const list = tensors.flat()
     const shape = list.reduce((s: readonly number[], x) => broadcastShapesOf('broadcast_tensors', s, x.shape), [])
@@ -401,7 +401,7 @@ export function broadcastShapes(...shapes: (readonly number[])[]): readonly numb
 
 function atLeast(name: string, pad: (self: Tensor) => Tensor): FunctionOp<[...tensors: Tensor[]], Tensor & Tensor[]> {
   // One tensor gives a tensor, several give a list.
-  return composite(`${name}(*tensors)`, (...tensors: Tensor[]) => {
+  return composite(`${name}(...tensors)`, (...tensors: Tensor[]) => {
     const list = tensors.flat().map(pad)
     return (tensors.length === 1 && tensors[0] instanceof Tensor ? list[0] : list) as Tensor & Tensor[]
   })
