@@ -9,20 +9,13 @@ import {
   retainGrad,
 } from '../autograd/hooks.js'
 import { type GradHook, Tensor } from '../tensor/tensor.js'
+import { assign } from './at.js'
 import { attach, type Methods } from './attach.js'
 import { fillRaw } from './creation.js'
 import './methods.js'
 import { inplace, provideWriteOps } from './inplace.js'
 import * as operators from './modules.js'
 import * as whereMethod from './where.js'
-import * as indexing from './indexing.js'
-import * as indices from './at.js'
-import * as masks from './masks.js'
-import * as joining from './joining.js'
-import * as slicing from './slicing.js'
-import * as strided from './strided.js'
-import * as reductions from './reductions.js'
-import * as views from './views.js'
 
 export {
   asTensor,
@@ -42,45 +35,7 @@ export type { Data, Item, Nested } from './reading.js'
 attach(operators)
 attach(whereMethod)
 
-type Operators = Methods<typeof operators> & Methods<typeof whereMethod>
-export * from './reductions.js'
-export * from './views.js'
-export * from './strided.js'
-export * from './slicing.js'
-export * from './joining.js'
-export { at, ELLIPSIS, type Index, indexPut, Slice, slice, takeAlongDim } from './at.js'
-export {
-  gather,
-  indexAdd,
-  type IndexAddOptions,
-  indexCopy,
-  indexFill,
-  indexSelect,
-  put,
-  scatter,
-  scatterAdd,
-  type ScatterOptions,
-  take,
-} from './indexing.js'
-export * from './masks.js'
-
-for (const module of [arithmetic, copies, creation, strided, slicing, joining, indexing, indices, masks, reductions, views]) attach(module)
-
-interface Operators
-  extends Methods<typeof arithmetic>,
-    Methods<typeof copies>,
-    Methods<typeof creation>,
-    Methods<typeof strided>,
-    Methods<typeof slicing>,
-    Methods<typeof joining>,
-    Omit<Methods<typeof indexing>, 'put'>,
-    Methods<typeof indices>,
-    Methods<typeof masks>,
-    Methods<typeof reductions>,
-    Methods<typeof masks>,
-    Methods<typeof indices>,
-    Methods<typeof indexing>,
-    Methods<typeof views> {}
+type Operators = Omit<Methods<typeof operators>, 'put'> & Methods<typeof whereMethod>
 
 declare module '../tensor/tensor.js' {
   interface Tensor extends Operators {
@@ -106,8 +61,8 @@ Object.assign(Tensor.prototype, {
   copy_(this: Tensor, source: Tensor) {
     return operators.copy_(this, source)
   },
-  put(this: Tensor, index: Tensor | readonly indices.Index[], value: Tensor, accumulate?: boolean) {
-    return index instanceof Tensor ? indexing.put(this, index, value, accumulate) : indices.assign(this, index, value)
+  put(this: Tensor, index: Tensor | readonly operators.Index[], value: Tensor, accumulate?: boolean) {
+    return index instanceof Tensor ? operators.put(this, index, value, accumulate) : assign(this, index, value)
   },
   registerHook(this: Tensor, hook: GradHook) {
     return registerHook(this, hook)
