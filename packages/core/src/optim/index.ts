@@ -1,5 +1,9 @@
 // The namespace `optim`: optimizers and learning rate schedulers by PyTorch's names.
+export * from './adafactor.js'
 export * from './adam.js'
+export * from './adam-family.js'
+export * from './adaptive.js'
+export * from './lbfgs.js'
 export {
   Optimizer,
   type OptimizerOptions,

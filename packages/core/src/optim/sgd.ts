@@ -71,7 +71,10 @@ export class SGD extends Optimizer<SGDOptions> {
       Number(nesterov),
       Number(first),
     ]
-    if (momentum === 0) return fusedStep(kernels.sgdStep, updates, [], hyper(false))
+    if (momentum === 0) {
+      fusedStep(kernels.sgdStep, updates, [], hyper(false))
+      return
+    }
     const key = 'momentum_buffer'
     const fresh = updates.filter(({ state }) => (state[key] ?? null) === null)
     const others = updates.filter(({ state }) => (state[key] ?? null) !== null)
