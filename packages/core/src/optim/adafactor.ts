@@ -19,7 +19,12 @@ export interface AdafactorOptions extends OptimizerOptions {
   readonly maximize?: boolean
 }
 
-const EPSILON: Partial<Record<DType, number>> = { float32: 2 ** -23, float64: 2 ** -52, float16: 2 ** -10, bfloat16: 2 ** -7 }
+const EPSILON: Partial<Record<DType, number>> = {
+  float32: 2 ** -23,
+  float64: 2 ** -52,
+  float16: 2 ** -10,
+  bfloat16: 2 ** -7,
+}
 
 const rootSum = (t: Tensor): number => Math.sqrt(t.mul(t).sum().item())
 
@@ -44,7 +49,11 @@ export class Adafactor extends Optimizer<AdafactorOptions> {
     for (const [step, list] of byStep(updates)) for (const update of list) this.#one(group, update, step)
   }
 
-  #one({ lr, beta2Decay, eps, d, weightDecay, maximize }: ParamGroup<AdafactorOptions>, update: Update, step: number): void {
+  #one(
+    { lr, beta2Decay, eps, d, weightDecay, maximize }: ParamGroup<AdafactorOptions>,
+    update: Update,
+    step: number,
+  ): void {
     const { param } = update
     const grad = maximize ? update.grad.neg() : update.grad
     this.expect(!param.isComplex(), 'parameters', 'to be real', param.dtype)
@@ -59,13 +68,16 @@ export class Adafactor extends Optimizer<AdafactorOptions> {
       const squares = grad.mul(grad)
       rows.lerp_(squares.mean(-1, { keepdim: true }), forget)
       columns.lerp_(squares.mean(-2, { keepdim: true }), forget)
-      estimate = rows.matmul(columns).div(rows.mean(-2, { keepdim: true }).clamp({ min: smallest }))
+      estimate = rows.matmul(columns).div(rows.mean(-2, { keepdim: true }).clamp(smallest))
     } else {
       const variance = stateTensor(update, 'variance')
       variance.lerp_(grad.mul(grad), forget)
       estimate = variance
     }
-    const direction = estimate.clamp({ min: smallest * smallest }).rsqrt().mul(grad)
+    const direction = estimate
+      .clamp(smallest * smallest)
+      .rsqrt()
+      .mul(grad)
     const size = Math.max(1, rootSum(direction) / (Math.sqrt(direction.numel()) * d))
     param.add_(direction, { alpha: -scale / size })
   }

@@ -30,10 +30,18 @@ export class Adamax extends Optimizer<AdamaxOptions> {
     checkAdam(this.expect.bind(this), group)
   }
 
-  protected override update({ lr, betas, eps, weightDecay, maximize }: ParamGroup<AdamaxOptions>, updates: Update[]): void {
+  protected override update(
+    { lr, betas, eps, weightDecay, maximize }: ParamGroup<AdamaxOptions>,
+    updates: Update[],
+  ): void {
     const [beta1, beta2] = betas
     for (const [step, list] of byStep(updates))
-      fusedStep(kernels.adamaxStep, list, ['exp_avg', 'exp_inf'], [lr / (1 - beta1 ** step), beta1, beta2, eps, weightDecay, maximize ? -1 : 1])
+      fusedStep(
+        kernels.adamaxStep,
+        list,
+        ['exp_avg', 'exp_inf'],
+        [lr / (1 - beta1 ** step), beta1, beta2, eps, weightDecay, maximize ? -1 : 1],
+      )
   }
 }
 
@@ -46,7 +54,8 @@ export interface NAdamOptions extends AdamaxOptions {
 
 /** Adam with Nesterov's momentum. [Dozat, 2016](https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ) */
 export class NAdam extends Optimizer<NAdamOptions> {
-  static readonly signature: string = 'NAdam(params, {lr, betas, eps, weight_decay, momentum_decay, decoupled_weight_decay, maximize})'
+  static readonly signature: string =
+    'NAdam(params, {lr, betas, eps, weight_decay, momentum_decay, decoupled_weight_decay, maximize})'
   protected override readonly foreign = { foreach: null, capturable: false, differentiable: false }
 
   constructor(params: Params<NAdamOptions>, options: NAdamOptions = {}) {
@@ -75,17 +84,22 @@ export class NAdam extends Optimizer<NAdamOptions> {
       const next = beta1 * (1 - 0.5 * 0.96 ** ((step + 1) * momentumDecay))
       const product = Math.fround(stateNumber(list[0], 'mu_product', 1) * mu)
       for (const { state } of list) state.mu_product = product
-      fusedStep(kernels.nadamStep, list, ['exp_avg', 'exp_avg_sq'], [
-        decoupledWeightDecay ? 0 : weightDecay,
-        decoupledWeightDecay ? 1 - lr * weightDecay : 1,
-        beta1,
-        beta2,
-        1 - beta2 ** step,
-        eps,
-        (lr * (1 - mu)) / (1 - product),
-        (lr * next) / (1 - product * next),
-        maximize ? -1 : 1,
-      ])
+      fusedStep(
+        kernels.nadamStep,
+        list,
+        ['exp_avg', 'exp_avg_sq'],
+        [
+          decoupledWeightDecay ? 0 : weightDecay,
+          decoupledWeightDecay ? 1 - lr * weightDecay : 1,
+          beta1,
+          beta2,
+          1 - beta2 ** step,
+          eps,
+          (lr * (1 - mu)) / (1 - product),
+          (lr * next) / (1 - product * next),
+          maximize ? -1 : 1,
+        ],
+      )
     }
   }
 }
@@ -101,7 +115,15 @@ export class RAdam extends Optimizer<RAdamOptions> {
   protected override readonly foreign = { foreach: null, capturable: false, differentiable: false }
 
   constructor(params: Params<RAdamOptions>, options: RAdamOptions = {}) {
-    super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, decoupledWeightDecay: false, maximize: false, ...options })
+    super(params, {
+      lr: 1e-3,
+      betas: [0.9, 0.999],
+      eps: 1e-8,
+      weightDecay: 0,
+      decoupledWeightDecay: false,
+      maximize: false,
+      ...options,
+    })
   }
 
   protected override check(group: ParamGroup<RAdamOptions>): void {
@@ -115,17 +137,23 @@ export class RAdam extends Optimizer<RAdamOptions> {
       const correction2 = 1 - beta2 ** step
       const most = 2 / (1 - beta2) - 1
       const rho = most - (2 * step * beta2 ** step) / correction2
-      const rectified = rho > 5 ? Math.sqrt((((rho - 4) * (rho - 2) * most) / ((most - 4) * (most - 2) * rho)) * correction2) : 0
-      fusedStep(kernels.radamStep, list, ['exp_avg', 'exp_avg_sq'], [
-        lr / (1 - beta1 ** step),
-        decoupledWeightDecay ? 0 : weightDecay,
-        decoupledWeightDecay ? 1 - lr * weightDecay : 1,
-        beta1,
-        beta2,
-        eps,
-        rectified,
-        maximize ? -1 : 1,
-      ])
+      const rectified =
+        rho > 5 ? Math.sqrt((((rho - 4) * (rho - 2) * most) / ((most - 4) * (most - 2) * rho)) * correction2) : 0
+      fusedStep(
+        kernels.radamStep,
+        list,
+        ['exp_avg', 'exp_avg_sq'],
+        [
+          lr / (1 - beta1 ** step),
+          decoupledWeightDecay ? 0 : weightDecay,
+          decoupledWeightDecay ? 1 - lr * weightDecay : 1,
+          beta1,
+          beta2,
+          eps,
+          rectified,
+          maximize ? -1 : 1,
+        ],
+      )
     }
   }
 }

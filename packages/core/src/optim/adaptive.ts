@@ -26,7 +26,16 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
   protected override readonly foreign = { foreach: null, capturable: false, differentiable: false }
 
   constructor(params: Params<RMSpropOptions>, options: RMSpropOptions = {}) {
-    super(params, { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false, maximize: false, ...options })
+    super(params, {
+      lr: 1e-2,
+      alpha: 0.99,
+      eps: 1e-8,
+      weightDecay: 0,
+      momentum: 0,
+      centered: false,
+      maximize: false,
+      ...options,
+    })
   }
 
   protected override check({ lr, alpha, eps, weightDecay, momentum }: ParamGroup<RMSpropOptions>): void {
@@ -41,7 +50,15 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
     const { lr, alpha, eps, weightDecay, momentum, centered, maximize } = group
     byStep(updates)
     const keys = ['square_avg', ...(momentum > 0 ? ['momentum_buffer'] : []), ...(centered ? ['grad_avg'] : [])]
-    fusedStep(kernels.rmspropStep, updates, keys, [lr, alpha, eps, weightDecay, momentum, maximize ? -1 : 1, Number(centered)])
+    fusedStep(kernels.rmspropStep, updates, keys, [
+      lr,
+      alpha,
+      eps,
+      weightDecay,
+      momentum,
+      maximize ? -1 : 1,
+      Number(centered),
+    ])
   }
 }
 
@@ -62,14 +79,29 @@ export interface AdagradOptions extends OptimizerOptions {
 
 /** Adagrad: the gradient over the root of the sum of its squares. [Duchi et al., 2011](https://jmlr.org/papers/v12/duchi11a.html) */
 export class Adagrad extends Optimizer<AdagradOptions> {
-  static readonly signature: string = 'Adagrad(params, {lr, lr_decay, weight_decay, initial_accumulator_value, eps, maximize})'
+  static readonly signature: string =
+    'Adagrad(params, {lr, lr_decay, weight_decay, initial_accumulator_value, eps, maximize})'
   protected override readonly foreign = { foreach: null, differentiable: false, fused: null }
 
   constructor(params: Params<AdagradOptions>, options: AdagradOptions = {}) {
-    super(params, { lr: 1e-2, lrDecay: 0, weightDecay: 0, initialAccumulatorValue: 0, eps: 1e-10, maximize: false, ...options })
+    super(params, {
+      lr: 1e-2,
+      lrDecay: 0,
+      weightDecay: 0,
+      initialAccumulatorValue: 0,
+      eps: 1e-10,
+      maximize: false,
+      ...options,
+    })
   }
 
-  protected override check({ lr, lrDecay, weightDecay, initialAccumulatorValue, eps }: ParamGroup<AdagradOptions>): void {
+  protected override check({
+    lr,
+    lrDecay,
+    weightDecay,
+    initialAccumulatorValue,
+    eps,
+  }: ParamGroup<AdagradOptions>): void {
     this.expect(lr >= 0, 'lr', '≥ 0', lr)
     this.expect(lrDecay >= 0, 'lrDecay', '≥ 0', lrDecay)
     this.expect(weightDecay >= 0, 'weightDecay', '≥ 0', weightDecay)
@@ -81,7 +113,12 @@ export class Adagrad extends Optimizer<AdagradOptions> {
     const { lr, lrDecay, weightDecay, initialAccumulatorValue, eps, maximize } = group
     for (const update of updates) stateTensor(update, 'sum', initialAccumulatorValue)
     for (const [step, list] of byStep(updates))
-      fusedStep(kernels.adagradStep, list, ['sum'], [lr / (1 + (step - 1) * lrDecay), eps, weightDecay, maximize ? -1 : 1])
+      fusedStep(
+        kernels.adagradStep,
+        list,
+        ['sum'],
+        [lr / (1 + (step - 1) * lrDecay), eps, weightDecay, maximize ? -1 : 1],
+      )
   }
 }
 
@@ -114,9 +151,17 @@ export class Adadelta extends Optimizer<AdadeltaOptions> {
     this.expect(weightDecay >= 0, 'weightDecay', '≥ 0', weightDecay)
   }
 
-  protected override update({ lr, rho, eps, weightDecay, maximize }: ParamGroup<AdadeltaOptions>, updates: Update[]): void {
+  protected override update(
+    { lr, rho, eps, weightDecay, maximize }: ParamGroup<AdadeltaOptions>,
+    updates: Update[],
+  ): void {
     byStep(updates)
-    fusedStep(kernels.adadeltaStep, updates, ['square_avg', 'acc_delta'], [lr, rho, eps, weightDecay, maximize ? -1 : 1])
+    fusedStep(
+      kernels.adadeltaStep,
+      updates,
+      ['square_avg', 'acc_delta'],
+      [lr, rho, eps, weightDecay, maximize ? -1 : 1],
+    )
   }
 }
 
@@ -181,7 +226,10 @@ export class ASGD extends Optimizer<ASGDOptions> {
     this.expect(weightDecay >= 0, 'weightDecay', '≥ 0', weightDecay)
   }
 
-  protected override update({ lr, lambd, alpha, t0, weightDecay, maximize }: ParamGroup<ASGDOptions>, updates: Update[]): void {
+  protected override update(
+    { lr, lambd, alpha, t0, weightDecay, maximize }: ParamGroup<ASGDOptions>,
+    updates: Update[],
+  ): void {
     for (const [step, list] of byStep(updates)) {
       // The rates of a step were set by the one before.
       const eta = step === 1 ? lr : rate(list[0], 'eta', lr)

@@ -4,6 +4,7 @@ export * from './adam.js'
 export * from './adam-family.js'
 export * from './adaptive.js'
 export * from './lbfgs.js'
+export * from './muon.js'
 export {
   Optimizer,
   type OptimizerOptions,

@@ -3,7 +3,7 @@ import { ArgumentError } from '../errors.js'
 import { cat, clone, fillRaw } from '../ops/index.js'
 import { Tensor } from '../tensor/tensor.js'
 import { Optimizer, type OptimizerOptions, type ParamGroup, type Params, type StateValue } from './optimizer.js'
-import { strongWolfe } from './wolfe.js'
+import { largest, strongWolfe } from './wolfe.js'
 
 export interface LBFGSOptions extends OptimizerOptions {
   /** Default 1. */
@@ -23,7 +23,6 @@ export interface LBFGSOptions extends OptimizerOptions {
 }
 
 const dot = (a: Tensor, b: Tensor): number => a.mul(b).sum().item()
-const largest = (t: Tensor): number => t.abs().amax().item()
 
 /** What the quasi-Newton method remembers from step to step. */
 interface Memory {
@@ -45,7 +44,8 @@ interface Memory {
  * [Liu and Nocedal, 1989](https://doi.org/10.1007/BF01589116)
  */
 export class LBFGS extends Optimizer<LBFGSOptions> {
-  static readonly signature: string = 'LBFGS(params, {lr, max_iter, max_eval, tolerance_grad, tolerance_change, history_size, line_search_fn})'
+  static readonly signature: string =
+    'LBFGS(params, {lr, max_iter, max_eval, tolerance_grad, tolerance_change, history_size, line_search_fn})'
   protected override readonly foreign = {}
 
   constructor(params: Params<LBFGSOptions>, options: LBFGSOptions = {}) {
@@ -60,12 +60,18 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
       maxIter,
       maxEval: options.maxEval ?? Math.floor((maxIter * 5) / 4),
     })
-    if (this.paramGroups.length !== 1) throw new ArgumentError(`LBFGS: expected one group of parameters, got ${this.paramGroups.length}`)
+    if (this.paramGroups.length !== 1)
+      throw new ArgumentError(`LBFGS: expected one group of parameters, got ${this.paramGroups.length}`)
   }
 
   protected override check({ lr, lineSearchFn }: ParamGroup<LBFGSOptions>): void {
     this.expect(lr >= 0, 'lr', '≥ 0', lr)
-    this.expect(lineSearchFn === null || lineSearchFn === 'strong_wolfe', 'lineSearchFn', "null or 'strong_wolfe'", lineSearchFn)
+    this.expect(
+      lineSearchFn === null || lineSearchFn === 'strong_wolfe',
+      'lineSearchFn',
+      "null or 'strong_wolfe'",
+      lineSearchFn,
+    )
   }
 
   protected override update(): void {
@@ -76,7 +82,8 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
   override step(): undefined
   override step(closure: () => Tensor): Tensor
   override step(closure?: () => Tensor): Tensor | undefined {
-    if (closure === undefined) throw new ArgumentError('LBFGS: step needs a closure that computes the loss and its gradients')
+    if (closure === undefined)
+      throw new ArgumentError('LBFGS: step needs a closure that computes the loss and its gradients')
     return noGrad(() => this.#minimise(() => enableGrad(closure)))
   }
 
@@ -106,7 +113,15 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
       let spent = 0
       if (lineSearchFn !== null) {
         const start = this.#params.map((param) => clone(param))
-        const found = strongWolfe((t) => this.#evaluateAt(closure, start, t, direction), memory.t, direction, loss, grad, slope, maxEval - evaluations)
+        const found = strongWolfe(
+          (t) => this.#evaluateAt(closure, start, t, direction),
+          memory.t,
+          direction,
+          loss,
+          grad,
+          slope,
+          maxEval - evaluations,
+        )
         loss = found.loss
         grad = found.grad
         memory.t = found.t
@@ -167,7 +182,9 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
   }
 
   #flatGrad(): Tensor {
-    return cat(this.#params.map(({ grad, shape, dtype, device }) => (grad ?? fillRaw(shape, 0, dtype, device)).reshape([-1])))
+    return cat(
+      this.#params.map(({ grad, shape, dtype, device }) => (grad ?? fillRaw(shape, 0, dtype, device)).reshape([-1])),
+    )
   }
 
   #move(t: number, direction: Tensor): void {
@@ -179,7 +196,12 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
     }
   }
 
-  #evaluateAt(closure: () => Tensor, start: readonly Tensor[], t: number, direction: Tensor): { loss: number; grad: Tensor } {
+  #evaluateAt(
+    closure: () => Tensor,
+    start: readonly Tensor[],
+    t: number,
+    direction: Tensor,
+  ): { loss: number; grad: Tensor } {
     this.#move(t, direction)
     const loss: number = closure().item()
     const grad = this.#flatGrad()

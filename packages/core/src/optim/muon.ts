@@ -1,7 +1,14 @@
 import { ArgumentError } from '../errors.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { stateTensor } from './fused.js'
-import { Optimizer, type OptimizerOptions, type ParamGroup, type Params, type StateValue, type Update } from './optimizer.js'
+import {
+  Optimizer,
+  type OptimizerOptions,
+  type ParamGroup,
+  type Params,
+  type StateValue,
+  type Update,
+} from './optimizer.js'
 
 export interface MuonOptions extends OptimizerOptions {
   /** Default 1e-3. */
@@ -24,7 +31,8 @@ export interface MuonOptions extends OptimizerOptions {
 
 /** Steps along the orthogonalised momentum of matrices. [Jordan et al., 2024](https://kellerjordan.github.io/posts/muon/) */
 export class Muon extends Optimizer<MuonOptions> {
-  static readonly signature: string = 'Muon(params, {lr, weight_decay, momentum, nesterov, ns_coefficients, eps, ns_steps, adjust_lr_fn})'
+  static readonly signature: string =
+    'Muon(params, {lr, weight_decay, momentum, nesterov, ns_coefficients, eps, ns_steps, adjust_lr_fn})'
   protected override readonly foreign = {}
 
   constructor(params: Params<MuonOptions>, options: MuonOptions = {}) {
@@ -47,7 +55,8 @@ export class Muon extends Optimizer<MuonOptions> {
     this.expect(weightDecay >= 0, 'weightDecay', '≥ 0', weightDecay)
     this.expect(nsSteps < 100, 'nsSteps', '< 100', nsSteps)
     for (const param of params)
-      if (param.ndim !== 2 || param.isComplex()) throw new ArgumentError(`Muon: expected real matrices, got shape [${param.shape.join(', ')}]`)
+      if (param.ndim !== 2 || param.isComplex())
+        throw new ArgumentError(`Muon: expected real matrices, got shape [${param.shape.join(', ')}]`)
   }
 
   protected override update(group: ParamGroup<MuonOptions>, updates: Update[]): void {
@@ -58,7 +67,10 @@ export class Muon extends Optimizer<MuonOptions> {
       buffer.lerp_(grad, 1 - momentum)
       const direction = orthogonal(nesterov ? grad.lerp(buffer, momentum) : buffer, nsCoefficients, nsSteps, eps)
       const [rows, columns] = param.shape
-      const ratio = adjustLrFn === 'match_rms_adamw' ? 0.2 * Math.sqrt(Math.max(rows, columns)) : Math.sqrt(Math.max(1, rows / columns))
+      const ratio =
+        adjustLrFn === 'match_rms_adamw'
+          ? 0.2 * Math.sqrt(Math.max(rows, columns))
+          : Math.sqrt(Math.max(1, rows / columns))
       param.mul_(1 - lr * weightDecay)
       param.add_(direction.to(param.dtype), { alpha: -lr * ratio })
     }
@@ -75,7 +87,7 @@ function orthogonal(grad: Tensor, [a, b, c]: readonly [number, number, number], 
   let x = grad.to('bfloat16')
   if (tall) x = x.permute([1, 0])
   const wide = x.to('float32')
-  const norm = wide.mul(wide).sum().sqrt().to('bfloat16').clamp({ min: eps })
+  const norm = wide.mul(wide).sum().sqrt().to('bfloat16').clamp(eps)
   x = x.div(norm)
   for (let i = 0; i < steps; i++) {
     const gram = x.matmul(x.permute([1, 0]))

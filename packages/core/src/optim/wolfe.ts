@@ -1,6 +1,10 @@
 // A line search for the strong Wolfe conditions, by cubic interpolation. Nocedal and Wright, Numerical Optimization, 3.5.
 import { clone } from '../ops/index.js'
+import { reduceRaw } from '../ops/reduce.js'
 import type { Tensor } from '../tensor/tensor.js'
+
+/** The largest magnitude among the elements of a vector. */
+export const largest = (t: Tensor): number => reduceRaw('normInf', t, [0], false, t.dtype).item()
 
 interface Point {
   readonly t: number
@@ -38,7 +42,7 @@ export function strongWolfe(
   slope: number,
   most: number,
 ): { loss: number; grad: Tensor; t: number; evaluations: number } {
-  const size: number = direction.abs().amax().item()
+  const size: number = largest(direction)
   let evaluations = 0
   const probe = (t: number): Point => {
     const { loss, grad } = evaluate(t)
@@ -75,7 +79,8 @@ export function strongWolfe(
   }
   if (bracket.length === 0) bracket = [start, now]
 
-  let [low, high] = bracket[0].loss <= bracket[bracket.length - 1].loss ? [0, bracket.length - 1] : [bracket.length - 1, 0]
+  let [low, high] =
+    bracket[0].loss <= bracket[bracket.length - 1].loss ? [0, bracket.length - 1] : [bracket.length - 1, 0]
   let stuck = false
   while (!done && rounds < most) {
     const [a, b] = bracket
