@@ -45,9 +45,10 @@ napi_value dispose(napi_env env, napi_callback_info info);
 napi_value read(napi_env env, napi_callback_info info);
 napi_value write(napi_env env, napi_callback_info info);
 napi_value share(napi_env env, napi_callback_info info);
+napi_value open_channel(napi_env env, napi_callback_info info);
+napi_value close_channel(napi_env env, napi_callback_info info);
 napi_value send_storage(napi_env env, napi_callback_info info);
 napi_value receive_storage(napi_env env, napi_callback_info info);
-napi_value discard_storage(napi_env env, napi_callback_info info);
 
 Handle* handle_of(napi_env env, napi_value value);
 napi_value make_handle(napi_env env, Storage* storage);

@@ -58,9 +58,10 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   define(env, exports, "read", read);
   define(env, exports, "write", write);
   define(env, exports, "share", share);
+  define(env, exports, "openChannel", open_channel);
+  define(env, exports, "closeChannel", close_channel);
   define(env, exports, "sendStorage", send_storage);
   define(env, exports, "receiveStorage", receive_storage);
-  define(env, exports, "discardStorage", discard_storage);
   exports.Set("memory", Napi::Function::New<memory>(env, "memory"));
   exports.Set("emptyCache", Napi::Function::New<empty_cache>(env, "emptyCache"));
   exports.Set("synchronize", Napi::Function::New<synchronize>(env, "synchronize"));

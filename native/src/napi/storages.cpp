@@ -1,8 +1,11 @@
 // Storages as JavaScript sees them: handles that the collector frees inside a collection, copies in and out, shared
-// buffers, and one-use tokens by which a storage crosses to another thread.
-#include <cstring>
+// buffers, and one-use tokens by which a storage crosses to another thread. A token belongs to a channel, which the
+// receiving environment opens: closing it, or the end of that environment, frees what was sent and never received.
+#include <cstdint>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
+#include <vector>
 
 #include "environment.h"
 #include "flambeau/backend.h"
@@ -36,9 +39,31 @@ bool bytes_of(napi_env env, napi_value value, void** data, size_t* length) {
   return false;
 }
 
+struct Token {
+  Storage* storage;
+  int64_t channel;
+};
+
 std::mutex token_mutex;
-std::unordered_map<int64_t, Storage*> tokens;
-int64_t next_token = 1;
+std::unordered_map<int64_t, Token> tokens;
+std::unordered_set<int64_t> channels;
+int64_t next_id = 1;
+
+void close(int64_t channel) {
+  std::vector<Storage*> undelivered;
+  {
+    std::lock_guard lock(token_mutex);
+    channels.erase(channel);
+    std::erase_if(tokens, [&](const auto& entry) {
+      if (entry.second.channel != channel) return false;
+      undelivered.push_back(entry.second.storage);
+      return true;
+    });
+  }
+  for (Storage* storage : undelivered) storage->release();
+}
+
+void close_at_exit(void* channel) { close(static_cast<int64_t>(reinterpret_cast<intptr_t>(channel))); }
 
 int64_t integer(napi_env env, napi_value value) {
   int64_t result = 0;
@@ -145,54 +170,75 @@ napi_value share(napi_env env, napi_callback_info info) {
   return buffer;
 }
 
-// sendStorage(handle): a token that another thread exchanges, once, for a handle of its own.
-napi_value send_storage(napi_env env, napi_callback_info info) {
+// openChannel(): where other threads may send storages to this one.
+napi_value open_channel(napi_env env, napi_callback_info) {
+  int64_t channel = 0;
+  {
+    std::lock_guard lock(token_mutex);
+    channel = next_id++;
+    channels.insert(channel);
+  }
+  napi_add_env_cleanup_hook(env, close_at_exit, reinterpret_cast<void*>(static_cast<intptr_t>(channel)));
+  napi_value result = nullptr;
+  napi_create_int64(env, channel, &result);
+  return result;
+}
+
+// closeChannel(channel), in the environment that opened it: frees what was not received; what is sent from now on is
+// dropped.
+napi_value close_channel(napi_env env, napi_callback_info info) {
   size_t argc = 1;
   napi_value arg;
   napi_get_cb_info(env, info, &argc, &arg, nullptr, nullptr);
-  Handle* handle = handle_of(env, arg);
+  const int64_t channel = integer(env, arg);
+  {
+    std::lock_guard lock(token_mutex);
+    if (!channels.contains(channel)) return nullptr;
+  }
+  napi_remove_env_cleanup_hook(env, close_at_exit, reinterpret_cast<void*>(static_cast<intptr_t>(channel)));
+  close(channel);
+  return nullptr;
+}
+
+// sendStorage(handle, channel): a token that the channel's owner exchanges, once, for a handle of its own.
+napi_value send_storage(napi_env env, napi_callback_info info) {
+  size_t argc = 2;
+  napi_value args[2];
+  napi_get_cb_info(env, info, &argc, args, nullptr, nullptr);
+  Handle* handle = handle_of(env, args[0]);
   if (!handle || !handle->storage) {
     throw_error(env, "flambeau: a disposed storage cannot be sent");
     return nullptr;
   }
-  handle->storage->retain();
+  const int64_t channel = integer(env, args[1]);
   int64_t token = 0;
   {
     std::lock_guard lock(token_mutex);
-    token = next_token++;
-    tokens[token] = handle->storage;
+    token = next_id++;
+    if (channels.contains(channel)) {
+      handle->storage->retain();
+      tokens[token] = {handle->storage, channel};
+    }
   }
   napi_value result = nullptr;
   napi_create_int64(env, token, &result);
   return result;
 }
 
-namespace {
-
-Storage* take_token(napi_env env, napi_callback_info info) {
+// receiveStorage(token): the handle, or undefined when the token was used or its channel closed.
+napi_value receive_storage(napi_env env, napi_callback_info info) {
   size_t argc = 1;
   napi_value arg;
   napi_get_cb_info(env, info, &argc, &arg, nullptr, nullptr);
-  std::lock_guard lock(token_mutex);
-  const auto found = tokens.find(integer(env, arg));
-  if (found == tokens.end()) return nullptr;
-  Storage* storage = found->second;
-  tokens.erase(found);
-  return storage;
-}
-
-}  // namespace
-
-// receiveStorage(token): the handle, or undefined when the token was used or discarded.
-napi_value receive_storage(napi_env env, napi_callback_info info) {
-  Storage* storage = take_token(env, info);
-  return storage ? make_handle(env, storage) : nullptr;
-}
-
-// discardStorage(token): for a token that nobody will exchange.
-napi_value discard_storage(napi_env env, napi_callback_info info) {
-  if (Storage* storage = take_token(env, info)) storage->release();
-  return nullptr;
+  Storage* storage = nullptr;
+  {
+    std::lock_guard lock(token_mutex);
+    const auto found = tokens.find(integer(env, arg));
+    if (found == tokens.end()) return nullptr;
+    storage = found->second.storage;
+    tokens.erase(found);
+  }
+  return make_handle(env, storage);
 }
 
 }  // namespace flambeau::napi

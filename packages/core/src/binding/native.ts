@@ -19,9 +19,13 @@ export interface Native {
   read(handle: Handle, byteOffset: number, into: ArrayBufferView): void
   write(handle: Handle, byteOffset: number, from: ArrayBufferView): void
   share(handle: Handle): ArrayBuffer | undefined
-  sendStorage(handle: Handle): number
+  /** Where other threads may send storages to this one. */
+  openChannel(): number
+  /** Frees what was sent and not received; what is sent later is dropped. */
+  closeChannel(channel: number): void
+  /** A token that the thread which opened the channel exchanges, once, for a handle of its own. */
+  sendStorage(handle: Handle, channel: number): number
   receiveStorage(token: number): Handle | undefined
-  discardStorage(token: number): void
   memory(device: number): { inUse: number; cached: number; peak: number; allocations: number }
   emptyCache(device: number): void
   synchronize(device: number): void
