@@ -53,6 +53,21 @@ export class FormatError extends FlambeauError {
   override name = 'FormatError'
 }
 
+/** A worker thread of a DataLoader that failed, died or did not answer; `cause` is the error thrown inside of it. */
+export class WorkerError extends FlambeauError {
+  override name = 'WorkerError'
+  /** Which worker. */
+  readonly worker: number
+  /** The index of the sample that failed, or the indices of its batch. */
+  readonly index: number | readonly number[] | null
+
+  constructor(message: string, worker: number, index: number | readonly number[] | null = null, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.worker = worker
+    this.index = index
+  }
+}
+
 /** How a value reads in an error message: short, and never a whole tensor. */
 export const describe = (value: unknown): string => describeAt(value, 0)
 

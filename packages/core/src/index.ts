@@ -17,6 +17,7 @@ export {
   tidy,
 } from './tensor/memory.js'
 export { Tensor } from './tensor/tensor.js'
+export * from './files/index.js'
 export * from './ops/index.js'
 export * as nn from './nn/index.js'
 export * as optim from './optim/index.js'

@@ -1,0 +1,7 @@
+export {
+  loadSafetensors,
+  type NamedTensors,
+  type SaveSafetensorsOptions,
+  safetensorsMetadata,
+  saveSafetensors,
+} from './safetensors.js'
