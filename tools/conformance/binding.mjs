@@ -41,14 +41,18 @@ function packed(params, args) {
   const last = positional.length - 1
   if (args.length > params.length && last >= 0 && args.slice(last).every(isInteger))
     return [...args.slice(0, last), args.slice(last)]
-  if (positional.length === 1 && /s$/.test(positional[0].name) && !Array.isArray(args[0]) && args[0] !== undefined)
+  if (positional.length === 1 && /.s$/.test(positional[0].name) && !Array.isArray(args[0]) && args[0] !== undefined)
     return [args]
   return args
 }
 
-/** The arguments as the function with this signature takes them. */
-export function bind(params, args, kwargs) {
+/**
+ * The arguments as the function with this signature takes them. What it has no place for goes into the options object
+ * where `refusal` says that the library itself should refuse it.
+ */
+export function bind(params, args, kwargs, refusal = false) {
   const given = new Map()
+  const unknown = {}
   const list = packed(params, args)
   list.forEach((value, i) => {
     const rest = params.findIndex((p) => p.rest)
@@ -62,10 +66,11 @@ export function bind(params, args, kwargs) {
     const name = camel(key)
     const param = params.find((p) => p.name === name || (name === 'input' && p.name === 'self'))
     if (param) given.set(param.name, value)
+    else if (refusal) unknown[name] = value
     else if (!IDLE[name]?.includes(value)) throw new Unbindable(`the signature has no argument ${name}`)
   }
   const positional = []
-  const options = {}
+  const options = unknown
   for (const { name, option, rest } of params) {
     if (!given.has(name)) {
       if (!option && !rest) positional.push(undefined)

@@ -32,7 +32,7 @@ function moved(bytes, direction, step) {
 }
 
 /** Null, or what is wrong with the derivative of the gradients of a case in double precision. */
-export function checkSecondOrder(operator, testCase, data) {
+export function checkSecondOrder(operator, testCase, data, float) {
   const random = normals(12345)
   const wanted = testCase.requiresGrad
   const directions = []
@@ -57,7 +57,7 @@ export function checkSecondOrder(operator, testCase, data) {
   const gradients = (step, createGraph) => {
     at = 0
     if (typeof core.manualSeed === 'function') core.manualSeed(42)
-    const { args, kwargs, tensors } = materialize(testCase, data, { make: make(step) })
+    const { args, kwargs, tensors } = materialize(testCase, data, { float, make: make(step) })
     const inputs = tensors.filter((_, i) => wanted[i])
     const outs = leavesOf(operator.call(args, kwargs)).filter(
       (t) => t instanceof Tensor && (isFloating(t.dtype) || isComplex(t.dtype)) && t.requiresGrad,

@@ -23,8 +23,12 @@ const CREATION = [
 const creation = new Map(CREATION.map((text) => [text.slice(0, text.indexOf('(')), text]))
 
 const swapped = ([a, b, ...rest]) => [b, a, ...rest]
-/** `a.__radd__(b)` is `b + a`; only a tensor has such a method, so a number there stays where the library must refuse it. */
-const reflected = (args) => (args[0] instanceof Tensor ? swapped(args) : args)
+/** `a.__radd__(b)` is `b + a`: a method, so with a number for `a` the library must refuse its `this`. */
+const reflection = (op) => ({
+  op,
+  args: swapped,
+  call: ([self, other]) => (self instanceof Tensor ? undefined : Tensor.prototype[camel(op)]?.call(self, other)),
+})
 const call = (name, ...args) => {
   const op = registry.get(name)
   if (!op) throw new Unbindable(`needs the operator ${name}, which is missing`)
@@ -55,16 +59,16 @@ const DEVICES = { cpu: 0, cuda: 0, debug: 0 }
 const ADAPTERS = {
   __getitem__: { method: 'at', args: ([self, index]) => [self, ...indices(index)] },
   index_put: { args: ([self, index, ...rest]) => [self, [...index], ...rest] },
-  __radd__: { op: 'add', args: reflected },
-  __rsub__: { op: 'sub', args: reflected },
-  __rmul__: { op: 'mul', args: reflected },
-  __rdiv__: { op: 'div', args: reflected },
-  __rmod__: { op: 'remainder', args: reflected },
-  __rpow__: { op: 'pow', args: reflected },
-  __rmatmul__: { op: 'matmul', args: reflected },
-  __rand__: { op: 'bitwise_and', args: reflected },
-  __ror__: { op: 'bitwise_or', args: reflected },
-  __rxor__: { op: 'bitwise_xor', args: reflected },
+  __radd__: reflection('add'),
+  __rsub__: reflection('sub'),
+  __rmul__: reflection('mul'),
+  __rdiv__: reflection('div'),
+  __rmod__: reflection('remainder'),
+  __rpow__: reflection('pow'),
+  __rmatmul__: reflection('matmul'),
+  __rand__: reflection('bitwise_and'),
+  __ror__: reflection('bitwise_or'),
+  __rxor__: reflection('bitwise_xor'),
   'max.binary': { op: 'maximum' },
   'min.binary': { op: 'minimum' },
   'torch.ops.aten._safe_softmax.default': { op: '_safe_softmax' },
@@ -91,7 +95,10 @@ const ADAPTERS = {
   // PyTorch's test calls the backward kernel with ones.
   max_pool2d_with_indices_backward: { op: 'nn.functional.max_pool2d', result: poolBackward },
   sum_to_size: { args: ([self, ...size]) => [self, Array.isArray(size[0]) ? size[0] : size] },
-  arange: { args: (args) => (args.length === 1 ? [0, ...args] : args) },
+  // Python's booleans are integers.
+  arange: {
+    args: (args) => (args.length === 1 ? [0, ...args] : args).map((v) => (typeof v === 'boolean' ? Number(v) : v)),
+  },
   randint: { args: (args) => (args.length === 2 ? [0, ...args] : args) },
   randint_like: { args: (args) => (args.length === 2 ? [args[0], 0, args[1]] : args) },
 }
@@ -130,14 +137,14 @@ function find(name) {
     const op = registry.get(candidate)
     if (op) {
       const params = parseSignature(op.record.signature)
-      return { name: candidate, op, bind: (args, kwargs) => bind(params, args, kwargs), invoke: (list) => op(...list) }
+      return { name: candidate, op, bind: (...call) => bind(params, ...call), invoke: (list) => op(...list) }
     }
   }
   const made = creation.get(name)
   const fn = exported(name)
   if (made && fn) {
     const params = parseSignature(made)
-    return { name, bind: (args, kwargs) => bind(params, args, kwargs), invoke: (list) => fn(...list) }
+    return { name, bind: (...call) => bind(params, ...call), invoke: (list) => fn(...list) }
   }
   return method(name) ?? method(`${name}_`)
 }
@@ -157,15 +164,16 @@ export function resolveOperator(full) {
   return null
 }
 
-function operator(name, found, { args: change = (args) => args, bind: rebind, result = (r) => r }) {
-  const prepared = (args, kwargs) => {
+function operator(name, found, { args: change = (args) => args, bind: rebind, result = (r) => r, call: instead }) {
+  const prepared = (args, kwargs, refusal) => {
     const [list, options] = rebind ? rebind(args, kwargs) : [change(args), kwargs]
-    return found.bind(list, options)
+    return found.bind(list, options, refusal)
   }
   const write = inplaceForm(name, found)
   return {
     name,
-    call: (args, kwargs) => result(found.invoke(prepared(args, kwargs)), args),
+    call: (args, kwargs, refusal = false) =>
+      instead?.(args) ?? result(found.invoke(prepared(args, kwargs, refusal)), args),
     inplace: write && ((args, kwargs) => write(prepared(args, kwargs))),
   }
 }

@@ -39,33 +39,33 @@ function placed(value) {
 }
 
 /**
- * Calls with whole floats marked where that matters, and without marks where the operator takes plain numbers only:
- * both are the user's to write.
+ * Runs a case that must succeed. Whole floats are given as plain numbers and, where that is not it, marked as floats:
+ * both are the user's to write, and only on integers does it matter. Null, or what is wrong.
  */
-function callWithFloats(testCase, data, run) {
-  const marks = typeof core.float === 'function' && needsFloatMarks(testCase.args, testCase.kwargs)
-  if (marks && JSON.stringify([testCase.args, testCase.kwargs]).includes('"$float"')) {
+function checkOrdinary(operator, testCase, data) {
+  const attempt = (float) => {
     try {
-      return run(materialize(testCase, data))
+      return checkWith(operator, testCase, data, float)
     } catch (error) {
-      if (!(error instanceof ArgumentError)) throw error
+      return describeError(error)
     }
   }
-  return run(materialize(testCase, data, { float: (x) => x }))
+  const plain = attempt((x) => x)
+  const { args, kwargs } = testCase
+  if (plain === null || !needsFloatMarks(args, kwargs) || !JSON.stringify([args, kwargs]).includes('"$float"'))
+    return plain
+  const marked = attempt(core.float)
+  return marked === null || !plain.includes('dtype') ? marked && plain : marked
 }
 
-/** Runs a case that must succeed. Null, or what is wrong. */
-function checkOrdinary(operator, testCase, data) {
+function checkWith(operator, testCase, data, float) {
   const factor = factorOf(operator.name)
   if (typeof core.manualSeed === 'function') core.manualSeed(TABLE_SEED)
-  const { tensors, args, result } = callWithFloats(testCase, data, ({ args, kwargs, tensors }) => ({
-    args,
-    tensors,
-    result: operator.call(args, kwargs),
-  }))
-  const outs = leavesOf(result)
+  const { args, kwargs, tensors } = materialize(testCase, data, { float })
+  const outs = leavesOf(operator.call(args, kwargs))
   const problem = compareResults(testCase, data, outs, factor)
-  let ownChoice = false
+  // Another right answer than PyTorch's has gradients of its own.
+  let ownChoice = readsBeyond(operator.name, testCase)
   if (problem !== null) {
     if (testCase.random || !reconstructs(operator.name, args, testCase, data, outs)) return problem
     ownChoice = true
@@ -73,13 +73,19 @@ function checkOrdinary(operator, testCase, data) {
   if (testCase.random) return null
   return (
     compareAliases(operator.name, testCase, outs, tensors) ??
-    checkInplace(operator, testCase, data, factor) ??
+    checkInplace(operator, testCase, data, factor, float) ??
     checkGradients(testCase, data, outs, tensors, ownChoice) ??
-    (testCase.gradgrad && ['float64', 'complex128'].includes(testCase.dtype)
-      ? checkSecondOrder(operator, testCase, data)
+    (testCase.gradgrad && !ownChoice && ['float64', 'complex128'].includes(testCase.dtype)
+      ? checkSecondOrder(operator, testCase, data, float)
       : null)
   )
 }
+
+/**
+ * `as_strided` on a contiguous slice reads memory outside of the slice, which a case does not hold: PyTorch's own result
+ * is then visibly off what the case's input gives in double precision.
+ */
+const readsBeyond = (name, testCase) => name === 'as_strided' && testCase.expected64 !== undefined
 
 /** The leaves of what is expected: tensors as their descriptions, the rest as plain values. */
 function expectedLeaves(value) {
@@ -135,22 +141,20 @@ function compareAliases(name, testCase, outs, tensors) {
 }
 
 /** The in-place form on a copy of the input. */
-function checkInplace(operator, testCase, data, factor) {
+function checkInplace(operator, testCase, data, factor, float) {
   if (!testCase.inplace) return null
   if (operator.inplace === null) return 'there is no in-place form'
   try {
-    return core.noGrad(() =>
-      callWithFloats({ ...testCase, requiresGrad: [] }, data, ({ args: [self, ...rest], kwargs }) => {
-        const copy = self.clone()
-        const result = operator.inplace([copy, ...rest], kwargs)
-        if (result !== copy) return 'the in-place form does not return its tensor'
-        const problem = compareResults(testCase, data, [copy], factor)
-        return problem && `in place: ${problem}`
-      }),
-    )
+    return core.noGrad(() => {
+      const { args, kwargs } = materialize(testCase, data, { float, grad: false })
+      const copy = args[0].clone()
+      const result = operator.inplace([copy, ...args.slice(1)], kwargs)
+      if (result !== copy) return 'the in-place form does not return its tensor'
+      const problem = compareResults(testCase, data, [copy], factor)
+      return problem && `in place: ${problem}`
+    })
   } catch (error) {
-    error.message = `in place: ${error.message}`
-    throw error
+    return `in place: ${describeError(error)}`
   }
 }
 
@@ -172,7 +176,11 @@ function checkGradients(testCase, data, outs, tensors, ownChoice) {
 
 /** Gradients of `outs` with respect to `inputs` against the expected ones; `ownChoice` only runs them. */
 export function compareGradients({ outs, inputs, cotangents, expected, data, label, ownChoice = false }) {
-  if (outs.length !== cotangents.length) return `${outs.length} results require grad, expected ${cotangents.length}`
+  if (outs.length !== cotangents.length) {
+    // A result that does not depend on the inputs need not say that it does.
+    if (expected.every((want) => want === null || isZero(expectedValues(data, want.$tensor)))) return null
+    return `${outs.length} results require grad, expected ${cotangents.length}`
+  }
   const gradOutputs = cotangents.map(({ $tensor }) => fromBytes($tensor, bytesOf(data, $tensor)))
   const grads = core.grad(outs, inputs, { gradOutputs, allowUnused: true })
   if (ownChoice) return null
@@ -201,15 +209,34 @@ const isZero = ({ re, im }) => re.every((x) => Number(x) === 0) && (im === null 
 const isRefusal = (error) => error instanceof ArgumentError && !UNFORESEEN.has(error.cause?.name)
 const UNFORESEEN = new Set(['TypeError', 'RangeError', 'SyntaxError'])
 
+/**
+ * Cases with an error that PyTorch itself does not refuse: its tests take the device "cpu" for one that is not, and two
+ * operators take numbers after all. They say nothing and are not counted.
+ */
+function isRefusedByPyTorch({ op, args, error }) {
+  if (error === undefined) return true
+  if (/same device/.test(error)) return false
+  return !(/^clamp_(min|max)$/.test(op) && error === '' && typeof args[1] === 'number')
+}
+
+/** Numbers that must be refused for being floats: JavaScript's 1.0 is 1, so these are tried marked as well. */
+const ABOUT_FLOATS = /invalid combination of arguments|must be int|be an int|not float|integer/i
+
 /** A case that must be refused. Null, or what is wrong. */
 function checkRefusal(operator, testCase, data) {
-  try {
-    const { args, kwargs } = materialize(testCase, data, { float: (x) => x, grad: false })
-    operator.call(args, kwargs)
-  } catch (error) {
-    return isRefusal(error) ? null : `expected an argument error (${testCase.error}), got ${describeError(error)}`
+  const tries =
+    ABOUT_FLOATS.test(testCase.error) && typeof core.float === 'function' ? [(x) => x, core.float] : [(x) => x]
+  let other = 'a result'
+  for (const float of tries) {
+    try {
+      const { args, kwargs } = materialize(testCase, data, { float, grad: false })
+      operator.call(args, kwargs, true)
+    } catch (error) {
+      if (isRefusal(error)) return null
+      other = describeError(error)
+    }
   }
-  return `expected an argument error (${testCase.error}), got a result`
+  return `expected an argument error (${testCase.error}), got ${other}`
 }
 
 /** The error's class and first line; for one that is not the library's own, or was made of one, also where it was thrown. */
@@ -225,8 +252,9 @@ export function describeError(error) {
 }
 
 /** Runs a folder; `started(i)` is told before each case. */
-export function runOps({ cases, data, skip, started }) {
-  const operator = resolveOperator(cases[0].op)
+export function runOps({ cases: all, data, skip, started }) {
+  const cases = all.filter(isRefusedByPyTorch)
+  const operator = resolveOperator(all[0].op)
   if (operator === null) return { passed: 0, failed: 0, missing: cases.length, failures: [] }
   const failures = []
   const attempt = (i, check) => {

@@ -143,14 +143,12 @@ export const sub: InplaceOp<[self: Tensor, other: Operand, options?: AlphaOption
 
 const plainRsub = binaryRecord({
   signature: 'rsub(self, other)',
-  scalars: 'any',
   program: (p, self, other) => p.op('sub', other, self),
   saves: 'none',
   derivatives: [(g) => neg(g), (g) => g],
 })
 const scaledRsub = binaryRecord({
   signature: 'rsub(self, other)',
-  scalars: 'any',
   program: (p, self, other, alpha) => p.op('sub', other, p.op('mul', self, alpha)),
   saves: 'none',
   derivatives: [(g, _self, _other, alpha) => neg(mulConj(g, alpha)), (g) => g],

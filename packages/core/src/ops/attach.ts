@@ -1,4 +1,5 @@
 // Operators become methods of Tensor: `x.add(y)` is `add(x, y)`, `x.add_(y)` its in-place form.
+import { ArgumentError, describe } from '../errors.js'
 import { Tensor } from '../tensor/tensor.js'
 import { inplace } from './inplace.js'
 import type { AnyOp } from './record.js'
@@ -28,6 +29,8 @@ export function attach(module: Readonly<Record<string, unknown>>): void {
     // A leading underscore marks what only other operators call.
     if (!op.method || op.record.name.startsWith('_')) continue
     define(name, function (this: Tensor, ...rest: unknown[]) {
+      if (!(this instanceof Tensor))
+        throw new ArgumentError(`${name}: expected a tensor for this, got ${describe(this)}`)
       return op(this, ...rest)
     })
     if (op.inplace)

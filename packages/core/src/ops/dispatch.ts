@@ -1,6 +1,6 @@
 import { gradMode } from '../autograd/mode.js'
 import { edgeOf, Node, SavedValues } from '../autograd/node.js'
-import { AutogradError, DisposedError, unforeseen } from '../errors.js'
+import { ArgumentError, AutogradError, DisposedError, unforeseen } from '../errors.js'
 import { isDifferentiable } from '../tensor/dtype.js'
 import { type Edge, Tensor } from '../tensor/tensor.js'
 import type { AnyRecord, CompositeRecord, InplaceOp, Op, PrimitiveRecord } from './record.js'
@@ -206,8 +206,14 @@ export function inplaceComposite<Args extends [Tensor, ...unknown[]]>(
 const nameOf = (signature: string): string => signature.slice(0, signature.indexOf('('))
 
 function register<Args extends unknown[], R>(record: AnyRecord, inplace: boolean): InplaceOp<Args, R> {
+  const options = optionsOf(record.signature)
+  // What only other operators call takes what they give it.
+  const hidden = record.name.startsWith('_')
   const call = (...args: unknown[]): unknown => {
     try {
+      const last = args[args.length - 1]
+      if (typeof last === 'object' && last !== null && !(last instanceof Tensor) && !hidden)
+        checkOptions(record, options, last)
       return dispatch(record, args)
     } catch (error) {
       throw unforeseen(record.name, record.signature, args, error)
@@ -217,4 +223,26 @@ function register<Args extends unknown[], R>(record: AnyRecord, inplace: boolean
   registry.set(record.name, op)
   // The one seam between the records, which take anything, and the typed functions that users call.
   return op as unknown as InplaceOp<Args, R>
+}
+
+/** The members of the options object that a signature names in braces, as one text between commas. */
+const optionsOf = (signature: string): string =>
+  signature.includes('{') ? signature.slice(signature.indexOf('{'), signature.lastIndexOf('}')) : ''
+
+const camelCased = (name: string): string => name.replace(/(?<=\w)_(\w)/g, (_, c: string) => c.toUpperCase())
+
+/** Throws where an options object has a member that the operator does not know: a misspelt option must not be ignored. */
+function checkOptions(record: AnyRecord, options: string, given: object): void {
+  const prototype: unknown = Object.getPrototypeOf(given)
+  // A plain object of any realm; complex numbers are { re, im }.
+  if (prototype === null || Object.getPrototypeOf(prototype) !== null || 're' in given) return
+  const known = options
+    .slice(1)
+    .split(',')
+    .map((name) => camelCased(name.split('=')[0].trim()))
+  for (const name of Object.keys(given))
+    if (!known.includes(name))
+      throw new ArgumentError(
+        `${record.name}: unknown option '${name}'; ${known[0] ? `expected ${known.join(', ')}` : 'it takes none'}`,
+      )
 }
