@@ -9,24 +9,10 @@
 #include "engine.h"
 #include "flambeau/kernels.gen.h"
 #include "flambeau/parallel.h"
+#include "pooling.h"
 
 namespace flambeau::cpu {
 namespace {
-
-// The input positions begin, begin + step, … < end of one output position, clipped to the input.
-struct Window {
-  int64_t begin, end, step;
-  int64_t count;  // positions with padding, as averages divide by
-};
-
-struct Pool {
-  std::array<int64_t, 3> in{1, 1, 1}, out{1, 1, 1};
-  std::array<std::vector<Window>, 3> windows;
-  int64_t planes, inner;
-
-  int64_t in_size() const { return in[0] * in[1] * in[2]; }
-  int64_t out_size() const { return out[0] * out[1] * out[2]; }
-};
 
 void set_extents(Pool& pool, const TensorView& output, const TensorView& input, int spatial) {
   const int lead = input.ndim - spatial, first = 3 - spatial;
@@ -151,6 +137,9 @@ Status max_pool(MaxPoolArgs& args) {
       T* out = args.out.as<T>() + plane * p.out_size() * p.inner;
       Index* indices = args.indices.as<Index>() + plane * p.out_size() * p.inner;
       const T* in = args.input.as<T>() + plane * p.in_size() * p.inner;
+      if constexpr (std::is_same_v<T, float> && std::is_same_v<Index, int32_t>) {
+        if (p.inner > 1) return max_pool_blocks(p, out, indices, in);
+      }
       if (p.inner == 16) max_plane<T, Index, 16>(p, out, indices, in);
       else if (p.inner == 8) max_plane<T, Index, 8>(p, out, indices, in);
       else max_plane<T, Index, 1>(p, out, indices, in);

@@ -1,7 +1,7 @@
 import { AutogradError, ShapeError } from '../errors.js'
 import { type DType, isComplex } from '../tensor/dtype.js'
 import { formatShape, sameShape } from '../tensor/shape.js'
-import { type GradHook, scope, Tensor } from '../tensor/tensor.js'
+import { type Edge, type GradHook, scope, Tensor } from '../tensor/tensor.js'
 import { gradMode } from './mode.js'
 import { AccumulateGrad, edgeOf, Node, type OutputMeta } from './node.js'
 
@@ -89,6 +89,7 @@ class Run {
   /** For `grad`: the wanted gradients by node and result, and the nodes on a way to them. */
   readonly #captures: Map<Node, Map<number, Tensor | null>> | null
   readonly #useful: Set<Node> | null
+  readonly #wanted: ((edge: Edge) => boolean) | null = null
 
   constructor(
     options: BackwardOptions,
@@ -99,6 +100,8 @@ class Run {
     this.#keep = options.retainGraph ?? this.#create
     this.#captures = captures
     this.#useful = useful
+    if (captures !== null && useful !== null)
+      this.#wanted = ({ node }) => useful.has(node as Node) || captures.has(node as Node)
   }
 
   start(root: Tensor, grad: Tensor): void {
@@ -130,13 +133,15 @@ class Run {
       return
     }
     if (this.#captures !== null && !this.#useful?.has(node)) return
+    node.wanted = this.#wanted
     const results = node.apply(grads)
+    node.wanted = null
     for (let i = 0; i < node.edges.length; i++) {
       const edge = node.edges[i]
       const grad = results[i]
       if (!edge || !grad) continue
+      if (this.#wanted !== null && !this.#wanted(edge)) continue
       const target = edge.node as Node
-      if (this.#useful !== null && !this.#useful.has(target) && !this.#captures?.has(target)) continue
       this.#deliver(target, edge.output, conform(grad, target.outputs[edge.output], node.name))
     }
     if (!this.#keep) node.release()

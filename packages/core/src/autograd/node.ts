@@ -34,9 +34,13 @@ export abstract class Node implements GradNode {
   /** Drops what was saved for backward. */
   release(): void {}
 
+  /** For the pass that is running: whether the gradient of an edge leads anywhere; null where all do. */
+  wanted: ((edge: Edge) => boolean) | null = null
+
   /** Whether the gradient of input `i` is wanted. */
   needs(i: number): boolean {
-    return this.edges[i] !== null && this.edges[i] !== undefined
+    const edge = this.edges[i]
+    return edge !== null && edge !== undefined && (this.wanted === null || this.wanted(edge))
   }
 
   /** Makes `t` the next result of this node. */

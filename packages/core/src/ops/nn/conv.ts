@@ -1,4 +1,5 @@
 // Convolutions.
+import { gradMode } from '../../autograd/mode.js'
 import * as kernels from '../../binding/kernels.gen.js'
 import { ArgumentError, describe, DTypeError, ShapeError } from '../../errors.js'
 import { allocate } from '../../tensor/create.js'
@@ -41,10 +42,21 @@ const convolution: Convolution = primitive({
   },
   backward(grad, [input, weight, hasBias, geometry], needs) {
     const gradInput = needs(0) ? convolutionInput(grad, conj(weight), input.shape, geometry) : null
+    if (hasBias && needs(1) && needs(2) && !gradMode.enabled)
+      return [gradInput, ...weightAndBias(grad, conj(input), weight.shape, geometry)]
     const gradWeight = needs(1) ? convolutionWeight(grad, conj(input), weight.shape, geometry) : null
     return hasBias ? [gradInput, gradWeight, needs(2) ? channelSums(grad) : null] : [gradInput, gradWeight]
   },
 })
+
+/** The gradients of weight and bias in one kernel. */
+function weightAndBias(grad: Tensor, input: Tensor, shape: readonly number[], geometry: Geometry): [Tensor, Tensor] {
+  const { stride, padding, dilation, groups } = geometry
+  const gradWeight = allocate(shape, grad.dtype, grad.device)
+  const gradBias = allocate([shape[0]], grad.dtype, grad.device)
+  kernels.convolutionBackwardWeight(gradWeight, gradBias, dense(grad), dense(input), stride, padding, dilation, groups)
+  return [gradWeight, gradBias]
+}
 
 /** The sum over all dimensions but the channels'. */
 const channelSums = (t: Tensor): Tensor => reshape(sumToSize(t, t.shape.map((n, i) => (i === 1 ? n : 1))), [t.shape[1]])

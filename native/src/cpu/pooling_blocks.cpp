@@ -1,0 +1,60 @@
+#include "pooling.h"
+
+// The same three levels as micro_ops.cpp.
+#undef HWY_DISABLED_TARGETS
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/pooling_blocks.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace flambeau::cpu {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+void max_blocks(const Pool& p, float* out, int32_t* indices, const float* in) {
+  const hn::CappedTag<float, 8> d;  // a divisor of every block size
+  const hn::RebindToSigned<decltype(d)> di;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t at = 0;
+  for (const Window& depth : p.windows[0])
+    for (const Window& h : p.windows[1])
+      for (const Window& w : p.windows[2]) {
+        const int64_t first = (depth.begin * p.in[1] + h.begin) * p.in[2] + w.begin;
+        for (int64_t c = 0; c < p.inner; c += lanes) {
+          auto best = hn::LoadU(d, in + first * p.inner + c);
+          auto where = hn::Set(di, static_cast<int32_t>(first));
+          for (int64_t i = depth.begin; i < depth.end; i += depth.step)
+            for (int64_t j = h.begin; j < h.end; j += h.step) {
+              const int64_t row = (i * p.in[1] + j) * p.in[2];
+              for (int64_t k = w.begin; k < w.end; k += w.step) {
+                const auto value = hn::LoadU(d, in + (row + k) * p.inner + c);
+                // NaN wins, as in PyTorch.
+                const auto take = hn::Or(hn::Gt(value, best), hn::Ne(value, value));
+                best = hn::IfThenElse(take, value, best);
+                where = hn::IfThenElse(hn::RebindMask(di, take), hn::Set(di, static_cast<int32_t>(row + k)), where);
+              }
+            }
+          hn::StoreU(best, d, out + at * p.inner + c);
+          hn::StoreU(where, di, indices + at * p.inner + c);
+        }
+        ++at;
+      }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace flambeau::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace flambeau::cpu {
+
+HWY_EXPORT(max_blocks);
+
+void max_pool_blocks(const Pool& p, float* out, int32_t* indices, const float* in) {
+  HWY_DYNAMIC_DISPATCH(max_blocks)(p, out, indices, in);
+}
+
+}  // namespace flambeau::cpu
+#endif

@@ -1,0 +1,54 @@
+// Convolutional networks in float32 keep blocked layouts between operators; in float64 everything is strided and
+// convolutions are unfolded. Both must agree, whatever comes between the convolutions.
+import { expect, test } from '@jest/globals'
+import { cat, F, manualSeed, randn, type Tensor, tensor } from '@flambeau/core'
+
+const close = (a: Tensor, b: Tensor): void => {
+  expect(a.shape).toEqual(b.shape)
+  const x = a.to('float64').data() as Float64Array
+  const y = b.to('float64').data() as Float64Array
+  const scale = Math.max(...y.map(Math.abs), 1e-6)
+  for (let i = 0; i < x.length; i++) expect(Math.abs(x[i] - y[i]) / scale).toBeLessThan(2e-5)
+}
+
+type Program = (x: Tensor, w: Tensor, v: Tensor) => Tensor
+
+/** x: [2, 32, 12, 12], w: [64, 32, 3, 3], v: [64, 64, 3, 3]. */
+const programs: Record<string, Program> = {
+  'conv relu conv': (x, w, v) => F.conv2d(F.conv2d(x, w).relu(), v, { padding: 1 }),
+  'max pool': (x, w, v) => F.conv2d(F.maxPool2d(F.conv2d(x, w, { padding: 1 }), 3, { stride: 2, padding: 1 }), v),
+  'average pool': (x, w, v) => F.conv2d(F.avgPool2d(F.conv2d(x, w, { padding: 1 }), 2), v),
+  'global pool': (x, w) => F.adaptiveAvgPool2d(F.conv2d(x, w), 1).flatten(1),
+  'batch norm': (x, w, v) => F.conv2d(F.batchNorm(F.conv2d(x, w), null, null, { training: true }).relu(), v),
+  residual: (x, w, v) => {
+    const h = F.conv2d(x, w, { padding: 1 })
+    return F.conv2d(h, v, { padding: 1 }).add(h).relu()
+  },
+  'mixed layouts': (x, w) => F.conv2d(x, w, { padding: 1 }).add(x.narrow(1, 0, 1)).mul(2),
+  'broadcast channel': (x, w) => F.conv2d(x, w).mul(w.narrow(1, 0, 1).select(2, 0).select(2, 0).reshape([1, 64, 1, 1])),
+  'views and reductions': (x, w) => F.conv2d(x, w).permute([0, 2, 3, 1]).narrow(1, 1, 3).sum([1, 2]),
+  concatenation: (x, w) => cat([F.conv2d(x, w), F.conv2d(x, w).sigmoid()], 1),
+  'in place': (x, w, v) => F.conv2d(F.conv2d(x, w).relu_().mul_(0.5), v),
+  'write through a view': (x, w, v) => {
+    const h = F.conv2d(x, w)
+    h.select(1, 3).mul_(3)
+    return F.conv2d(h, v)
+  },
+  strided: (x, w, v) => F.conv2d(F.conv2d(x, w, { stride: 2, padding: 1 }), v, { dilation: 2 }),
+}
+
+for (const [name, program] of Object.entries(programs))
+  test(`blocked and strided agree: ${name}`, () => {
+    manualSeed(0)
+    const x = randn([2, 32, 12, 12])
+    const w = randn([64, 32, 3, 3]).mul(0.1)
+    const v = randn([64, 64, 3, 3]).mul(0.1)
+    const results = (['float32', 'float64'] as const).map((dtype) => {
+      const leaves = [x, w, v].map((t) => t.to({ dtype, copy: true }).requiresGrad_())
+      const y = program(leaves[0], leaves[1], leaves[2])
+      y.mul(tensor(0.5, { dtype })).pow(2).sum().backward()
+      return [y.detach(), ...leaves.flatMap((t) => (t.grad ? [t.grad] : []))]
+    })
+    expect(results[0].length).toBe(results[1].length)
+    results[0].forEach((t, i) => close(t, results[1][i]))
+  })
