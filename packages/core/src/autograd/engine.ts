@@ -3,7 +3,7 @@ import { type DType, isComplex } from '../tensor/dtype.js'
 import { formatShape, sameShape } from '../tensor/shape.js'
 import { type Edge, type GradHook, scope, Tensor } from '../tensor/tensor.js'
 import { gradMode } from './mode.js'
-import { AccumulateGrad, edgeOf, Node, type OutputMeta } from './node.js'
+import { AccumulateGrad, edgeOf, type Node, type OutputMeta } from './node.js'
 
 /** The operators that the engine itself needs; `ops` provides them, since imports point downward only. */
 export interface EngineOps {

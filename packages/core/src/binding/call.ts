@@ -13,7 +13,12 @@ export interface Complex {
 
 /** What a kernel sees of a tensor. */
 export interface TensorArg {
-  readonly storage: { readonly handle: Handle | null; readonly base: number; readonly meta: boolean; readonly layout: number }
+  readonly storage: {
+    readonly handle: Handle | null
+    readonly base: number
+    readonly meta: boolean
+    readonly layout: number
+  }
   readonly code: number
   readonly shape: readonly number[]
   readonly strides: readonly number[]
@@ -46,7 +51,8 @@ export function writeTensor(t: TensorArg): void {
   const { storage, shape, strides } = t
   const { handle } = storage
   if (handle === null) throw new DisposedError('a tensor was used after dispose()')
-  if (storage.layout !== 0 && !layouts) throw new NativeError('a blocked tensor was given to a kernel that takes strided ones')
+  if (storage.layout !== 0 && !layouts)
+    throw new NativeError('a blocked tensor was given to a kernel that takes strided ones')
   handles[count++] = handle
   const ndim = shape.length
   if (at + 4 + 2 * ndim > words.length - 1) throw tooLong()

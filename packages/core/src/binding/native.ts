@@ -53,7 +53,10 @@ function load(): Native {
     try {
       return require(candidate) as Native
     } catch (error) {
-      const message = error instanceof Error || (typeof error === 'object' && error !== null && 'message' in error) ? String(error.message) : String(error)
+      const message =
+        error instanceof Error || (typeof error === 'object' && error !== null && 'message' in error)
+          ? String(error.message)
+          : String(error)
       tried.push(`${candidate}: ${message.split('\n')[0]}`)
     }
   }

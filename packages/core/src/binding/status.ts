@@ -1,5 +1,5 @@
 // Turning a kernel's status into an error. The order of the codes is that of native/include/flambeau/status.h.
-import { ArgumentError, DTypeError, FlambeauError, IndexError, NativeError, OutOfMemoryError } from '../errors.js'
+import { ArgumentError, DTypeError, type FlambeauError, IndexError, NativeError, OutOfMemoryError } from '../errors.js'
 import { native } from './native.js'
 
 /** What a kernel found wrong with the values that it was given. */
@@ -53,7 +53,12 @@ export function explaining<R>(explanation: (failure: Failure) => FlambeauError, 
 }
 
 export function raise(kernel: string): never {
-  const failure: Failure = { code: CODES[words[0]] ?? 'engine error', position: words[1], value: words[2], limit: words[3] }
+  const failure: Failure = {
+    code: CODES[words[0]] ?? 'engine error',
+    position: words[1],
+    value: words[2],
+    limit: words[3],
+  }
   if (explain && failure.code !== 'no kernel' && failure.code !== 'unsupported dtype') throw explain(failure)
   const { position, value, limit } = failure
   switch (failure.code) {

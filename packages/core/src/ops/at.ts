@@ -1,6 +1,6 @@
 // Indexing as Python's brackets do it: `x.at(0, slice(1, 3), ELLIPSIS, null, mask)` reads, `x.put([...], value)` writes.
 import * as kernels from '../binding/kernels.gen.js'
-import { ArgumentError, DeviceError, describe, DTypeError, IndexError, ShapeError } from '../errors.js'
+import { ArgumentError, DeviceError, DTypeError, describe, IndexError, ShapeError } from '../errors.js'
 import { alias, allocate } from '../tensor/create.js'
 import { broadcastShapes, broadcastStrides, formatShape, numelOf, sameShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'

@@ -7,8 +7,8 @@ import { DTYPES, type DType, getDefaultDtype, isComplex, isFloating, toComplex }
 import { formatShape, MAX_DIMS } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { resolveOptions, type TensorOptions } from './creation.js'
-import { item, readBytes } from './reading.js'
 import { type Complex, FloatScalar } from './pointwise.js'
+import { item, readBytes } from './reading.js'
 
 /** An element of nested data. A 0-d tensor counts as its value. */
 export type Element = number | bigint | boolean | Complex | FloatScalar

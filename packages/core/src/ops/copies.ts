@@ -1,14 +1,15 @@
 // Operators that copy: clone, contiguous, conversion, copy_.
+
+import { gradMode } from '../autograd/mode.js'
 import * as kernels from '../binding/kernels.gen.js'
 import { alias, allocate } from '../tensor/create.js'
-import { type Device, checkDevice } from '../tensor/device.js'
+import { checkDevice, type Device } from '../tensor/device.js'
 import { checkDType, type DType } from '../tensor/dtype.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { composite, primitive } from './dispatch.js'
-import { contiguousRaw, write, checkWritable } from './inplace.js'
+import { checkWritable, contiguousRaw, write } from './inplace.js'
 import { type FunctionOp, type Op, saving } from './record.js'
 import { expand } from './views.js'
-import { gradMode } from '../autograd/mode.js'
 
 /** A contiguous copy, with history. @returns same shape and dtype */
 export const clone: Op<[self: Tensor]> = primitive({

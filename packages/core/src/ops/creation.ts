@@ -1,10 +1,11 @@
 // Making tensors of given shape and values.
-import * as kernels from '../binding/kernels.gen.js'
+
 import { gradMode } from '../autograd/mode.js'
+import * as kernels from '../binding/kernels.gen.js'
 import { ArgumentError, describe, ShapeError } from '../errors.js'
 import { alias, allocate } from '../tensor/create.js'
 import { checkDevice, type Device, getDefaultDevice } from '../tensor/device.js'
-import { checkDType, type DType, DTYPES, getDefaultDtype, isComplex, isFloating, toComplex } from '../tensor/dtype.js'
+import { checkDType, DTYPES, type DType, getDefaultDtype, isComplex, isFloating, toComplex } from '../tensor/dtype.js'
 import { checkShape, numelOf } from '../tensor/shape.js'
 import { Storage } from '../tensor/storage.js'
 import { Tensor } from '../tensor/tensor.js'

@@ -10,8 +10,8 @@ import {
   multiRecord,
   type Operand,
   type Program,
-  ternary,
   type TernaryOp,
+  ternary,
 } from './pointwise.js'
 import type { InplaceOp } from './record.js'
 

@@ -1,5 +1,5 @@
 // Every operator, attached to Tensor. A new module of operators is one line in modules.ts.
-import { backward, type BackwardOptions, provideEngineOps } from '../autograd/engine.js'
+import { type BackwardOptions, backward, provideEngineOps } from '../autograd/engine.js'
 import { provideZeros } from '../autograd/function.js'
 import {
   detach_,
@@ -20,15 +20,15 @@ import * as whereMethod from './where.js'
 export {
   asTensor,
   type Element,
-  frombuffer,
   type FromBufferOptions,
+  frombuffer,
   type NestedData,
-  tensor,
   type TypedArray,
+  tensor,
 } from './construct.js'
 export * from './modules.js'
 export * as F from './nn/index.js'
-export { float, type Complex, type FloatScalar, type Operand, type Scalar } from './pointwise.js'
+export { type Complex, type FloatScalar, float, type Operand, type Scalar } from './pointwise.js'
 export { getPrintOptions, type PrintOptions, setPrintOptions } from './printing.js'
 export type { Data, Item, Nested } from './reading.js'
 

@@ -1,7 +1,7 @@
 // Reading and writing along one dimension at positions that a tensor gives: gather, scatter, indexSelect and their kin.
 import * as kernels from '../binding/kernels.gen.js'
 import { explaining } from '../binding/status.js'
-import { ArgumentError, DeviceError, describe, DTypeError, IndexError, ShapeError } from '../errors.js'
+import { ArgumentError, DeviceError, DTypeError, describe, IndexError, ShapeError } from '../errors.js'
 import { alias, allocate } from '../tensor/create.js'
 import { isComplex } from '../tensor/dtype.js'
 import { contiguousStrides, formatShape, numelOf, sameShape, wrapDim } from '../tensor/shape.js'

@@ -4,7 +4,7 @@ import { edgeOf, Node, refreshView } from '../autograd/node.js'
 import * as kernels from '../binding/kernels.gen.js'
 import { AutogradError, DisposedError, DTypeError, ShapeError, unforeseen } from '../errors.js'
 import { allocate } from '../tensor/create.js'
-import { formatShape, isContiguous, sameShape } from '../tensor/shape.js'
+import { formatShape, isContiguous, numelOf, sameShape } from '../tensor/shape.js'
 import { type Edge, Tensor } from '../tensor/tensor.js'
 import { dispatch } from './dispatch.js'
 import { canCast } from './pointwise.js'
@@ -53,7 +53,11 @@ function writeResult(record: AnyRecord, args: readonly [Tensor, ...unknown[]]): 
   checkWritable(operation, self, tracked)
   const takesLayouts = record.kind === 'primitive' && record.opaque
   for (const arg of args)
-    if (arg instanceof Tensor && arg.storage.layout !== 0 && !(takesLayouts && arg.storage.layout === self.storage.layout))
+    if (
+      arg instanceof Tensor &&
+      arg.storage.layout !== 0 &&
+      !(takesLayouts && arg.storage.layout === self.storage.layout)
+    )
       arg.storage.makeStrided()
   if (!tracked && record.kind === 'primitive' && record.into && !overlaps(args)) {
     record.into(...args)
@@ -73,7 +77,8 @@ function writeResult(record: AnyRecord, args: readonly [Tensor, ...unknown[]]): 
 function snapshot(self: Tensor): Tensor {
   const edge = edgeOf(self)
   const copy = allocate(self.shape, self.dtype, self.device)
-  kernels.copy(copy, self)
+  if (self.storage.layout !== 0) copy.storage.makeBlocked(self.storage.layout, self.shape, self.code)
+  copyRaw(copy, self)
   if (edge !== null) {
     copy.node = edge.node
     copy.output = edge.output
@@ -91,13 +96,29 @@ export function write(operation: string, self: Tensor, result: Tensor): Tensor {
     throw new DTypeError(
       `${operation}: a result of dtype ${result.dtype} cannot be written to a tensor of dtype ${self.dtype}`,
     )
-  self.storage.makeStrided()
-  result.storage.makeStrided()
-  kernels.copy(self, result)
+  copyRaw(self, result)
   self.storage.version++
   if (gradMode.enabled && (result.requiresGrad || self.requiresGrad)) rebase(self, result)
   else if (self.viewOf !== null) self.viewOf.version = self.storage.version
   return self
+}
+
+/** Copies values; flat between equal layouts. */
+function copyRaw(to: Tensor, from: Tensor): void {
+  if (to.storage.layout === 0 || to.storage.layout !== from.storage.layout || to.dtype !== from.dtype) {
+    to.storage.makeStrided()
+    from.storage.makeStrided()
+    kernels.copy(to, from)
+    return
+  }
+  const flat = ({ storage: { handle, base, meta }, code, offset, shape }: Tensor) => ({
+    storage: { handle, base, meta, layout: 0 },
+    code,
+    offset,
+    shape: [numelOf(shape)],
+    strides: [1],
+  })
+  kernels.copy(flat(to), flat(from))
 }
 
 /** Makes the history of `result` that of `self`; through a view, the base's history continues with the write. */

@@ -1,6 +1,6 @@
 // Joining tensors: cat, stack and their kin; meshgrid and products of sets.
 import * as kernels from '../binding/kernels.gen.js'
-import { ArgumentError, describe, DeviceError, ShapeError } from '../errors.js'
+import { ArgumentError, DeviceError, describe, ShapeError } from '../errors.js'
 import { alias, allocate } from '../tensor/create.js'
 import { promoteTypes } from '../tensor/dtype.js'
 import { formatShape, wrapDim } from '../tensor/shape.js'

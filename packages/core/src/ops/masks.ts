@@ -1,6 +1,6 @@
 // Operators on masks, and where elements are not zero: the sizes of their results depend on values, so they count first.
 import * as kernels from '../binding/kernels.gen.js'
-import { ArgumentError, describe, DTypeError, ShapeError } from '../errors.js'
+import { ArgumentError, DTypeError, describe, ShapeError } from '../errors.js'
 import { alias, allocate } from '../tensor/create.js'
 import { broadcastShapes, broadcastStrides, formatShape, sameShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'

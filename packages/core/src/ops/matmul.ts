@@ -26,8 +26,10 @@ function checkPair(operation: string, a: Tensor, b: Tensor): void {
 }
 
 function checkSame(operation: string, a: Tensor, b: Tensor): void {
-  if (a.dtype !== b.dtype) throw new DTypeError(`${operation}: expected operands of one dtype, got ${a.dtype} and ${b.dtype}`)
-  if (a.device !== b.device) throw new DeviceError(`${operation}: expected tensors on one device, got ${a.device} and ${b.device}`)
+  if (a.dtype !== b.dtype)
+    throw new DTypeError(`${operation}: expected operands of one dtype, got ${a.dtype} and ${b.dtype}`)
+  if (a.device !== b.device)
+    throw new DeviceError(`${operation}: expected tensors on one device, got ${a.device} and ${b.device}`)
 }
 
 /** The product of matrices in the last two dimensions, the others broadcast. */
@@ -71,11 +73,15 @@ const product: Op<[self: Tensor, other: Tensor]> = primitive({
 export const matmul: Op<[self: Tensor, other: Tensor]> = composite('matmul(self, other)', (self, other) => {
   checkPair('matmul', self, other)
   if (self.ndim === 0 || other.ndim === 0)
-    throw new ShapeError(`matmul: expected tensors of at least 1 dimension, got shapes ${formatShape(self.shape)} and ${formatShape(other.shape)}`)
+    throw new ShapeError(
+      `matmul: expected tensors of at least 1 dimension, got shapes ${formatShape(self.shape)} and ${formatShape(other.shape)}`,
+    )
   const k = self.shape[self.ndim - 1]
   const inner = other.shape[Math.max(other.ndim - 2, 0)]
   if (k !== inner)
-    throw new ShapeError(`matmul: expected equal inner sizes, got shapes ${formatShape(self.shape)} and ${formatShape(other.shape)} (${k} and ${inner})`)
+    throw new ShapeError(
+      `matmul: expected equal inner sizes, got shapes ${formatShape(self.shape)} and ${formatShape(other.shape)} (${k} and ${inner})`,
+    )
   const vectorA = self.ndim === 1
   const vectorB = other.ndim === 1
   // A batch times one matrix is one product of taller matrices.
@@ -138,7 +144,9 @@ export const vdot: Op<[self: Tensor, other: Tensor]> = composite('vdot(self, oth
 /** Every product of an element of one vector with one of the other. @param self [N] @param vec2 [M] @returns [N, M] */
 export const outer: Op<[self: Tensor, vec2: Tensor]> = composite('outer(self, vec2)', (self, vec2) => {
   if (self.ndim !== 1 || vec2.ndim !== 1)
-    throw new ShapeError(`outer: expected vectors, got shapes ${formatShape(self.shape)} and ${formatShape(vec2.shape)}`)
+    throw new ShapeError(
+      `outer: expected vectors, got shapes ${formatShape(self.shape)} and ${formatShape(vec2.shape)}`,
+    )
   return mul(reshape(self, [self.shape[0], 1]), vec2)
 })
 
@@ -155,7 +163,9 @@ function scaled(operation: string, self: Tensor, value: Tensor, { beta = 1, alph
   checkSame(operation, self, value)
   const shape = broadcastShapes(operation, self.shape, value.shape)
   if (shape.length !== value.ndim || shape.some((n, i) => n !== value.shape[i]))
-    throw new ShapeError(`${operation}: expected self to broadcast to ${formatShape(value.shape)}, got ${formatShape(self.shape)}`)
+    throw new ShapeError(
+      `${operation}: expected self to broadcast to ${formatShape(value.shape)}, got ${formatShape(self.shape)}`,
+    )
   // The factors take the tensors' kind, as in PyTorch: 0.6 is 0 among integers and true among booleans.
   const factorOf = (factor: number): Operand =>
     value.dtype === 'bool' ? factor !== 0 : isInteger(value.dtype) ? Math.trunc(factor) : factor
@@ -170,19 +180,22 @@ export const addmm: InplaceOp<[self: Tensor, mat1: Tensor, mat2: Tensor, options
 )
 
 /** β·self + α·(batch1 · batch2). @param self broadcasts to [B, M, N] @param batch1 [B, M, K] @param batch2 [B, K, N] */
-export const baddbmm: InplaceOp<[self: Tensor, batch1: Tensor, batch2: Tensor, options?: ScaleOptions]> = inplaceComposite(
-  'baddbmm(self, batch1, batch2, {beta, alpha})',
-  (self: Tensor, batch1, batch2, options) => scaled('baddbmm', self, bmm(batch1, batch2), options),
-)
+export const baddbmm: InplaceOp<[self: Tensor, batch1: Tensor, batch2: Tensor, options?: ScaleOptions]> =
+  inplaceComposite('baddbmm(self, batch1, batch2, {beta, alpha})', (self: Tensor, batch1, batch2, options) =>
+    scaled('baddbmm', self, bmm(batch1, batch2), options),
+  )
 
 /** β·self + α·Σ batch1ᵢ · batch2ᵢ. @param self broadcasts to [M, N] @param batch1 [B, M, K] @param batch2 [B, K, N] */
-export const addbmm: InplaceOp<[self: Tensor, batch1: Tensor, batch2: Tensor, options?: ScaleOptions]> = inplaceComposite(
-  'addbmm(self, batch1, batch2, {beta, alpha})',
-  (self: Tensor, batch1, batch2, options) => {
+export const addbmm: InplaceOp<[self: Tensor, batch1: Tensor, batch2: Tensor, options?: ScaleOptions]> =
+  inplaceComposite('addbmm(self, batch1, batch2, {beta, alpha})', (self: Tensor, batch1, batch2, options) => {
     const products = bmm(batch1, batch2)
-    return scaled('addbmm', self, reshape(sumToSize(products, [1, products.shape[1], products.shape[2]]), products.shape.slice(1)), options)
-  },
-)
+    return scaled(
+      'addbmm',
+      self,
+      reshape(sumToSize(products, [1, products.shape[1], products.shape[2]]), products.shape.slice(1)),
+      options,
+    )
+  })
 
 /** β·self + α·(mat · vec). @param self broadcasts to [M] @param mat [M, K] @param vec [K] */
 export const addmv: InplaceOp<[self: Tensor, mat: Tensor, vec: Tensor, options?: ScaleOptions]> = inplaceComposite(

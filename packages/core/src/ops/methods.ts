@@ -1,8 +1,8 @@
 // Methods of Tensor that are no operators: reading back, printing, iterating.
 import { ShapeError } from '../errors.js'
 import { Tensor } from '../tensor/tensor.js'
-import { type NestedData, newTensor } from './construct.js'
 import type { Index } from './at.js'
+import { type NestedData, newTensor } from './construct.js'
 import type { FillValue, TensorOptions } from './creation.js'
 import { format } from './printing.js'
 import { type Data, data, dataShared, type Item, item, itemBigInt, type Nested, toArray } from './reading.js'

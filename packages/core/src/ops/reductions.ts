@@ -1,6 +1,7 @@
 // Sums, means and their kin.
-import { type DType, isDifferentiable } from '../tensor/dtype.js'
+
 import { ShapeError } from '../errors.js'
+import { type DType, isDifferentiable } from '../tensor/dtype.js'
 import { checkShape, formatShape, numelOf, sameShape } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { div } from './arithmetic.js'

@@ -1,10 +1,10 @@
 // Rounding to whole numbers.
 import { ArgumentError, DTypeError } from '../errors.js'
 import { isFloating } from '../tensor/dtype.js'
+import type { Tensor } from '../tensor/tensor.js'
 import { zeroGrad } from './arithmetic.js'
 import { choosing, type UnaryOp, unary, unaryRecord } from './pointwise.js'
 import type { InplaceOp } from './record.js'
-import type { Tensor } from '../tensor/tensor.js'
 
 /** The smallest whole number not below each element. */
 export const ceil: UnaryOp = unary({

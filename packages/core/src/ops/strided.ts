@@ -1,12 +1,12 @@
 // as_strided, and views of complex numbers.
 import * as kernels from '../binding/kernels.gen.js'
-import { ArgumentError, describe, DTypeError, ShapeError } from '../errors.js'
+import { ArgumentError, DTypeError, describe, ShapeError } from '../errors.js'
 import { alias } from '../tensor/create.js'
 import { DTYPES, toComplex, toReal } from '../tensor/dtype.js'
 import { checkShape, formatShape, numelOf } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
-import { fillRaw } from './creation.js'
 import { contiguous } from './copies.js'
+import { fillRaw } from './creation.js'
 import { composite, primitive } from './dispatch.js'
 import { type Op, saving } from './record.js'
 

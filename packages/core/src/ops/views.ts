@@ -1,5 +1,8 @@
 // Operators that read the same storage in another arrangement: pure TypeScript, no native call.
+
+import { ArgumentError, describe, ShapeError } from '../errors.js'
 import { alias } from '../tensor/create.js'
+import { checkDType, DTYPES, type DType } from '../tensor/dtype.js'
 import {
   broadcastShapes as broadcastShapesOf,
   checkShape,
@@ -10,13 +13,11 @@ import {
   wrapDim,
   wrapDims,
 } from '../tensor/shape.js'
-import { ArgumentError, describe, ShapeError } from '../errors.js'
-import { checkDType, DTYPES, type DType } from '../tensor/dtype.js'
 import { Tensor } from '../tensor/tensor.js'
+import { clone } from './copies.js'
 import { composite, primitive } from './dispatch.js'
 import { type Forward, type FunctionOp, type Op, saving } from './record.js'
 import { sumToSize } from './reductions.js'
-import { clone } from './copies.js'
 
 /**
  * Reads the tensor as if its dimensions of size 1 were repeated, without copying.

@@ -12,6 +12,11 @@ export function allocate(shape: readonly number[], dtype: DType, device: Device)
 }
 
 /** Another view of the same storage, without history. */
-export function alias(t: Tensor, shape: readonly number[] = t.shape, strides: readonly number[] = t.strides, offset: number = t.offset): Tensor {
+export function alias(
+  t: Tensor,
+  shape: readonly number[] = t.shape,
+  strides: readonly number[] = t.strides,
+  offset: number = t.offset,
+): Tensor {
   return new Tensor(t.storage, t.dtype, shape, strides, offset)
 }

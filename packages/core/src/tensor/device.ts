@@ -11,7 +11,9 @@ export const DEVICE_CODES: { readonly [D in Device]: number } = { cpu: 0, debug:
 
 export function checkDevice(operation: string, value: unknown): Device {
   if (typeof value === 'string' && value in DEVICE_CODES) return value as Device
-  throw new DeviceError(`${operation}: expected a device (${Object.keys(DEVICE_CODES).join(', ')}), got ${describe(value)}`)
+  throw new DeviceError(
+    `${operation}: expected a device (${Object.keys(DEVICE_CODES).join(', ')}), got ${describe(value)}`,
+  )
 }
 
 let defaultDevice: Device = 'cpu'

@@ -59,7 +59,11 @@ export function broadcastShapes(operation: string, a: readonly number[], b: read
 }
 
 /** The strides that read a tensor of `shape` as if it had the broadcast shape `to`. */
-export function broadcastStrides(shape: readonly number[], strides: readonly number[], to: readonly number[]): readonly number[] {
+export function broadcastStrides(
+  shape: readonly number[],
+  strides: readonly number[],
+  to: readonly number[],
+): readonly number[] {
   if (sameShape(shape, to)) return strides
   const lead = to.length - shape.length
   const result = new Array<number>(to.length).fill(0)
@@ -73,7 +77,9 @@ export function wrapDim(operation: string, dim: unknown, ndim: number, name = 'd
     throw new ArgumentError(`${operation}: expected an integer for ${name}, got ${describe(dim)}`)
   const range = Math.max(ndim, 1)
   if (dim < -range || dim >= range)
-    throw new IndexError(`${operation}: expected ${name} in [${-range}, ${range - 1}] for a tensor of ${ndim} dimensions, got ${dim}`)
+    throw new IndexError(
+      `${operation}: expected ${name} in [${-range}, ${range - 1}] for a tensor of ${ndim} dimensions, got ${dim}`,
+    )
   return dim < 0 ? dim + range : dim
 }
 
@@ -93,12 +99,14 @@ export function wrapDims(operation: string, dims: unknown, ndim: number, emptyIs
 
 /** Throws unless `shape` is a list of sizes that a tensor can have. */
 export function checkShape(operation: string, shape: unknown): readonly number[] {
-  if (!Array.isArray(shape)) throw new ShapeError(`${operation}: expected a shape such as [2, 3], got ${describe(shape)}`)
+  if (!Array.isArray(shape))
+    throw new ShapeError(`${operation}: expected a shape such as [2, 3], got ${describe(shape)}`)
   if (shape.length > MAX_DIMS)
     throw new ShapeError(`${operation}: expected at most ${MAX_DIMS} dimensions, got ${shape.length}`)
   for (const size of shape)
     if (typeof size !== 'number' || !Number.isInteger(size) || size < 0)
       throw new ShapeError(`${operation}: expected sizes that are integers ≥ 0, got ${describe(shape)}`)
-  if (numelOf(shape) > 2 ** 48) throw new ShapeError(`${operation}: a tensor of shape ${formatShape(shape)} is too large`)
+  if (numelOf(shape) > 2 ** 48)
+    throw new ShapeError(`${operation}: a tensor of shape ${formatShape(shape)} is too large`)
   return shape as number[]
 }

@@ -3,8 +3,8 @@ import { type Handle, native } from '../binding/native.js'
 import { checkStatus } from '../binding/status.js'
 import { DeviceError, DisposedError, OutOfMemoryError } from '../errors.js'
 import { collectGarbage, pace } from './collect.js'
-import { contiguousStrides, numelOf } from './shape.js'
 import { DEVICE_CODES, type Device } from './device.js'
+import { contiguousStrides, numelOf } from './shape.js'
 
 /** Bytes up to which a storage lives in a shared chunk, and the size of a chunk: what one survivor may keep alive. */
 const POOLED = 256
@@ -122,7 +122,8 @@ export class Storage {
   own(): void {
     this.makeStrided()
     if (!this.#pooled || this.handle === null) return
-    const handle = native.allocate(DEVICE_CODES[this.device], this.nbytes) ?? allocateAfterCollection(this.nbytes, this.device)
+    const handle =
+      native.allocate(DEVICE_CODES[this.device], this.nbytes) ?? allocateAfterCollection(this.nbytes, this.device)
     const bytes = new Uint8Array(this.nbytes)
     native.read(this.handle, this.base, bytes)
     native.write(handle, 0, bytes)
@@ -146,7 +147,9 @@ export class Storage {
       this.own()
       const buffer = this.handle === null ? undefined : native.share(this.handle)
       if (buffer === undefined)
-        throw new DeviceError(`${operation}: memory on ${this.device} cannot be read in place; use data() or move the tensor to cpu`)
+        throw new DeviceError(
+          `${operation}: memory on ${this.device} cannot be read in place; use data() or move the tensor to cpu`,
+        )
       this.shared = buffer
     }
     return this.shared

@@ -112,9 +112,8 @@ export class Tensor {
     from.storage.refs++
     if (!this.#disposed) this.storage.release()
     this.#disposed = false
-    const self: { -readonly [K in 'dtype' | 'code']: Tensor[K] } = this
-    self.dtype = from.dtype
-    self.code = from.code
+    this.dtype = from.dtype
+    this.code = from.code
     this.storage = from.storage
     this.shape = from.shape
     this.strides = from.strides
@@ -123,10 +122,13 @@ export class Tensor {
 
   /** Asks for this leaf's gradient, or no longer. @returns this tensor */
   requiresGrad_(value = true): this {
-    if (typeof value !== 'boolean') throw new ArgumentError(`requiresGrad_: expected true or false, got ${String(value)}`)
+    if (typeof value !== 'boolean')
+      throw new ArgumentError(`requiresGrad_: expected true or false, got ${String(value)}`)
     if (this.node !== null) {
       if (value) return this
-      throw new AutogradError('requiresGrad_: only a leaf can stop requiring grad; use detach() to get a tensor without history')
+      throw new AutogradError(
+        'requiresGrad_: only a leaf can stop requiring grad; use detach() to get a tensor without history',
+      )
     }
     if (value && !isDifferentiable(this.dtype))
       throw new AutogradError(`requiresGrad_: expected a floating-point or complex dtype, got ${this.dtype}`)

@@ -20,7 +20,10 @@ interface Normalization {
   readonly eps: number
 }
 
-type BatchNormPrimitive = FunctionOp<[input: Tensor, weight: Tensor | null, bias: Tensor | null, how: Normalization], Tensor[]>
+type BatchNormPrimitive = FunctionOp<
+  [input: Tensor, weight: Tensor | null, bias: Tensor | null, how: Normalization],
+  Tensor[]
+>
 
 /** The result, and the mean and 1 / deviation of each channel that it was made with. */
 const normalize: BatchNormPrimitive = primitive({
@@ -46,7 +49,15 @@ const normalize: BatchNormPrimitive = primitive({
 })
 
 /** The gradients of input, weight and bias in one kernel. */
-function fusedBackward(grad: Tensor, input: Tensor, weight: Tensor | null, hasBias: boolean, mean: Tensor, invstd: Tensor, training: boolean): (Tensor | null)[] {
+function fusedBackward(
+  grad: Tensor,
+  input: Tensor,
+  weight: Tensor | null,
+  hasBias: boolean,
+  mean: Tensor,
+  invstd: Tensor,
+  training: boolean,
+): (Tensor | null)[] {
   const [dy, x] = sameLayout(grad, input)
   const gradInput = allocateInLayoutOf(x, input.shape)
   const parameter = () => allocate([input.shape[1]], weight?.dtype ?? mean.dtype, input.device)
@@ -57,7 +68,14 @@ function fusedBackward(grad: Tensor, input: Tensor, weight: Tensor | null, hasBi
 }
 
 /** The same in public operators, for gradients of gradients: the statistics are computed again, as functions of the input. */
-function differentiableBackward(grad: Tensor, input: Tensor, weight: Tensor | null, mean: Tensor, invstd: Tensor, training: boolean): Tensor[] {
+function differentiableBackward(
+  grad: Tensor,
+  input: Tensor,
+  weight: Tensor | null,
+  mean: Tensor,
+  invstd: Tensor,
+  training: boolean,
+): Tensor[] {
   const kept = input.shape.map((n, i) => (i === 1 ? n : 1))
   const channels = input.shape[1]
   const count = input.numel() / channels
@@ -77,7 +95,9 @@ function differentiableBackward(grad: Tensor, input: Tensor, weight: Tensor | nu
   const gradBias = total(grad)
   const gradWeight = total(mul(grad, normalized))
   const scale = weight ? mul(inverse, each(weight)) : inverse
-  const centred = training ? sub(sub(grad, mul(gradBias, 1 / count)), mul(normalized, mul(gradWeight, 1 / count))) : grad
+  const centred = training
+    ? sub(sub(grad, mul(gradBias, 1 / count)), mul(normalized, mul(gradWeight, 1 / count)))
+    : grad
   return [mul(centred, scale), reshape(gradWeight, [channels]), reshape(gradBias, [channels])]
 }
 
@@ -110,9 +130,17 @@ export const batchNorm: FunctionOp<
   Tensor
 > = composite(
   'nn.functional.batch_norm(input, running_mean, running_var, {weight, bias, training, momentum, eps})',
-  (input, runningMean, runningVar, { weight = null, bias = null, training = false, momentum = 0.1, eps = 1e-5 } = {}) => {
+  (
+    input,
+    runningMean,
+    runningVar,
+    { weight = null, bias = null, training = false, momentum = 0.1, eps = 1e-5 } = {},
+  ) => {
     if (input.ndim === 1 && input.numel() === 0) return input.clone()
-    if (input.ndim < 2) throw new ShapeError(`batchNorm: expected an input of at least 2 dimensions, got shape ${formatShape(input.shape)}`)
+    if (input.ndim < 2)
+      throw new ShapeError(
+        `batchNorm: expected an input of at least 2 dimensions, got shape ${formatShape(input.shape)}`,
+      )
     if (!input.isFloatingPoint()) throw new DTypeError(`batchNorm: expected a floating-point input, got ${input.dtype}`)
     const channels = input.shape[1]
     for (const [name, t] of Object.entries({ runningMean, runningVar, weight, bias }))
@@ -121,7 +149,9 @@ export const batchNorm: FunctionOp<
     if (!training && (runningMean === null || runningVar === null))
       throw new ShapeError('batchNorm: expected runningMean and runningVar when not training')
     if (training && channels > 0 && input.numel() === channels)
-      throw new ShapeError(`batchNorm: expected more than 1 value per channel when training, got input ${formatShape(input.shape)}`)
+      throw new ShapeError(
+        `batchNorm: expected more than 1 value per channel when training, got input ${formatShape(input.shape)}`,
+      )
     if (input.numel() === 0) return input.clone()
     return normalize(input, weight, bias, { runningMean, runningVar, training, momentum: momentum ?? 0, eps })[0]
   },

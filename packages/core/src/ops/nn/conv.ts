@@ -1,7 +1,7 @@
 // Convolutions.
 import { gradMode } from '../../autograd/mode.js'
 import * as kernels from '../../binding/kernels.gen.js'
-import { ArgumentError, describe, DTypeError, ShapeError } from '../../errors.js'
+import { ArgumentError, DTypeError, describe, ShapeError } from '../../errors.js'
 import { allocate } from '../../tensor/create.js'
 import { formatShape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
@@ -23,7 +23,9 @@ interface Geometry {
 
 /** The sizes of the result along the spatial dimensions. */
 const outputSizes = (input: Tensor, weight: Tensor, { stride, padding, dilation }: Geometry): number[] =>
-  stride.map((s, i) => Math.floor((input.shape[i + 2] + 2 * padding[i] - dilation[i] * (weight.shape[i + 2] - 1) - 1) / s) + 1)
+  stride.map(
+    (s, i) => Math.floor((input.shape[i + 2] + 2 * padding[i] - dilation[i] * (weight.shape[i + 2] - 1) - 1) / s) + 1,
+  )
 
 type Convolution = FunctionOp<
   [input: Tensor, weight: Tensor, bias: Tensor | null, geometry: Geometry, sizes: readonly number[]],
@@ -37,7 +39,16 @@ const convolution: Convolution = primitive({
   forward(input: Tensor, weight: Tensor, bias: Tensor | null, geometry: Geometry, sizes: readonly number[]) {
     const { stride, padding, dilation, groups } = geometry
     const out = allocateActivation([input.shape[0], weight.shape[0], ...sizes], input.dtype, input)
-    kernels.convolution(out, dense(input), contiguousRaw(weight), bias && contiguousRaw(bias), stride, padding, dilation, groups)
+    kernels.convolution(
+      out,
+      dense(input),
+      contiguousRaw(weight),
+      bias && contiguousRaw(bias),
+      stride,
+      padding,
+      dilation,
+      groups,
+    )
     return saving(out, input, weight, bias !== null, geometry)
   },
   backward(grad, [input, weight, hasBias, geometry], needs) {
@@ -59,10 +70,20 @@ function weightAndBias(grad: Tensor, input: Tensor, shape: readonly number[], ge
 }
 
 /** The sum over all dimensions but the channels'. */
-const channelSums = (t: Tensor): Tensor => reshape(sumToSize(t, t.shape.map((n, i) => (i === 1 ? n : 1))), [t.shape[1]])
+const channelSums = (t: Tensor): Tensor =>
+  reshape(
+    sumToSize(
+      t,
+      t.shape.map((n, i) => (i === 1 ? n : 1)),
+    ),
+    [t.shape[1]],
+  )
 
 /** The gradient with respect to the input; by itself, a transposed convolution of `grad`. */
-const convolutionInput: FunctionOp<[grad: Tensor, weight: Tensor, shape: readonly number[], geometry: Geometry], Tensor> = primitive({
+const convolutionInput: FunctionOp<
+  [grad: Tensor, weight: Tensor, shape: readonly number[], geometry: Geometry],
+  Tensor
+> = primitive({
   signature: '_convolution_input(grad, weight, shape, geometry)',
   opaque: true,
   forward(grad: Tensor, weight: Tensor, shape: readonly number[], geometry: Geometry) {
@@ -78,7 +99,10 @@ const convolutionInput: FunctionOp<[grad: Tensor, weight: Tensor, shape: readonl
 })
 
 /** The gradient with respect to the weight. */
-const convolutionWeight: FunctionOp<[grad: Tensor, input: Tensor, shape: readonly number[], geometry: Geometry], Tensor> = primitive({
+const convolutionWeight: FunctionOp<
+  [grad: Tensor, input: Tensor, shape: readonly number[], geometry: Geometry],
+  Tensor
+> = primitive({
   signature: '_convolution_weight(grad, input, shape, geometry)',
   opaque: true,
   forward(grad: Tensor, input: Tensor, shape: readonly number[], geometry: Geometry) {
@@ -107,12 +131,24 @@ export interface ConvOptions {
   readonly groups?: number
 }
 
-function checkConv(operation: string, input: Tensor, weight: Tensor, bias: Tensor | null, spatial: number, groups: unknown): void {
+function checkConv(
+  operation: string,
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  spatial: number,
+  groups: unknown,
+): void {
   if (weight.ndim !== spatial + 2)
-    throw new ShapeError(`${operation}: expected a weight of ${spatial + 2} dimensions, got shape ${formatShape(weight.shape)}`)
+    throw new ShapeError(
+      `${operation}: expected a weight of ${spatial + 2} dimensions, got shape ${formatShape(weight.shape)}`,
+    )
   if (typeof groups !== 'number' || !Number.isInteger(groups) || groups < 1)
     throw new ArgumentError(`${operation}: expected an integer ≥ 1 for groups, got ${describe(groups)}`)
-  for (const [name, t] of [['weight', weight], ['bias', bias]] as const)
+  for (const [name, t] of [
+    ['weight', weight],
+    ['bias', bias],
+  ] as const)
     if (t !== null && t.dtype !== input.dtype)
       throw new DTypeError(`${operation}: expected a ${name} of the input's dtype ${input.dtype}, got ${t.dtype}`)
 }
@@ -123,11 +159,19 @@ function checkBias(operation: string, bias: Tensor | null, channels: number): vo
 }
 
 /** The padding in numbers; `'same'` may need one more zero at the end than at the start. */
-function paddingOf(operation: string, padding: unknown, weight: Tensor, stride: readonly number[], dilation: readonly number[]) {
+function paddingOf(
+  operation: string,
+  padding: unknown,
+  weight: Tensor,
+  stride: readonly number[],
+  dilation: readonly number[],
+) {
   const spatial = stride.length
-  if (padding === 'valid') return { before: new Array<number>(spatial).fill(0), extra: new Array<number>(spatial).fill(0) }
+  if (padding === 'valid')
+    return { before: new Array<number>(spatial).fill(0), extra: new Array<number>(spatial).fill(0) }
   if (padding === 'same') {
-    if (stride.some((s) => s !== 1)) throw new ArgumentError(`${operation}: padding 'same' needs stride 1, got ${describe(stride)}`)
+    if (stride.some((s) => s !== 1))
+      throw new ArgumentError(`${operation}: padding 'same' needs stride 1, got ${describe(stride)}`)
     const total = dilation.map((d, i) => d * (weight.shape[i + 2] - 1))
     return { before: total.map((n) => Math.floor(n / 2)), extra: total.map((n) => n % 2) }
   }
@@ -136,7 +180,13 @@ function paddingOf(operation: string, padding: unknown, weight: Tensor, stride: 
   return { before: spread(operation, 'padding', padding, spatial, 0), extra: new Array<number>(spatial).fill(0) }
 }
 
-function convolve(operation: string, spatial: number, input: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
+function convolve(
+  operation: string,
+  spatial: number,
+  input: Tensor,
+  weight: Tensor,
+  options: ConvOptions = {},
+): Tensor {
   const { bias = null, groups = 1 } = options
   checkConv(operation, input, weight, bias, spatial, groups)
   const stride = spread(operation, 'stride', options.stride ?? 1, spatial, 1)
@@ -145,7 +195,9 @@ function convolve(operation: string, spatial: number, input: Tensor, weight: Ten
   return batched(operation, input, spatial, (batch) => {
     const shapes = `weight is ${formatShape(weight.shape)}${groups > 1 ? `, groups ${groups}` : ''}`
     if (batch.shape[1] !== weight.shape[1] * groups)
-      throw new ShapeError(`${operation}: expected input with ${weight.shape[1] * groups} channels (${shapes}), got input ${formatShape(input.shape)}`)
+      throw new ShapeError(
+        `${operation}: expected input with ${weight.shape[1] * groups} channels (${shapes}), got input ${formatShape(input.shape)}`,
+      )
     if (weight.shape[0] % groups !== 0 || weight.shape[0] === 0)
       throw new ShapeError(`${operation}: expected output channels that are a positive multiple of groups (${shapes})`)
     checkBias(operation, bias, weight.shape[0])
@@ -154,7 +206,9 @@ function convolve(operation: string, spatial: number, input: Tensor, weight: Ten
       const size = padded.shape[i + 2] + 2 * before[i]
       const reach = dilation[i] * (weight.shape[i + 2] - 1) + 1
       if (weight.shape[i + 2] < 1 || size < reach)
-        throw new ShapeError(`${operation}: the kernel spans ${reach} in dimension ${i + 2}, the padded input only ${size} (${shapes}, input ${formatShape(input.shape)})`)
+        throw new ShapeError(
+          `${operation}: the kernel spans ${reach} in dimension ${i + 2}, the padded input only ${size} (${shapes}, input ${formatShape(input.shape)})`,
+        )
     }
     const geometry = { stride, padding: before, dilation, groups }
     return convolution(padded, weight, bias, geometry, outputSizes(padded, weight, geometry))
@@ -163,7 +217,11 @@ function convolve(operation: string, spatial: number, input: Tensor, weight: Ten
 
 /** Zeros after the end of each spatial dimension. */
 function padEnd(input: Tensor, extra: readonly number[]): Tensor {
-  const padded = allocate([...input.shape.slice(0, 2), ...extra.map((n, i) => input.shape[i + 2] + n)], input.dtype, input.device)
+  const padded = allocate(
+    [...input.shape.slice(0, 2), ...extra.map((n, i) => input.shape[i + 2] + n)],
+    input.dtype,
+    input.device,
+  )
   kernels.fill(padded, 0)
   let part = padded
   extra.forEach((n, i) => {
@@ -223,7 +281,13 @@ export interface ConvTransposeOptions extends Omit<ConvOptions, 'padding'> {
   readonly outputPadding?: Sizes
 }
 
-function convolveTransposed(operation: string, spatial: number, input: Tensor, weight: Tensor, options: ConvTransposeOptions = {}): Tensor {
+function convolveTransposed(
+  operation: string,
+  spatial: number,
+  input: Tensor,
+  weight: Tensor,
+  options: ConvTransposeOptions = {},
+): Tensor {
   const { bias = null, groups = 1 } = options
   checkConv(operation, input, weight, bias, spatial, groups)
   const stride = spread(operation, 'stride', options.stride ?? 1, spatial, 1)
@@ -231,33 +295,49 @@ function convolveTransposed(operation: string, spatial: number, input: Tensor, w
   const padding = spread(operation, 'padding', options.padding ?? 0, spatial, 0)
   const outputPadding = spread(operation, 'outputPadding', options.outputPadding ?? 0, spatial, 0)
   if (outputPadding.some((n, i) => n >= stride[i] && n >= dilation[i]))
-    throw new ArgumentError(`${operation}: expected outputPadding smaller than stride or dilation, got ${describe(outputPadding)}`)
+    throw new ArgumentError(
+      `${operation}: expected outputPadding smaller than stride or dilation, got ${describe(outputPadding)}`,
+    )
   return batched(operation, input, spatial, (batch) => {
     if (batch.shape[1] !== weight.shape[0] || weight.shape[0] % groups !== 0)
-      throw new ShapeError(`${operation}: expected input with ${weight.shape[0]} channels in ${groups} groups (weight is ${formatShape(weight.shape)}), got input ${formatShape(input.shape)}`)
+      throw new ShapeError(
+        `${operation}: expected input with ${weight.shape[0]} channels in ${groups} groups (weight is ${formatShape(weight.shape)}), got input ${formatShape(input.shape)}`,
+      )
     const channels = weight.shape[1] * groups
     checkBias(operation, bias, channels)
-    const sizes = stride.map((s, i) => (batch.shape[i + 2] - 1) * s - 2 * padding[i] + dilation[i] * (weight.shape[i + 2] - 1) + outputPadding[i] + 1)
-    if (sizes.some((n) => n < 1)) throw new ShapeError(`${operation}: the result would have the size ${formatShape(sizes)}`)
-    const out = convolutionInput(batch, weight, [batch.shape[0], channels, ...sizes], { stride, padding, dilation, groups })
+    const sizes = stride.map(
+      (s, i) =>
+        (batch.shape[i + 2] - 1) * s - 2 * padding[i] + dilation[i] * (weight.shape[i + 2] - 1) + outputPadding[i] + 1,
+    )
+    if (sizes.some((n) => n < 1))
+      throw new ShapeError(`${operation}: the result would have the size ${formatShape(sizes)}`)
+    const out = convolutionInput(batch, weight, [batch.shape[0], channels, ...sizes], {
+      stride,
+      padding,
+      dilation,
+      groups,
+    })
     return bias === null ? out : out.add(reshape(bias, [channels, ...new Array<number>(spatial).fill(1)]))
   })
 }
 
 /** The gradient of `conv1d` with respect to its input, as an operator. @param input [N, C, L] @param weight [C, C_out / groups, K] */
-export const convTranspose1d: FunctionOp<[input: Tensor, weight: Tensor, options?: ConvTransposeOptions], Tensor> = composite(
-  'nn.functional.conv_transpose1d(input, weight, {bias, stride, padding, output_padding, groups, dilation})',
-  (input, weight, options) => convolveTransposed('convTranspose1d', 1, input, weight, options),
-)
+export const convTranspose1d: FunctionOp<[input: Tensor, weight: Tensor, options?: ConvTransposeOptions], Tensor> =
+  composite(
+    'nn.functional.conv_transpose1d(input, weight, {bias, stride, padding, output_padding, groups, dilation})',
+    (input, weight, options) => convolveTransposed('convTranspose1d', 1, input, weight, options),
+  )
 
 /** The gradient of `conv2d` with respect to its input, as an operator. @param input [N, C, H, W] @param weight [C, C_out / groups, K_h, K_w] */
-export const convTranspose2d: FunctionOp<[input: Tensor, weight: Tensor, options?: ConvTransposeOptions], Tensor> = composite(
-  'nn.functional.conv_transpose2d(input, weight, {bias, stride, padding, output_padding, groups, dilation})',
-  (input, weight, options) => convolveTransposed('convTranspose2d', 2, input, weight, options),
-)
+export const convTranspose2d: FunctionOp<[input: Tensor, weight: Tensor, options?: ConvTransposeOptions], Tensor> =
+  composite(
+    'nn.functional.conv_transpose2d(input, weight, {bias, stride, padding, output_padding, groups, dilation})',
+    (input, weight, options) => convolveTransposed('convTranspose2d', 2, input, weight, options),
+  )
 
 /** The gradient of `conv3d` with respect to its input, as an operator. @param input [N, C, D, H, W] @param weight [C, C_out / groups, …] */
-export const convTranspose3d: FunctionOp<[input: Tensor, weight: Tensor, options?: ConvTransposeOptions], Tensor> = composite(
-  'nn.functional.conv_transpose3d(input, weight, {bias, stride, padding, output_padding, groups, dilation})',
-  (input, weight, options) => convolveTransposed('convTranspose3d', 3, input, weight, options),
-)
+export const convTranspose3d: FunctionOp<[input: Tensor, weight: Tensor, options?: ConvTransposeOptions], Tensor> =
+  composite(
+    'nn.functional.conv_transpose3d(input, weight, {bias, stride, padding, output_padding, groups, dilation})',
+    (input, weight, options) => convolveTransposed('convTranspose3d', 3, input, weight, options),
+  )

@@ -55,14 +55,18 @@ export const linear: FunctionOp<[input: Tensor, weight: Tensor, bias?: Tensor | 
       if (t !== null && t.dtype !== input.dtype)
         throw new DTypeError(`linear: expected weight and bias of the input's dtype ${input.dtype}, got ${t.dtype}`)
     if (weight.ndim === 1) {
-      if (bias !== null && bias.ndim > 0) throw new ShapeError(`linear: expected a bias of shape [] with a weight of shape ${formatShape(weight.shape)}, got ${formatShape(bias.shape)}`)
+      if (bias !== null && bias.ndim > 0)
+        throw new ShapeError(
+          `linear: expected a bias of shape [] with a weight of shape ${formatShape(weight.shape)}, got ${formatShape(bias.shape)}`,
+        )
       const out = matmul(input, weight)
       return bias === null ? out : out.add(bias)
     }
     const n = weight.shape[0]
     if (bias !== null && (bias.ndim > 1 || (bias.ndim === 1 && bias.shape[0] !== n && bias.shape[0] !== 1)))
       throw new ShapeError(`linear: expected a bias of shape [${n}], got ${formatShape(bias.shape)}`)
-    if (bias !== null && (bias.ndim !== 1 || bias.shape[0] !== n)) return matmul(input, permute(weight, [1, 0])).add(bias)
+    if (bias !== null && (bias.ndim !== 1 || bias.shape[0] !== n))
+      return matmul(input, permute(weight, [1, 0])).add(bias)
     if (input.ndim === 2) return affine(input, weight, bias)
     const rows = affine(reshape(input, [input.shape.slice(0, -1).reduce((a, b) => a * b, 1), k]), weight, bias)
     return reshape(rows, [...input.shape.slice(0, -1), n])

@@ -1,12 +1,12 @@
 // Max and average pooling.
 import * as kernels from '../../binding/kernels.gen.js'
-import { ArgumentError, describe, DTypeError, ShapeError } from '../../errors.js'
-import type { Tensor } from '../../tensor/tensor.js'
+import { ArgumentError, DTypeError, describe, ShapeError } from '../../errors.js'
 import { formatShape } from '../../tensor/shape.js'
+import type { Tensor } from '../../tensor/tensor.js'
 import { composite, primitive } from '../dispatch.js'
 import { type AnyRecord, type FunctionOp, saving } from '../record.js'
 import { reshape } from '../views.js'
-import { allocateInLayoutOf, batched, dense, sameLayout, type Sizes, spread } from './spatial.js'
+import { allocateInLayoutOf, batched, dense, type Sizes, sameLayout, spread } from './spatial.js'
 
 /** The windows of a pooling, one number a spatial dimension. */
 interface Windows {
@@ -20,11 +20,17 @@ interface Windows {
 }
 
 /** The shape of the result. */
-function pooledShape(operation: string, input: Tensor, { kernel, stride, padding, dilation, ceilMode, adaptive }: Windows): number[] {
+function pooledShape(
+  operation: string,
+  input: Tensor,
+  { kernel, stride, padding, dilation, ceilMode, adaptive }: Windows,
+): number[] {
   const lead = input.shape.slice(0, 2)
   const sizes = input.shape.slice(2)
   if (sizes.some((n) => n === 0) || input.shape[1] === 0)
-    throw new ShapeError(`${operation}: expected channels and sizes that are not 0, got input ${formatShape(input.shape)}`)
+    throw new ShapeError(
+      `${operation}: expected channels and sizes that are not 0, got input ${formatShape(input.shape)}`,
+    )
   if (adaptive) return [...lead, ...kernel]
   const out = sizes.map((n, i) => {
     const span = n + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1
@@ -33,7 +39,8 @@ function pooledShape(operation: string, input: Tensor, { kernel, stride, padding
     if (ceilMode && (size - 1) * stride[i] >= n + padding[i]) size--
     return size
   })
-  if (out.some((n) => n < 1)) throw new ShapeError(`${operation}: windows of ${formatShape(kernel)} do not fit input ${formatShape(input.shape)}`)
+  if (out.some((n) => n < 1))
+    throw new ShapeError(`${operation}: windows of ${formatShape(kernel)} do not fit input ${formatShape(input.shape)}`)
   return [...lead, ...out]
 }
 
@@ -146,7 +153,8 @@ function windowsOf(operation: string, spatial: number, kernelSize: Sizes, option
   const emptyStride = Array.isArray(stride) && stride.length === 0
   const windows = {
     kernel,
-    stride: stride === undefined || stride === null || emptyStride ? kernel : spread(operation, 'stride', stride, spatial, 1),
+    stride:
+      stride === undefined || stride === null || emptyStride ? kernel : spread(operation, 'stride', stride, spatial, 1),
     padding: spread(operation, 'padding', padding, spatial, 0),
     dilation: spread(operation, 'dilation', dilation, spatial, 1),
     ceilMode,
@@ -154,13 +162,15 @@ function windowsOf(operation: string, spatial: number, kernelSize: Sizes, option
   }
   windows.padding.forEach((p, i) => {
     const reach = windows.dilation[i] * (kernel[i] - 1) + 1
-    if (p > reach / 2) throw new ArgumentError(`${operation}: expected a padding of at most half of the window (${reach}), got ${p}`)
+    if (p > reach / 2)
+      throw new ArgumentError(`${operation}: expected a padding of at most half of the window (${reach}), got ${p}`)
   })
   return windows
 }
 
 function checkReal(operation: string, input: Tensor): void {
-  if (input.dtype === 'bool' || input.isComplex()) throw new DTypeError(`${operation}: not implemented for ${input.dtype}`)
+  if (input.dtype === 'bool' || input.isComplex())
+    throw new DTypeError(`${operation}: not implemented for ${input.dtype}`)
 }
 
 /** Both results of a max pooling. */
@@ -170,7 +180,13 @@ export interface MaxPoolResult {
   readonly indices: Tensor
 }
 
-function maxOf(operation: string, spatial: number, input: Tensor, windows: Windows, returnIndices = false): Tensor | MaxPoolResult {
+function maxOf(
+  operation: string,
+  spatial: number,
+  input: Tensor,
+  windows: Windows,
+  returnIndices = false,
+): Tensor | MaxPoolResult {
   checkReal(operation, input)
   if (!returnIndices) return batched(operation, input, spatial, (batch) => maxPool(batch, windows, 'int32')[0])
   let indices: Tensor | undefined
@@ -214,11 +230,23 @@ export const maxPool2d: MaxPoolOp = maxPoolOp('max_pool2d', 'maxPool2d', 2)
 /** The maximum of each window of a volume. @param input [N, C, D, H, W] or [C, D, H, W] @param kernelSize the size of a window */
 export const maxPool3d: MaxPoolOp = maxPoolOp('max_pool3d', 'maxPool3d', 3)
 
-function averageOf(operation: string, spatial: number, input: Tensor, kernelSize: Sizes, options: AvgPoolOptions = {}): Tensor {
+function averageOf(
+  operation: string,
+  spatial: number,
+  input: Tensor,
+  kernelSize: Sizes,
+  options: AvgPoolOptions = {},
+): Tensor {
   checkReal(operation, input)
   const { countIncludePad = true, divisorOverride } = options
-  if (divisorOverride !== undefined && divisorOverride !== null && (!Number.isInteger(divisorOverride) || divisorOverride === 0))
-    throw new ArgumentError(`${operation}: expected an integer that is not 0 for divisorOverride, got ${describe(divisorOverride)}`)
+  if (
+    divisorOverride !== undefined &&
+    divisorOverride !== null &&
+    (!Number.isInteger(divisorOverride) || divisorOverride === 0)
+  )
+    throw new ArgumentError(
+      `${operation}: expected an integer that is not 0 for divisorOverride, got ${describe(divisorOverride)}`,
+    )
   const windows = windowsOf(operation, spatial, kernelSize, options)
   return batched(operation, input, spatial, (batch) =>
     avgPool(batch, { ...windows, includePadding: countIncludePad, divisor: divisorOverride ?? 0 }),
@@ -248,8 +276,16 @@ export type OutputSizes = number | null | readonly (number | null)[]
 
 function adaptiveWindows(operation: string, spatial: number, input: Tensor, outputSize: OutputSizes): Windows {
   const own = input.shape.slice(-spatial)
-  const list: readonly (number | null)[] = Array.isArray(outputSize) ? outputSize : new Array<number | null>(spatial).fill(outputSize as number | null)
-  const kernel = spread(operation, 'outputSize', list.map((n, i) => n ?? own[i]), spatial, 0)
+  const list: readonly (number | null)[] = Array.isArray(outputSize)
+    ? outputSize
+    : new Array<number | null>(spatial).fill(outputSize as number | null)
+  const kernel = spread(
+    operation,
+    'outputSize',
+    list.map((n, i) => n ?? own[i]),
+    spatial,
+    0,
+  )
   const ones = new Array<number>(spatial).fill(1)
   return { kernel, stride: ones, padding: ones.map(() => 0), dilation: ones, ceilMode: false, adaptive: true }
 }
@@ -264,16 +300,19 @@ const adaptiveAverage = (operation: string, spatial: number, input: Tensor, outp
 }
 
 /** Averages over windows that split a signal into `outputSize` parts. @param input [N, C, L] or [C, L] */
-export const adaptiveAvgPool1d: AdaptiveOp = composite('nn.functional.adaptive_avg_pool1d(input, output_size)', (input, size) =>
-  adaptiveAverage('adaptiveAvgPool1d', 1, input, size),
+export const adaptiveAvgPool1d: AdaptiveOp = composite(
+  'nn.functional.adaptive_avg_pool1d(input, output_size)',
+  (input, size) => adaptiveAverage('adaptiveAvgPool1d', 1, input, size),
 )
 /** Averages over windows that split an image into `outputSize` parts. @param input [N, C, H, W] or [C, H, W] */
-export const adaptiveAvgPool2d: AdaptiveOp = composite('nn.functional.adaptive_avg_pool2d(input, output_size)', (input, size) =>
-  adaptiveAverage('adaptiveAvgPool2d', 2, input, size),
+export const adaptiveAvgPool2d: AdaptiveOp = composite(
+  'nn.functional.adaptive_avg_pool2d(input, output_size)',
+  (input, size) => adaptiveAverage('adaptiveAvgPool2d', 2, input, size),
 )
 /** Averages over windows that split a volume into `outputSize` parts. @param input [N, C, D, H, W] or [C, D, H, W] */
-export const adaptiveAvgPool3d: AdaptiveOp = composite('nn.functional.adaptive_avg_pool3d(input, output_size)', (input, size) =>
-  adaptiveAverage('adaptiveAvgPool3d', 3, input, size),
+export const adaptiveAvgPool3d: AdaptiveOp = composite(
+  'nn.functional.adaptive_avg_pool3d(input, output_size)',
+  (input, size) => adaptiveAverage('adaptiveAvgPool3d', 3, input, size),
 )
 /** Adaptive max pooling: the maxima, or with `returnIndices` the maxima and where they are. */
 export interface AdaptiveMaxPoolOp {

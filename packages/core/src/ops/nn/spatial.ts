@@ -15,7 +15,8 @@ export type Sizes = number | readonly number[]
 export function spread(operation: string, name: string, value: unknown, spatial: number, least: number): number[] {
   const list = typeof value === 'number' ? new Array<number>(spatial).fill(value) : value
   const wanted = `${spatial === 1 ? 'an integer' : `${spatial} integers`} ≥ ${least}`
-  if (!Array.isArray(list)) throw new ArgumentError(`${operation}: expected ${wanted} for ${name}, got ${describe(value)}`)
+  if (!Array.isArray(list))
+    throw new ArgumentError(`${operation}: expected ${wanted} for ${name}, got ${describe(value)}`)
   const full: unknown[] = list.length === 1 ? new Array<unknown>(spatial).fill(list[0]) : list
   if (full.length !== spatial || full.some((n) => typeof n !== 'number' || !Number.isInteger(n) || n < least))
     throw new ArgumentError(`${operation}: expected ${wanted} for ${name}, got ${describe(value)}`)
@@ -26,7 +27,9 @@ export function spread(operation: string, name: string, value: unknown, spatial:
 export function batched(operation: string, input: Tensor, spatial: number, body: (batch: Tensor) => Tensor): Tensor {
   if (input.ndim === spatial + 2) return body(input)
   if (input.ndim !== spatial + 1)
-    throw new ShapeError(`${operation}: expected an input of ${spatial + 2} dimensions, or ${spatial + 1} without a batch, got shape ${formatShape(input.shape)}`)
+    throw new ShapeError(
+      `${operation}: expected an input of ${spatial + 2} dimensions, or ${spatial + 1} without a batch, got shape ${formatShape(input.shape)}`,
+    )
   const out = body(reshape(input, [1, ...input.shape]))
   return reshape(out, out.shape.slice(1))
 }
@@ -60,4 +63,3 @@ export function sameLayout(a: Tensor, b: Tensor): [Tensor, Tensor] {
   }
   return [dense(a), dense(b)]
 }
-
