@@ -64,5 +64,5 @@ for (const [name, program] of Object.entries(programs))
       return [y.detach(), ...leaves.flatMap((t) => (t.grad ? [t.grad] : []))]
     })
     expect(results[0].length).toBe(results[1].length)
-    results[0].forEach((t, i) => close(t, results[1][i]))
+    for (const [i, t] of results[0].entries()) close(t, results[1][i])
   })

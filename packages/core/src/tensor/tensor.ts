@@ -44,7 +44,7 @@ export const scope: { tensors: Tensor[] | null } = { tensors: null }
  * Memory is collected with the object; `dispose()`, `using` and `tidy()` give it back at a line.
  */
 export class Tensor {
-  readonly dtype: DType
+  dtype: DType
   /** The size of each dimension. */
   shape: readonly number[]
   /** @internal */
@@ -54,7 +54,7 @@ export class Tensor {
   /** @internal */
   storage: Storage
   /** @internal The dtype's native code. */
-  readonly code: number
+  code: number
   /** @internal The node that made this value; null for a leaf. */
   node: GradNode | null = null
   /** @internal Which of the node's results this is. */
