@@ -4,7 +4,7 @@
 
 namespace flambeau {
 
-enum class Kernel : int { elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, arange, linspace, logspace, strided_add, batch_norm, batch_norm_backward, sgd_step, adam_step, rmsprop_step, adagrad_step, adadelta_step, adamax_step, nadam_step, radam_step, asgd_step, rprop_step, index_get, index_set, count_nonzero_elements, nonzero, masked_gather, masked_put, triangle, count };
+enum class Kernel : int { elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, arange, linspace, logspace, strided_add, batch_norm, batch_norm_backward, sgd_step, adam_step, rmsprop_step, adagrad_step, adadelta_step, adamax_step, nadam_step, radam_step, asgd_step, rprop_step, index_get, index_set, count_nonzero_elements, nonzero, masked_gather, masked_put, triangle, scan, arg_extreme, softmax, softmax_backward, sort, topk, kth_value, mode, searchsorted, find_runs, histc, bincount, layer_norm, layer_norm_backward, nll_loss, nll_loss_backward, embedding, embedding_backward, count };
 
 struct ElementwiseArgs {
   TensorList outs;
@@ -294,6 +294,154 @@ struct TriangleArgs {
   bool upper;
 };
 
+struct ScanArgs {
+  TensorView out;
+  TensorView indices;
+  TensorView input;
+  int64_t dim;
+  int64_t op;
+};
+
+struct ArgExtremeArgs {
+  TensorView indices;
+  TensorView values;
+  TensorView input;
+  int64_t dim;
+  bool largest;
+};
+
+struct SoftmaxArgs {
+  TensorView out;
+  TensorView input;
+  int64_t dim;
+  bool log;
+};
+
+struct SoftmaxBackwardArgs {
+  TensorView out;
+  TensorView grad;
+  TensorView output;
+  int64_t dim;
+  bool log;
+};
+
+struct SortArgs {
+  TensorView values;
+  TensorView indices;
+  TensorView input;
+  int64_t dim;
+  bool descending;
+  bool stable;
+};
+
+struct TopkArgs {
+  TensorView values;
+  TensorView indices;
+  TensorView input;
+  int64_t dim;
+  bool largest;
+  bool sorted;
+};
+
+struct KthValueArgs {
+  TensorView values;
+  TensorView indices;
+  TensorView input;
+  int64_t dim;
+  int64_t k;
+};
+
+struct ModeArgs {
+  TensorView values;
+  TensorView indices;
+  TensorView input;
+  int64_t dim;
+};
+
+struct SearchsortedArgs {
+  TensorView out;
+  TensorView boundaries;
+  TensorView values;
+  TensorView sorter;
+  bool right;
+};
+
+struct FindRunsArgs {
+  TensorView run;
+  TensorView first;
+  TensorView count;
+  TensorView input;
+  TensorView order;
+};
+
+struct HistcArgs {
+  TensorView out;
+  TensorView input;
+  double low;
+  double high;
+};
+
+struct BincountArgs {
+  TensorView out;
+  TensorView input;
+  TensorView weights;
+};
+
+struct LayerNormArgs {
+  TensorView out;
+  TensorView mean;
+  TensorView rstd;
+  TensorView input;
+  TensorView weight;
+  TensorView bias;
+  double eps;
+};
+
+struct LayerNormBackwardArgs {
+  TensorView grad;
+  TensorView out;
+  TensorView weight_grad;
+  TensorView bias_grad;
+  TensorView input;
+  TensorView mean;
+  TensorView rstd;
+  TensorView weight;
+};
+
+struct NllLossArgs {
+  TensorView out;
+  TensorView total_weight;
+  TensorView input;
+  TensorView target;
+  TensorView weight;
+  int64_t reduction;
+  int64_t ignore_index;
+};
+
+struct NllLossBackwardArgs {
+  TensorView out;
+  TensorView grad;
+  TensorView target;
+  TensorView weight;
+  TensorView total_weight;
+  int64_t reduction;
+  int64_t ignore_index;
+};
+
+struct EmbeddingArgs {
+  TensorView out;
+  TensorView weight;
+  TensorView indices;
+};
+
+struct EmbeddingBackwardArgs {
+  TensorView out;
+  TensorView grad;
+  TensorView indices;
+  int64_t padding_index;
+  bool scale_by_frequency;
+};
+
 // An empty slot means that the backend has no such kernel.
 struct KernelTable {
   Status (*elementwise)(ElementwiseArgs&) = nullptr;
@@ -333,6 +481,24 @@ struct KernelTable {
   Status (*masked_gather)(MaskedGatherArgs&) = nullptr;
   Status (*masked_put)(MaskedPutArgs&) = nullptr;
   Status (*triangle)(TriangleArgs&) = nullptr;
+  Status (*scan)(ScanArgs&) = nullptr;
+  Status (*arg_extreme)(ArgExtremeArgs&) = nullptr;
+  Status (*softmax)(SoftmaxArgs&) = nullptr;
+  Status (*softmax_backward)(SoftmaxBackwardArgs&) = nullptr;
+  Status (*sort)(SortArgs&) = nullptr;
+  Status (*topk)(TopkArgs&) = nullptr;
+  Status (*kth_value)(KthValueArgs&) = nullptr;
+  Status (*mode)(ModeArgs&) = nullptr;
+  Status (*searchsorted)(SearchsortedArgs&) = nullptr;
+  Status (*find_runs)(FindRunsArgs&) = nullptr;
+  Status (*histc)(HistcArgs&) = nullptr;
+  Status (*bincount)(BincountArgs&) = nullptr;
+  Status (*layer_norm)(LayerNormArgs&) = nullptr;
+  Status (*layer_norm_backward)(LayerNormBackwardArgs&) = nullptr;
+  Status (*nll_loss)(NllLossArgs&) = nullptr;
+  Status (*nll_loss_backward)(NllLossBackwardArgs&) = nullptr;
+  Status (*embedding)(EmbeddingArgs&) = nullptr;
+  Status (*embedding_backward)(EmbeddingBackwardArgs&) = nullptr;
 };
 
 // The CPU's kernels, each defined in src/cpu.
@@ -374,8 +540,26 @@ Status nonzero(NonzeroArgs& args);
 Status masked_gather(MaskedGatherArgs& args);
 Status masked_put(MaskedPutArgs& args);
 Status triangle(TriangleArgs& args);
+Status scan(ScanArgs& args);
+Status arg_extreme(ArgExtremeArgs& args);
+Status softmax(SoftmaxArgs& args);
+Status softmax_backward(SoftmaxBackwardArgs& args);
+Status sort(SortArgs& args);
+Status topk(TopkArgs& args);
+Status kth_value(KthValueArgs& args);
+Status mode(ModeArgs& args);
+Status searchsorted(SearchsortedArgs& args);
+Status find_runs(FindRunsArgs& args);
+Status histc(HistcArgs& args);
+Status bincount(BincountArgs& args);
+Status layer_norm(LayerNormArgs& args);
+Status layer_norm_backward(LayerNormBackwardArgs& args);
+Status nll_loss(NllLossArgs& args);
+Status nll_loss_backward(NllLossBackwardArgs& args);
+Status embedding(EmbeddingArgs& args);
+Status embedding_backward(EmbeddingBackwardArgs& args);
 
-inline constexpr KernelTable kTable{elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, arange, linspace, logspace, strided_add, batch_norm, batch_norm_backward, sgd_step, adam_step, rmsprop_step, adagrad_step, adadelta_step, adamax_step, nadam_step, radam_step, asgd_step, rprop_step, index_get, index_set, count_nonzero_elements, nonzero, masked_gather, masked_put, triangle};
+inline constexpr KernelTable kTable{elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, arange, linspace, logspace, strided_add, batch_norm, batch_norm_backward, sgd_step, adam_step, rmsprop_step, adagrad_step, adadelta_step, adamax_step, nadam_step, radam_step, asgd_step, rprop_step, index_get, index_set, count_nonzero_elements, nonzero, masked_gather, masked_put, triangle, scan, arg_extreme, softmax, softmax_backward, sort, topk, kth_value, mode, searchsorted, find_runs, histc, bincount, layer_norm, layer_norm_backward, nll_loss, nll_loss_backward, embedding, embedding_backward};
 }  // namespace cpu
 
 // Decodes a call's words and runs the kernel.
@@ -566,6 +750,96 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       if (!table.triangle) return {StatusCode::no_kernel};
       TriangleArgs args{reader.tensor(), reader.tensor(), reader.integer(), reader.boolean()};
       return table.triangle(args);
+    }
+    case Kernel::scan: {
+      if (!table.scan) return {StatusCode::no_kernel};
+      ScanArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.integer()};
+      return table.scan(args);
+    }
+    case Kernel::arg_extreme: {
+      if (!table.arg_extreme) return {StatusCode::no_kernel};
+      ArgExtremeArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.boolean()};
+      return table.arg_extreme(args);
+    }
+    case Kernel::softmax: {
+      if (!table.softmax) return {StatusCode::no_kernel};
+      SoftmaxArgs args{reader.tensor(), reader.tensor(), reader.integer(), reader.boolean()};
+      return table.softmax(args);
+    }
+    case Kernel::softmax_backward: {
+      if (!table.softmax_backward) return {StatusCode::no_kernel};
+      SoftmaxBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.boolean()};
+      return table.softmax_backward(args);
+    }
+    case Kernel::sort: {
+      if (!table.sort) return {StatusCode::no_kernel};
+      SortArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.boolean(), reader.boolean()};
+      return table.sort(args);
+    }
+    case Kernel::topk: {
+      if (!table.topk) return {StatusCode::no_kernel};
+      TopkArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.boolean(), reader.boolean()};
+      return table.topk(args);
+    }
+    case Kernel::kth_value: {
+      if (!table.kth_value) return {StatusCode::no_kernel};
+      KthValueArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.integer()};
+      return table.kth_value(args);
+    }
+    case Kernel::mode: {
+      if (!table.mode) return {StatusCode::no_kernel};
+      ModeArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integer()};
+      return table.mode(args);
+    }
+    case Kernel::searchsorted: {
+      if (!table.searchsorted) return {StatusCode::no_kernel};
+      SearchsortedArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.boolean()};
+      return table.searchsorted(args);
+    }
+    case Kernel::find_runs: {
+      if (!table.find_runs) return {StatusCode::no_kernel};
+      FindRunsArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.find_runs(args);
+    }
+    case Kernel::histc: {
+      if (!table.histc) return {StatusCode::no_kernel};
+      HistcArgs args{reader.tensor(), reader.tensor(), reader.real(), reader.real()};
+      return table.histc(args);
+    }
+    case Kernel::bincount: {
+      if (!table.bincount) return {StatusCode::no_kernel};
+      BincountArgs args{reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.bincount(args);
+    }
+    case Kernel::layer_norm: {
+      if (!table.layer_norm) return {StatusCode::no_kernel};
+      LayerNormArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.real()};
+      return table.layer_norm(args);
+    }
+    case Kernel::layer_norm_backward: {
+      if (!table.layer_norm_backward) return {StatusCode::no_kernel};
+      LayerNormBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.layer_norm_backward(args);
+    }
+    case Kernel::nll_loss: {
+      if (!table.nll_loss) return {StatusCode::no_kernel};
+      NllLossArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.integer()};
+      return table.nll_loss(args);
+    }
+    case Kernel::nll_loss_backward: {
+      if (!table.nll_loss_backward) return {StatusCode::no_kernel};
+      NllLossBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.integer()};
+      return table.nll_loss_backward(args);
+    }
+    case Kernel::embedding: {
+      if (!table.embedding) return {StatusCode::no_kernel};
+      EmbeddingArgs args{reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.embedding(args);
+    }
+    case Kernel::embedding_backward: {
+      if (!table.embedding_backward) return {StatusCode::no_kernel};
+      EmbeddingBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.boolean()};
+      return table.embedding_backward(args);
     }
     case Kernel::count: break;
   }

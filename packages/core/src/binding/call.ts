@@ -1,5 +1,5 @@
 // Writing a kernel call's arguments into the scratch array that C++ shares (native/include/flambeau/call.h reads it).
-import { DisposedError, NativeError } from '../errors.js'
+import { DisposedError, NativeError, ShapeError } from '../errors.js'
 import { type Handle, native } from './native.js'
 import { raise } from './status.js'
 
@@ -26,6 +26,8 @@ export interface TensorArg {
 }
 
 const words = new Float64Array(native.scratch)
+/** kMaxDims in native/include/flambeau/call.h: a kernel's arrays hold no more. */
+const MAX_DIMS = 16
 
 /** Bytes of the storages that this environment holds (kLiveBytesWord in native/src/napi/environment.h). */
 export const liveBytes = (): number => words[words.length - 1]
@@ -55,6 +57,7 @@ export function writeTensor(t: TensorArg): void {
     throw new NativeError('a blocked tensor was given to a kernel that takes strided ones')
   handles[count++] = handle
   const ndim = shape.length
+  if (ndim > MAX_DIMS) throw new ShapeError(`expected at most ${MAX_DIMS} dimensions, got ${ndim}`)
   if (at + 4 + 2 * ndim > words.length - 1) throw tooLong()
   words[at] = t.code
   words[at + 1] = storage.layout

@@ -362,3 +362,187 @@ export function triangle(out: TensorArg, input: TensorArg, diagonal: number, upp
   writeBoolean(upper)
   invoke(36, 'triangle')
 }
+
+export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg, dim: number, op: number): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeOptionalTensor(indices)
+  writeTensor(input)
+  writeNumber(dim)
+  writeNumber(op)
+  invoke(37, 'scan')
+}
+
+export function argExtreme(indices: TensorArg, values: TensorArg | null, input: TensorArg, dim: number, largest: boolean): void {
+  if (!begin(indices, false)) return
+  writeTensor(indices)
+  writeOptionalTensor(values)
+  writeTensor(input)
+  writeNumber(dim)
+  writeBoolean(largest)
+  invoke(38, 'arg_extreme')
+}
+
+export function softmax(out: TensorArg, input: TensorArg, dim: number, log: boolean): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeNumber(dim)
+  writeBoolean(log)
+  invoke(39, 'softmax')
+}
+
+export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorArg, dim: number, log: boolean): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(grad)
+  writeTensor(output)
+  writeNumber(dim)
+  writeBoolean(log)
+  invoke(40, 'softmax_backward')
+}
+
+export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, descending: boolean, stable: boolean): void {
+  if (!begin(values, false)) return
+  writeTensor(values)
+  writeTensor(indices)
+  writeTensor(input)
+  writeNumber(dim)
+  writeBoolean(descending)
+  writeBoolean(stable)
+  invoke(41, 'sort')
+}
+
+export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, largest: boolean, sorted: boolean): void {
+  if (!begin(values, false)) return
+  writeTensor(values)
+  writeTensor(indices)
+  writeTensor(input)
+  writeNumber(dim)
+  writeBoolean(largest)
+  writeBoolean(sorted)
+  invoke(42, 'topk')
+}
+
+export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, k: number): void {
+  if (!begin(values, false)) return
+  writeTensor(values)
+  writeTensor(indices)
+  writeTensor(input)
+  writeNumber(dim)
+  writeNumber(k)
+  invoke(43, 'kth_value')
+}
+
+export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number): void {
+  if (!begin(values, false)) return
+  writeTensor(values)
+  writeTensor(indices)
+  writeTensor(input)
+  writeNumber(dim)
+  invoke(44, 'mode')
+}
+
+export function searchsorted(out: TensorArg, boundaries: TensorArg, values: TensorArg, sorter: TensorArg | null, right: boolean): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(boundaries)
+  writeTensor(values)
+  writeOptionalTensor(sorter)
+  writeBoolean(right)
+  invoke(45, 'searchsorted')
+}
+
+export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, input: TensorArg, order: TensorArg | null): void {
+  if (!begin(run, false)) return
+  writeTensor(run)
+  writeTensor(first)
+  writeTensor(count)
+  writeTensor(input)
+  writeOptionalTensor(order)
+  invoke(46, 'find_runs')
+}
+
+export function histc(out: TensorArg, input: TensorArg, low: number, high: number): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeNumber(low)
+  writeNumber(high)
+  invoke(47, 'histc')
+}
+
+export function bincount(out: TensorArg, input: TensorArg, weights: TensorArg | null): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeOptionalTensor(weights)
+  invoke(48, 'bincount')
+}
+
+export function layerNorm(out: TensorArg, mean: TensorArg, rstd: TensorArg, input: TensorArg, weight: TensorArg | null, bias: TensorArg | null, eps: number): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(mean)
+  writeTensor(rstd)
+  writeTensor(input)
+  writeOptionalTensor(weight)
+  writeOptionalTensor(bias)
+  writeNumber(eps)
+  invoke(49, 'layer_norm')
+}
+
+export function layerNormBackward(grad: TensorArg, out: TensorArg | null, weightGrad: TensorArg | null, biasGrad: TensorArg | null, input: TensorArg, mean: TensorArg, rstd: TensorArg, weight: TensorArg | null): void {
+  if (!begin(grad, false)) return
+  writeTensor(grad)
+  writeOptionalTensor(out)
+  writeOptionalTensor(weightGrad)
+  writeOptionalTensor(biasGrad)
+  writeTensor(input)
+  writeTensor(mean)
+  writeTensor(rstd)
+  writeOptionalTensor(weight)
+  invoke(50, 'layer_norm_backward')
+}
+
+export function nllLoss(out: TensorArg, totalWeight: TensorArg, input: TensorArg, target: TensorArg, weight: TensorArg | null, reduction: number, ignoreIndex: number): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(totalWeight)
+  writeTensor(input)
+  writeTensor(target)
+  writeOptionalTensor(weight)
+  writeNumber(reduction)
+  writeNumber(ignoreIndex)
+  invoke(51, 'nll_loss')
+}
+
+export function nllLossBackward(out: TensorArg, grad: TensorArg, target: TensorArg, weight: TensorArg | null, totalWeight: TensorArg, reduction: number, ignoreIndex: number): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(grad)
+  writeTensor(target)
+  writeOptionalTensor(weight)
+  writeTensor(totalWeight)
+  writeNumber(reduction)
+  writeNumber(ignoreIndex)
+  invoke(52, 'nll_loss_backward')
+}
+
+export function embedding(out: TensorArg, weight: TensorArg, indices: TensorArg): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(weight)
+  writeTensor(indices)
+  invoke(53, 'embedding')
+}
+
+export function embeddingBackward(out: TensorArg, grad: TensorArg, indices: TensorArg, paddingIndex: number, scaleByFrequency: boolean): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(grad)
+  writeTensor(indices)
+  writeNumber(paddingIndex)
+  writeBoolean(scaleByFrequency)
+  invoke(54, 'embedding_backward')
+}

@@ -35,7 +35,7 @@ export type { Data, Item, Nested } from './reading.js'
 attach(operators)
 attach(whereMethod)
 
-type Operators = Omit<Methods<typeof operators>, 'put'> & Methods<typeof whereMethod>
+type Operators = Omit<Methods<typeof operators>, 'put'> & Methods<typeof whereMethod> & operators.SelectionMethods
 
 declare module '../tensor/tensor.js' {
   interface Tensor extends Operators {

@@ -1,0 +1,199 @@
+// Extremes with their positions, and running sums, products and extremes along a dimension.
+#include <cmath>
+
+#include "along_dim.h"
+#include "blocks.h"
+#include "flambeau/kernels.gen.h"
+
+namespace flambeau::cpu {
+namespace {
+
+inline constexpr int64_t kStrip = 256;
+
+template <typename C>
+bool is_nan(C x) {
+  if constexpr (kIsComplex<C>)
+    return x.real() != x.real() || x.imag() != x.imag();
+  else
+    return x != x;
+}
+
+// Running values are kept in double (complex128), so that rounding does not pile up.
+template <typename T>
+using ScanType =
+    std::conditional_t<kIsComplex<T>, complex128, std::conditional_t<std::is_integral_v<T>, uint64_t, double>>;
+
+// log(exp(a) + exp(b)) without overflow.
+inline double log_add_exp(double a, double b) {
+  const double high = std::max(a, b), low = std::min(a, b);
+  if (is_nan(a) || is_nan(b)) return std::numeric_limits<double>::quiet_NaN();
+  return std::isinf(high) ? high : high + std::log1p(std::exp(low - high));
+}
+inline complex128 log_add_exp(complex128 a, complex128 b) {
+  if (is_nan(a) || is_nan(b))
+    return {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::quiet_NaN()};
+  const bool first = a.real() >= b.real();
+  const complex128 high = first ? a : b, low = first ? b : a;
+  if (std::isinf(high.real()) && high.real() < 0) return high;
+  if (std::isinf(high.real())) return std::isinf(low.real()) ? std::log(std::exp(high) + std::exp(low)) : high;
+  return high + std::log(1.0 + std::exp(low - high));
+}
+
+// The order is that of SCAN in packages/core/src/ops/scans.ts.
+enum class ScanOp : int { cumsum, cumprod, logcumsumexp, cummax, cummin };
+
+template <typename T, typename Step>
+void accumulate(ScanArgs& args, ScanType<T> start, const Step& step) {
+  using A = ScanType<T>;
+  const AlongDim<2> along({&args.input, &args.out}, args.dim);
+  const T* in = args.input.as<T>();
+  T* out = args.out.as<T>();
+  const int64_t size = along.sizes[0], in_step = along.steps[0], out_step = along.steps[1];
+  if (!along.across()) {
+    along.each_line([&](const auto& at) {
+      A running = start;
+      for (int64_t k = 0; k < size; ++k) {
+        running = step(running, convert<A>(in[at[0] + k * in_step]), k);
+        out[at[1] + k * out_step] = convert<T>(running);
+      }
+    });
+    return;
+  }
+  const int64_t in_col = along.loop.inner_stride(0), out_col = along.loop.inner_stride(1);
+  along.each_strip(kStrip, [&](const auto& at, int64_t n) {
+    A running[kStrip];
+    std::fill_n(running, n, start);
+    for (int64_t k = 0; k < size; ++k) {
+      const T* src = in + at[0] + k * in_step;
+      T* dst = out + at[1] + k * out_step;
+      for (int64_t c = 0; c < n; ++c) {
+        running[c] = step(running[c], convert<A>(src[c * in_col]), k);
+        dst[c * out_col] = convert<T>(running[c]);
+      }
+    }
+  });
+}
+
+// The latest position wins among equals, and a NaN stays.
+template <typename T, bool kMax>
+void running_extreme(ScanArgs& args) {
+  const AlongDim<3> along({&args.input, &args.out, &args.indices}, args.dim);
+  const T* in = args.input.as<T>();
+  T* out = args.out.as<T>();
+  int64_t* indices = args.indices.as<int64_t>();
+  along.each_line([&](const auto& at) {
+    T best{};
+    int64_t index = 0;
+    for (int64_t k = 0; k < along.sizes[0]; ++k) {
+      const T x = in[at[0] + k * along.steps[0]];
+      if (k == 0 || is_nan(x) || (!is_nan(best) && (kMax ? x >= best : x <= best))) {
+        best = x;
+        index = k;
+      }
+      out[at[1] + k * along.steps[1]] = best;
+      indices[at[2] + k * along.steps[2]] = index;
+    }
+  });
+}
+
+// The first position wins among equals, and the first NaN above all.
+template <typename T, bool kMax>
+void extreme(ArgExtremeArgs& args) {
+  const AlongDim<3> along({&args.input, &args.values, &args.indices}, args.dim);
+  const T* in = args.input.as<T>();
+  T* values = args.values.defined() ? args.values.as<T>() : nullptr;
+  int64_t* indices = args.indices.as<int64_t>();
+  const int64_t size = along.sizes[0], step = along.steps[0];
+  const auto better = [](T x, T best) { return (kMax ? x > best : x < best) || (is_nan(x) && !is_nan(best)); };
+  if (!along.across()) {
+    along.each_line([&](const auto& at) {
+      const T* line = in + at[0];
+      T best = line[0];
+      int64_t index = 0;
+      for (int64_t k = 1; k < size; ++k)
+        if (better(line[k * step], best)) {
+          best = line[k * step];
+          index = k;
+        }
+      if (values) values[at[1]] = best;
+      indices[at[2]] = index;
+    });
+    return;
+  }
+  const int64_t col = along.loop.inner_stride(0);
+  along.each_strip(kStrip, [&](const auto& at, int64_t n) {
+    T best[kStrip];
+    int64_t index[kStrip];
+    for (int64_t c = 0; c < n; ++c) {
+      best[c] = in[at[0] + c * col];
+      index[c] = 0;
+    }
+    for (int64_t k = 1; k < size; ++k) {
+      const T* row = in + at[0] + k * step;
+      for (int64_t c = 0; c < n; ++c) {
+        const T x = row[c * col];
+        const bool wins = better(x, best[c]);
+        best[c] = wins ? x : best[c];
+        index[c] = wins ? k : index[c];
+      }
+    }
+    for (int64_t c = 0; c < n; ++c) {
+      if (values) values[at[1] + c * along.loop.inner_stride(1)] = best[c];
+      indices[at[2] + c * along.loop.inner_stride(2)] = index[c];
+    }
+  });
+}
+
+}  // namespace
+
+Status scan(ScanArgs& args) {
+  const auto op = static_cast<ScanOp>(args.op);
+  if (args.input.numel() == 0) return {};
+  return visit_dtype(args.input.dtype, [&]<typename T>() -> Status {
+    using A = ScanType<T>;
+    switch (op) {
+      case ScanOp::cumsum:
+        accumulate<T>(args, A(0), [](A a, A x, int64_t) { return a + x; });
+        return {};
+      case ScanOp::cumprod:
+        accumulate<T>(args, A(1), [](A a, A x, int64_t) { return a * x; });
+        return {};
+      case ScanOp::logcumsumexp:
+        if constexpr (!std::is_integral_v<T>) {
+          accumulate<T>(args, A(0), [](A a, A x, int64_t k) { return k == 0 ? x : log_add_exp(a, x); });
+          return {};
+        }
+        break;
+      case ScanOp::cummax:
+        if constexpr (!kIsComplex<T>) {
+          running_extreme<T, true>(args);
+          return {};
+        }
+        break;
+      case ScanOp::cummin:
+        if constexpr (!kIsComplex<T>) {
+          running_extreme<T, false>(args);
+          return {};
+        }
+        break;
+    }
+    return {StatusCode::unsupported_dtype, 0, static_cast<int>(args.input.dtype)};
+  });
+}
+
+Status arg_extreme(ArgExtremeArgs& args) {
+  if (args.indices.numel() == 0) return {};
+  return visit_dtype(args.input.dtype, [&]<typename T>() -> Status {
+    if constexpr (kIsComplex<T>) {
+      return {StatusCode::unsupported_dtype, 0, static_cast<int>(args.input.dtype)};
+    } else {
+      if (args.largest)
+        extreme<T, true>(args);
+      else
+        extreme<T, false>(args);
+      return {};
+    }
+  });
+}
+
+}  // namespace flambeau::cpu
