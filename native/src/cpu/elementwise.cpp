@@ -75,7 +75,8 @@ struct Program {
     const auto evaluate = [&](int64_t n) {
       for (size_t k = 0; k < code.size(); ++k) {
         const int r = first_instruction + static_cast<int>(k);
-        code[k].function(const_cast<C*>(registers[r]), registers[code[k].a], registers[code[k].b], registers[code[k].c], n);
+        code[k].function(const_cast<C*>(registers[r]), registers[code[k].a], registers[code[k].b], registers[code[k].c],
+                         n);
       }
     };
 
@@ -112,7 +113,8 @@ struct Program {
           }
         }
         for (int r = first_instruction; r < n_registers; ++r)
-          if (straight[r] >= 0) registers[r] = static_cast<C*>(outs[straight[r]].data) + cursor.offsets[straight[r]] + col;
+          if (straight[r] >= 0)
+            registers[r] = static_cast<C*>(outs[straight[r]].data) + cursor.offsets[straight[r]] + col;
         evaluate(n);
         for (int v = 0; v < n_out; ++v) {
           if (straight[results[v]] == v) continue;
@@ -127,11 +129,13 @@ struct Program {
  private:
   void load(int v, int64_t offset, C* dst, int64_t n) const {
     const int64_t stride = loop.inner_stride(static_cast<int>(outs.size()) + v);
-    visit_dtype(ins[v].dtype, [&]<typename T>() { load_block(dst, static_cast<const T*>(ins[v].data) + offset, stride, n); });
+    visit_dtype(ins[v].dtype,
+                [&]<typename T>() { load_block(dst, static_cast<const T*>(ins[v].data) + offset, stride, n); });
   }
   void store(int v, int64_t offset, const C* src, int64_t n) const {
     const int64_t stride = loop.inner_stride(v);
-    visit_dtype(outs[v].dtype, [&]<typename T>() { store_block(static_cast<T*>(outs[v].data) + offset, stride, src, n); });
+    visit_dtype(outs[v].dtype,
+                [&]<typename T>() { store_block(static_cast<T*>(outs[v].data) + offset, stride, src, n); });
   }
 };
 
@@ -189,7 +193,9 @@ Status check_divisors(const ElementwiseArgs& args) {
   const std::span<const TensorView> ins = args.ins;
   for (size_t k = 0; k + 3 < args.code.size(); k += 4) {
     const MicroOp op = static_cast<MicroOp>(args.code[k]);
-    if (op != MicroOp::trunc_divide_ && op != MicroOp::floor_divide_ && op != MicroOp::fmod_ && op != MicroOp::remainder_) continue;
+    if (op != MicroOp::trunc_divide_ && op != MicroOp::floor_divide_ && op != MicroOp::fmod_ &&
+        op != MicroOp::remainder_)
+      continue;
     const size_t divisor = static_cast<size_t>(args.code[k + 2]);
     if (divisor < ins.size()) {
       TensorView t = ins[divisor];
@@ -200,7 +206,8 @@ Status check_divisors(const ElementwiseArgs& args) {
       }
       const int64_t at = empty ? -1 : find_zero(t);
       if (at >= 0) return {StatusCode::invalid_value, at};
-    } else if (divisor < ins.size() + args.constants.size() && args.constants[divisor - ins.size()].to<int64_t>() == 0) {
+    } else if (divisor < ins.size() + args.constants.size() &&
+               args.constants[divisor - ins.size()].to<int64_t>() == 0) {
       return {StatusCode::invalid_value, 0};
     }
   }
@@ -217,7 +224,8 @@ Status run_program(ElementwiseArgs& args) {
   std::span<const TensorView> outs = args.outs, ins = args.ins;
   const size_t n_code = args.code.size() / 4;
   const int first = static_cast<int>(ins.size() + args.constants.size());
-  if (first + n_code > kMaxRegisters || outs.size() + ins.size() > kMaxOperands) return {StatusCode::engine_error, 0, 1};
+  if (first + n_code > kMaxRegisters || outs.size() + ins.size() > kMaxOperands)
+    return {StatusCode::engine_error, 0, 1};
 
   Program<C> program{outs, ins, SmallVector<Instruction, 8>(n_code), args.results, args.constants, {}, first};
   for (size_t k = 0; k < n_code; ++k) {
@@ -235,7 +243,9 @@ Status run_program(ElementwiseArgs& args) {
   const int64_t inner = program.loop.inner(), rows = program.loop.rows();
   if (inner * rows == 0) return {};
   if (rows == 1) {
-    parallel_for(inner, kGrain / static_cast<int64_t>(n_code + 1), [&](int64_t b, int64_t e) { program.run(0, 1, b, e); }, kBlock);
+    parallel_for(
+        inner, kGrain / static_cast<int64_t>(n_code + 1), [&](int64_t b, int64_t e) { program.run(0, 1, b, e); },
+        kBlock);
   } else {
     const int64_t grain = std::max<int64_t>(1, kGrain / static_cast<int64_t>(n_code + 1) / inner);
     parallel_for(rows, grain, [&](int64_t b, int64_t e) { program.run(b, e, 0, inner); });
@@ -247,13 +257,20 @@ Status run_program(ElementwiseArgs& args) {
 
 Status elementwise(ElementwiseArgs& args) {
   switch (args.compute) {
-    case DType::f32: return run_program<float>(args);
-    case DType::f64: return run_program<double>(args);
-    case DType::i32: return run_program<int32_t>(args);
-    case DType::i64: return run_program<int64_t>(args);
-    case DType::c64: return run_program<complex64>(args);
-    case DType::c128: return run_program<complex128>(args);
-    default: return {StatusCode::unsupported_dtype, 0, static_cast<int>(args.compute)};
+    case DType::f32:
+      return run_program<float>(args);
+    case DType::f64:
+      return run_program<double>(args);
+    case DType::i32:
+      return run_program<int32_t>(args);
+    case DType::i64:
+      return run_program<int64_t>(args);
+    case DType::c64:
+      return run_program<complex64>(args);
+    case DType::c128:
+      return run_program<complex128>(args);
+    default:
+      return {StatusCode::unsupported_dtype, 0, static_cast<int>(args.compute)};
   }
 }
 

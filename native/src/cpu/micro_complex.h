@@ -9,11 +9,15 @@ namespace flambeau::cpu::complex_ops {
 
 struct add_op {
   template <typename T>
-  T operator()(T a, T b) const { return {a.real() + b.real(), a.imag() + b.imag()}; }
+  T operator()(T a, T b) const {
+    return {a.real() + b.real(), a.imag() + b.imag()};
+  }
 };
 struct sub_op {
   template <typename T>
-  T operator()(T a, T b) const { return {a.real() - b.real(), a.imag() - b.imag()}; }
+  T operator()(T a, T b) const {
+    return {a.real() - b.real(), a.imag() - b.imag()};
+  }
 };
 struct mul_op {
   template <typename T>
@@ -38,31 +42,45 @@ struct div_op {
 };
 struct conj_op {
   template <typename T>
-  T operator()(T a) const { return std::conj(a); }
+  T operator()(T a) const {
+    return std::conj(a);
+  }
 };
 struct real_op {
   template <typename T>
-  T operator()(T a) const { return T(a.real()); }
+  T operator()(T a) const {
+    return T(a.real());
+  }
 };
 struct imag_op {
   template <typename T>
-  T operator()(T a) const { return T(a.imag()); }
+  T operator()(T a) const {
+    return T(a.imag());
+  }
 };
 struct mul_conj_op {
   template <typename T>
-  T operator()(T a, T b) const { return mul_op()(a, std::conj(b)); }
+  T operator()(T a, T b) const {
+    return mul_op()(a, std::conj(b));
+  }
 };
 struct div_conj_op {
   template <typename T>
-  T operator()(T a, T b) const { return div_op()(a, std::conj(b)); }
+  T operator()(T a, T b) const {
+    return div_op()(a, std::conj(b));
+  }
 };
 struct neg_op {
   template <typename T>
-  T operator()(T a) const { return -a; }
+  T operator()(T a) const {
+    return -a;
+  }
 };
 struct abs_op {
   template <typename T>
-  T operator()(T a) const { return T(std::hypot(a.real(), a.imag())); }
+  T operator()(T a) const {
+    return T(std::hypot(a.real(), a.imag()));
+  }
 };
 struct sgn_op {
   template <typename T>
@@ -73,27 +91,39 @@ struct sgn_op {
 };
 struct square_op {
   template <typename T>
-  T operator()(T a) const { return mul_op()(a, a); }
+  T operator()(T a) const {
+    return mul_op()(a, a);
+  }
 };
 struct reciprocal_op {
   template <typename T>
-  T operator()(T a) const { return div_op()(T(1), a); }
+  T operator()(T a) const {
+    return div_op()(T(1), a);
+  }
 };
 struct sqrt_op {
   template <typename T>
-  T operator()(T a) const { return std::sqrt(a); }
+  T operator()(T a) const {
+    return std::sqrt(a);
+  }
 };
 struct rsqrt_op {
   template <typename T>
-  T operator()(T a) const { return div_op()(T(1), std::sqrt(a)); }
+  T operator()(T a) const {
+    return div_op()(T(1), std::sqrt(a));
+  }
 };
 struct angle_op {
   template <typename T>
-  T operator()(T a) const { return T(std::arg(a)); }
+  T operator()(T a) const {
+    return T(std::arg(a));
+  }
 };
 struct pow_op {
   template <typename T>
-  T operator()(T a, T b) const { return std::pow(a, b); }
+  T operator()(T a, T b) const {
+    return std::pow(a, b);
+  }
 };
 // log(exp a + exp b), shifted by the operand of the larger real part.
 struct logaddexp_op {
@@ -111,117 +141,173 @@ struct logaddexp_op {
 };
 struct make_complex_op {
   template <typename T>
-  T operator()(T a, T b) const { return {a.real(), b.real()}; }
+  T operator()(T a, T b) const {
+    return {a.real(), b.real()};
+  }
 };
 struct polar_op {
   template <typename T>
-  T operator()(T a, T b) const { return {a.real() * std::cos(b.real()), a.real() * std::sin(b.real())}; }
+  T operator()(T a, T b) const {
+    return {a.real() * std::cos(b.real()), a.real() * std::sin(b.real())};
+  }
 };
 
 struct eq_op {
   template <typename T>
-  T operator()(T a, T b) const { return T(a == b); }
+  T operator()(T a, T b) const {
+    return T(a == b);
+  }
 };
 struct ne_op {
   template <typename T>
-  T operator()(T a, T b) const { return T(a != b); }
+  T operator()(T a, T b) const {
+    return T(a != b);
+  }
 };
 struct logical_and_op {
   template <typename T>
-  T operator()(T a, T b) const { return T(a != T(0) && b != T(0)); }
+  T operator()(T a, T b) const {
+    return T(a != T(0) && b != T(0));
+  }
 };
 struct logical_or_op {
   template <typename T>
-  T operator()(T a, T b) const { return T(a != T(0) || b != T(0)); }
+  T operator()(T a, T b) const {
+    return T(a != T(0) || b != T(0));
+  }
 };
 struct logical_xor_op {
   template <typename T>
-  T operator()(T a, T b) const { return T((a != T(0)) != (b != T(0))); }
+  T operator()(T a, T b) const {
+    return T((a != T(0)) != (b != T(0)));
+  }
 };
 struct logical_not_op {
   template <typename T>
-  T operator()(T a) const { return T(a == T(0)); }
+  T operator()(T a) const {
+    return T(a == T(0));
+  }
 };
 struct isnan_op {
   template <typename T>
-  T operator()(T a) const { return T(std::isnan(a.real()) || std::isnan(a.imag())); }
+  T operator()(T a) const {
+    return T(std::isnan(a.real()) || std::isnan(a.imag()));
+  }
 };
 struct isinf_op {
   template <typename T>
-  T operator()(T a) const { return T(std::isinf(a.real()) || std::isinf(a.imag())); }
+  T operator()(T a) const {
+    return T(std::isinf(a.real()) || std::isinf(a.imag()));
+  }
 };
 struct isfinite_op {
   template <typename T>
-  T operator()(T a) const { return T(std::isfinite(a.real()) && std::isfinite(a.imag())); }
+  T operator()(T a) const {
+    return T(std::isfinite(a.real()) && std::isfinite(a.imag()));
+  }
 };
 struct where_op {
   template <typename T>
-  T operator()(T condition, T a, T b) const { return condition != T(0) ? a : b; }
+  T operator()(T condition, T a, T b) const {
+    return condition != T(0) ? a : b;
+  }
 };
 
 struct exp_op {
   template <typename T>
-  T operator()(T a) const { return std::exp(a); }
+  T operator()(T a) const {
+    return std::exp(a);
+  }
 };
 struct log_op {
   template <typename T>
-  T operator()(T a) const { return std::log(a); }
+  T operator()(T a) const {
+    return std::log(a);
+  }
 };
 struct log10_op {
   template <typename T>
-  T operator()(T a) const { return std::log10(a); }
+  T operator()(T a) const {
+    return std::log10(a);
+  }
 };
 struct sin_op {
   template <typename T>
-  T operator()(T a) const { return std::sin(a); }
+  T operator()(T a) const {
+    return std::sin(a);
+  }
 };
 struct cos_op {
   template <typename T>
-  T operator()(T a) const { return std::cos(a); }
+  T operator()(T a) const {
+    return std::cos(a);
+  }
 };
 struct tan_op {
   template <typename T>
-  T operator()(T a) const { return std::tan(a); }
+  T operator()(T a) const {
+    return std::tan(a);
+  }
 };
 struct asin_op {
   template <typename T>
-  T operator()(T a) const { return std::asin(a); }
+  T operator()(T a) const {
+    return std::asin(a);
+  }
 };
 struct acos_op {
   template <typename T>
-  T operator()(T a) const { return std::acos(a); }
+  T operator()(T a) const {
+    return std::acos(a);
+  }
 };
 struct atan_op {
   template <typename T>
-  T operator()(T a) const { return std::atan(a); }
+  T operator()(T a) const {
+    return std::atan(a);
+  }
 };
 struct sinh_op {
   template <typename T>
-  T operator()(T a) const { return std::sinh(a); }
+  T operator()(T a) const {
+    return std::sinh(a);
+  }
 };
 struct cosh_op {
   template <typename T>
-  T operator()(T a) const { return std::cosh(a); }
+  T operator()(T a) const {
+    return std::cosh(a);
+  }
 };
 struct tanh_op {
   template <typename T>
-  T operator()(T a) const { return std::tanh(a); }
+  T operator()(T a) const {
+    return std::tanh(a);
+  }
 };
 struct asinh_op {
   template <typename T>
-  T operator()(T a) const { return std::asinh(a); }
+  T operator()(T a) const {
+    return std::asinh(a);
+  }
 };
 struct acosh_op {
   template <typename T>
-  T operator()(T a) const { return std::acosh(a); }
+  T operator()(T a) const {
+    return std::acosh(a);
+  }
 };
 struct atanh_op {
   template <typename T>
-  T operator()(T a) const { return std::atanh(a); }
+  T operator()(T a) const {
+    return std::atanh(a);
+  }
 };
 struct exp2_op {
   template <typename T>
-  T operator()(T a) const { return std::exp(a * typename T::value_type(0.69314718055994530942)); }
+  T operator()(T a) const {
+    return std::exp(a * typename T::value_type(0.69314718055994530942));
+  }
 };
 // exp(a) - 1 without cancellation: (expm1(x) cos y - 2 sin²(y/2)) + i exp(x) sin y.
 struct expm1_op {
@@ -235,7 +321,9 @@ struct expm1_op {
 };
 struct log2_op {
   template <typename T>
-  T operator()(T a) const { return std::log(a) / typename T::value_type(0.69314718055994530942); }
+  T operator()(T a) const {
+    return std::log(a) / typename T::value_type(0.69314718055994530942);
+  }
 };
 // log(1 + a) by Kahan's correction, exact also where a is small.
 struct log1p_op {
@@ -249,7 +337,9 @@ struct log1p_op {
 };
 struct sigmoid_op {
   template <typename T>
-  T operator()(T a) const { return div_op()(T(1), T(1) + std::exp(-a)); }
+  T operator()(T a) const {
+    return div_op()(T(1), T(1) + std::exp(-a));
+  }
 };
 struct sinc_op {
   template <typename T>

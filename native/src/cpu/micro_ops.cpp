@@ -45,12 +45,12 @@ void loop(void* dst_, const void* a_, const void* b_, const void* c_, int64_t n)
 struct Table {
   MicroFunction f32[kNumMicroOps]{}, f64[kNumMicroOps]{}, i32[kNumMicroOps]{}, i64[kNumMicroOps]{};
   Table() {
-#define X(name, arity)                                                    \
+#define X(name, arity)                                                     \
   f32[static_cast<int>(MicroOp::name##_)] = loop<name##_op, float, arity>; \
   f64[static_cast<int>(MicroOp::name##_)] = loop<name##_op, double, arity>;
     FLAMBEAU_MICRO_OPS_FLOAT(X)
 #undef X
-#define X(name, arity)                                                      \
+#define X(name, arity)                                                       \
   i32[static_cast<int>(MicroOp::name##_)] = loop<name##_op, int32_t, arity>; \
   i64[static_cast<int>(MicroOp::name##_)] = loop<name##_op, int64_t, arity>;
     FLAMBEAU_MICRO_OPS_INT(X)
@@ -61,11 +61,16 @@ struct Table {
 MicroFunction find(int op, int compute) {
   static const Table table;
   switch (static_cast<DType>(compute)) {
-    case DType::f32: return table.f32[op];
-    case DType::f64: return table.f64[op];
-    case DType::i32: return table.i32[op];
-    case DType::i64: return table.i64[op];
-    default: return nullptr;
+    case DType::f32:
+      return table.f32[op];
+    case DType::f64:
+      return table.f64[op];
+    case DType::i32:
+      return table.i32[op];
+    case DType::i64:
+      return table.i64[op];
+    default:
+      return nullptr;
   }
 }
 

@@ -16,20 +16,28 @@ namespace {
 template <typename T>
 using Unsigned = std::make_unsigned_t<T>;
 template <typename T>
-T negate(T a) { return T(Unsigned<T>(0) - Unsigned<T>(a)); }
+T negate(T a) {
+  return T(Unsigned<T>(0) - Unsigned<T>(a));
+}
 template <typename T>
 inline constexpr bool kReal = std::is_floating_point_v<T>;
 
 // Division by zero is refused before a program runs (elementwise.cpp); here it only must not trap. The minimum
 // divided by -1 wraps.
 template <typename T>
-T divide(T a, T b) { return b == 0 ? T(0) : b == -1 ? negate(a) : a / b; }
+T divide(T a, T b) {
+  return b == 0 ? T(0) : b == -1 ? negate(a) : a / b;
+}
 template <typename T>
-T modulo(T a, T b) { return b == 0 || b == -1 ? T(0) : a % b; }
+T modulo(T a, T b) {
+  return b == 0 || b == -1 ? T(0) : a % b;
+}
 
 struct trunc_divide_op {
   template <typename T>
-  T operator()(T a, T b) const { return divide(a, b); }
+  T operator()(T a, T b) const {
+    return divide(a, b);
+  }
 };
 // Floats: the floor of the exact quotient, by way of the remainder, as in Python.
 struct floor_divide_op {
@@ -53,8 +61,10 @@ struct floor_divide_op {
 struct fmod_op {
   template <typename T>
   T operator()(T a, T b) const {
-    if constexpr (kReal<T>) return std::fmod(a, b);
-    else return modulo(a, b);
+    if constexpr (kReal<T>)
+      return std::fmod(a, b);
+    else
+      return modulo(a, b);
   }
 };
 // The remainder that has the divisor's sign.
@@ -77,7 +87,9 @@ struct pow_op {
 };
 struct nextafter_op {
   template <typename T>
-  T operator()(T a, T b) const { return std::nextafter(a, b); }
+  T operator()(T a, T b) const {
+    return std::nextafter(a, b);
+  }
 };
 struct gcd_op {
   template <typename T>
@@ -102,15 +114,21 @@ struct lcm_op {
 };
 struct erfinv_op {
   template <typename T>
-  T operator()(T a) const { return special::erfinv(a); }
+  T operator()(T a) const {
+    return special::erfinv(a);
+  }
 };
 struct lgamma_op {
   template <typename T>
-  T operator()(T a) const { return special::lgamma(a); }
+  T operator()(T a) const {
+    return special::lgamma(a);
+  }
 };
 struct digamma_op {
   template <typename T>
-  T operator()(T a) const { return special::digamma(a); }
+  T operator()(T a) const {
+    return special::digamma(a);
+  }
 };
 
 template <typename Op, typename T, int kArity>
@@ -144,7 +162,7 @@ struct Table {
   set<name##_op, int64_t, arity>(MicroOp::name##_, DType::i64);
     FLAMBEAU_SCALAR_MICRO_OPS_INT(X)
 #undef X
-#define X(name, arity)                                                     \
+#define X(name, arity)                                                         \
   set<complex_ops::name##_op, complex64, arity>(MicroOp::name##_, DType::c64); \
   set<complex_ops::name##_op, complex128, arity>(MicroOp::name##_, DType::c128);
     FLAMBEAU_SCALAR_MICRO_OPS_COMPLEX(X)
