@@ -43,6 +43,10 @@ declare module '../tensor/tensor.js' {
     backward(gradient?: Tensor | null, options?: BackwardOptions): void
     /** Overwrites the values with those of `source`, broadcast and converted. */
     copy_(source: Tensor): Tensor
+    /** Fills with numbers of the normal distribution. */
+    normal_(mean?: number, std?: number, options?: operators.DrawOptions): Tensor
+    /** Writes 1 with probability `p`, else 0. */
+    bernoulli_(p?: number | Tensor, options?: operators.DrawOptions): Tensor
     /** Calls `hook` with this tensor's gradient whenever one is computed; what it returns takes the gradient's place. */
     registerHook(hook: GradHook): HookHandle
     /** Calls `hook` with this leaf after its gradient was added to `grad`. */
@@ -60,6 +64,12 @@ Object.assign(Tensor.prototype, {
   },
   copy_(this: Tensor, source: Tensor) {
     return operators.copy_(this, source)
+  },
+  normal_(this: Tensor, mean?: number, std?: number, options?: operators.DrawOptions) {
+    return inplace(operators.normalFill.record, options === undefined ? [this, mean, std] : [this, mean, std, options])
+  },
+  bernoulli_(this: Tensor, p?: number | Tensor, options?: operators.DrawOptions) {
+    return operators.bernoulli_(this, p, options)
   },
   put(this: Tensor, index: Tensor | readonly operators.Index[], value: Tensor, accumulate?: boolean) {
     return index instanceof Tensor ? operators.put(this, index, value, accumulate) : assign(this, index, value)
