@@ -28,19 +28,4 @@ export * from './statistics.js'
 export * from './slicing.js'
 export * from './strided.js'
 export * from './views.js'
-export { at, ELLIPSIS, type Index, indexPut, Slice, slice, takeAlongDim } from './at.js'
-export {
-  gather,
-  indexAdd,
-  type IndexAddOptions,
-  indexCopy,
-  indexFill,
-  indexSelect,
-  put,
-  scatter,
-  scatterAdd,
-  type ScatterOptions,
-  take,
-} from './indexing.js'
-export * from './masks.js'
 export * from './random.js'
