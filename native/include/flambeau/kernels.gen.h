@@ -4,7 +4,7 @@
 
 namespace flambeau {
 
-enum class Kernel : int { elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, arange, linspace, logspace, strided_add, batch_norm, batch_norm_backward, sgd_step, adam_step, rmsprop_step, adagrad_step, adadelta_step, adamax_step, nadam_step, radam_step, asgd_step, rprop_step, index_get, index_set, count_nonzero_elements, nonzero, masked_gather, masked_put, triangle, scan, arg_extreme, softmax, softmax_backward, sort, topk, kth_value, mode, searchsorted, find_runs, histc, bincount, layer_norm, layer_norm_backward, nll_loss, nll_loss_backward, embedding, embedding_backward, count };
+enum class Kernel : int { elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, arange, linspace, logspace, strided_add, batch_norm, batch_norm_backward, sgd_step, adam_step, rmsprop_step, adagrad_step, adadelta_step, adamax_step, nadam_step, radam_step, asgd_step, rprop_step, index_get, index_set, count_nonzero_elements, nonzero, masked_gather, masked_put, triangle, scan, arg_extreme, softmax, softmax_backward, sort, topk, kth_value, mode, searchsorted, find_runs, histc, bincount, layer_norm, layer_norm_backward, nll_loss, nll_loss_backward, embedding, embedding_backward, generator_seed, random_fill, random_bernoulli, random_permutation, random_multinomial, dropout, mask_scale, count };
 
 struct ElementwiseArgs {
   TensorList outs;
@@ -442,6 +442,53 @@ struct EmbeddingBackwardArgs {
   bool scale_by_frequency;
 };
 
+struct GeneratorSeedArgs {
+  TensorView state;
+  Scalar seed;
+};
+
+struct RandomFillArgs {
+  TensorView out;
+  TensorView state;
+  int64_t distribution;
+  Scalar a;
+  Scalar b;
+};
+
+struct RandomBernoulliArgs {
+  TensorView out;
+  TensorView p;
+  TensorView state;
+};
+
+struct RandomPermutationArgs {
+  TensorView out;
+  TensorView state;
+};
+
+struct RandomMultinomialArgs {
+  TensorView out;
+  TensorView weights;
+  TensorView state;
+  bool replacement;
+};
+
+struct DropoutArgs {
+  TensorView out;
+  TensorView mask;
+  TensorView input;
+  TensorView state;
+  double keep;
+  double scale;
+};
+
+struct MaskScaleArgs {
+  TensorView out;
+  TensorView input;
+  TensorView mask;
+  double scale;
+};
+
 // An empty slot means that the backend has no such kernel.
 struct KernelTable {
   Status (*elementwise)(ElementwiseArgs&) = nullptr;
@@ -499,6 +546,13 @@ struct KernelTable {
   Status (*nll_loss_backward)(NllLossBackwardArgs&) = nullptr;
   Status (*embedding)(EmbeddingArgs&) = nullptr;
   Status (*embedding_backward)(EmbeddingBackwardArgs&) = nullptr;
+  Status (*generator_seed)(GeneratorSeedArgs&) = nullptr;
+  Status (*random_fill)(RandomFillArgs&) = nullptr;
+  Status (*random_bernoulli)(RandomBernoulliArgs&) = nullptr;
+  Status (*random_permutation)(RandomPermutationArgs&) = nullptr;
+  Status (*random_multinomial)(RandomMultinomialArgs&) = nullptr;
+  Status (*dropout)(DropoutArgs&) = nullptr;
+  Status (*mask_scale)(MaskScaleArgs&) = nullptr;
 };
 
 // The CPU's kernels, each defined in src/cpu.
@@ -558,8 +612,15 @@ Status nll_loss(NllLossArgs& args);
 Status nll_loss_backward(NllLossBackwardArgs& args);
 Status embedding(EmbeddingArgs& args);
 Status embedding_backward(EmbeddingBackwardArgs& args);
+Status generator_seed(GeneratorSeedArgs& args);
+Status random_fill(RandomFillArgs& args);
+Status random_bernoulli(RandomBernoulliArgs& args);
+Status random_permutation(RandomPermutationArgs& args);
+Status random_multinomial(RandomMultinomialArgs& args);
+Status dropout(DropoutArgs& args);
+Status mask_scale(MaskScaleArgs& args);
 
-inline constexpr KernelTable kTable{elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, arange, linspace, logspace, strided_add, batch_norm, batch_norm_backward, sgd_step, adam_step, rmsprop_step, adagrad_step, adadelta_step, adamax_step, nadam_step, radam_step, asgd_step, rprop_step, index_get, index_set, count_nonzero_elements, nonzero, masked_gather, masked_put, triangle, scan, arg_extreme, softmax, softmax_backward, sort, topk, kth_value, mode, searchsorted, find_runs, histc, bincount, layer_norm, layer_norm_backward, nll_loss, nll_loss_backward, embedding, embedding_backward};
+inline constexpr KernelTable kTable{elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, arange, linspace, logspace, strided_add, batch_norm, batch_norm_backward, sgd_step, adam_step, rmsprop_step, adagrad_step, adadelta_step, adamax_step, nadam_step, radam_step, asgd_step, rprop_step, index_get, index_set, count_nonzero_elements, nonzero, masked_gather, masked_put, triangle, scan, arg_extreme, softmax, softmax_backward, sort, topk, kth_value, mode, searchsorted, find_runs, histc, bincount, layer_norm, layer_norm_backward, nll_loss, nll_loss_backward, embedding, embedding_backward, generator_seed, random_fill, random_bernoulli, random_permutation, random_multinomial, dropout, mask_scale};
 }  // namespace cpu
 
 // Decodes a call's words and runs the kernel.
@@ -840,6 +901,41 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       if (!table.embedding_backward) return {StatusCode::no_kernel};
       EmbeddingBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.boolean()};
       return table.embedding_backward(args);
+    }
+    case Kernel::generator_seed: {
+      if (!table.generator_seed) return {StatusCode::no_kernel};
+      GeneratorSeedArgs args{reader.tensor(), reader.scalar()};
+      return table.generator_seed(args);
+    }
+    case Kernel::random_fill: {
+      if (!table.random_fill) return {StatusCode::no_kernel};
+      RandomFillArgs args{reader.tensor(), reader.tensor(), reader.integer(), reader.scalar(), reader.scalar()};
+      return table.random_fill(args);
+    }
+    case Kernel::random_bernoulli: {
+      if (!table.random_bernoulli) return {StatusCode::no_kernel};
+      RandomBernoulliArgs args{reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.random_bernoulli(args);
+    }
+    case Kernel::random_permutation: {
+      if (!table.random_permutation) return {StatusCode::no_kernel};
+      RandomPermutationArgs args{reader.tensor(), reader.tensor()};
+      return table.random_permutation(args);
+    }
+    case Kernel::random_multinomial: {
+      if (!table.random_multinomial) return {StatusCode::no_kernel};
+      RandomMultinomialArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.boolean()};
+      return table.random_multinomial(args);
+    }
+    case Kernel::dropout: {
+      if (!table.dropout) return {StatusCode::no_kernel};
+      DropoutArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.real(), reader.real()};
+      return table.dropout(args);
+    }
+    case Kernel::mask_scale: {
+      if (!table.mask_scale) return {StatusCode::no_kernel};
+      MaskScaleArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.real()};
+      return table.mask_scale(args);
     }
     case Kernel::count: break;
   }

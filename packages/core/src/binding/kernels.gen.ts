@@ -546,3 +546,64 @@ export function embeddingBackward(out: TensorArg, grad: TensorArg, indices: Tens
   writeBoolean(scaleByFrequency)
   invoke(54, 'embedding_backward')
 }
+
+export function generatorSeed(state: TensorArg, seed: Scalar): void {
+  if (!begin(state, false)) return
+  writeTensor(state)
+  writeScalar(seed)
+  invoke(55, 'generator_seed')
+}
+
+export function randomFill(out: TensorArg, state: TensorArg, distribution: number, a: Scalar, b: Scalar): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(state)
+  writeNumber(distribution)
+  writeScalar(a)
+  writeScalar(b)
+  invoke(56, 'random_fill')
+}
+
+export function randomBernoulli(out: TensorArg, p: TensorArg, state: TensorArg): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(p)
+  writeTensor(state)
+  invoke(57, 'random_bernoulli')
+}
+
+export function randomPermutation(out: TensorArg, state: TensorArg): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(state)
+  invoke(58, 'random_permutation')
+}
+
+export function randomMultinomial(out: TensorArg, weights: TensorArg, state: TensorArg, replacement: boolean): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(weights)
+  writeTensor(state)
+  writeBoolean(replacement)
+  invoke(59, 'random_multinomial')
+}
+
+export function dropout(out: TensorArg, mask: TensorArg, input: TensorArg, state: TensorArg, keep: number, scale: number): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(mask)
+  writeTensor(input)
+  writeTensor(state)
+  writeNumber(keep)
+  writeNumber(scale)
+  invoke(60, 'dropout')
+}
+
+export function maskScale(out: TensorArg, input: TensorArg, mask: TensorArg, scale: number): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeTensor(mask)
+  writeNumber(scale)
+  invoke(61, 'mask_scale')
+}
