@@ -81,17 +81,23 @@ export class Muon extends Optimizer<MuonOptions> {
   }
 }
 
-/** An iteration in bfloat16 that brings all singular values near 1. */
-function orthogonal(grad: Tensor, [a, b, c]: readonly [number, number, number], steps: number, eps: number): Tensor {
+const rounded = (t: Tensor): Tensor => t.to('bfloat16').to('float32')
+
+/** An iteration that brings all singular values near 1; each result is rounded to bfloat16. */
+function orthogonal(
+  grad: Tensor,
+  [a, b, c]: readonly [number, number, number],
+  steps: number,
+  eps: number,
+): Tensor {
   const tall = grad.shape[0] > grad.shape[1]
-  let x = grad.to('bfloat16')
+  let x = rounded(grad)
   if (tall) x = x.permute([1, 0])
-  const wide = x.to('float32')
-  const norm = wide.mul(wide).sum().sqrt().to('bfloat16').clamp(eps)
-  x = x.div(norm)
+  x = rounded(x.div(rounded(x.mul(x).sum().sqrt()).clamp(eps)))
   for (let i = 0; i < steps; i++) {
-    const gram = x.matmul(x.permute([1, 0]))
-    x = x.addmm(gram.addmm(gram, gram, { beta: b, alpha: c }), x, { beta: a })
+    const gram = rounded(x.matmul(x.permute([1, 0])))
+    const polynomial = rounded(gram.mul(b).add(gram.matmul(gram), { alpha: c }))
+    x = rounded(x.mul(a).add(polynomial.matmul(x)))
   }
   return tall ? x.permute([1, 0]) : x
 }
