@@ -1,9 +1,7 @@
 // Activations: each applies the function of the same name elementwise, or along a dimension.
-import { F } from '../ops/index.js'
+import { F, fillRaw, sigmoid, tanh } from '../ops/index.js'
 import { inplace } from '../ops/inplace.js'
 import type { AnyRecord } from '../ops/record.js'
-import { sigmoid, tanh } from '../ops/index.js'
-import { fillRaw } from '../ops/index.js'
 import { getDefaultDevice } from '../tensor/device.js'
 import { getDefaultDtype } from '../tensor/dtype.js'
 import type { Tensor } from '../tensor/tensor.js'
@@ -25,7 +23,11 @@ abstract class InplaceActivation extends Module {
     this.inplace = inplace
   }
 
-  protected run(op: ((input: Tensor, ...params: never[]) => Tensor) & { readonly record: AnyRecord }, input: Tensor, ...params: number[]): Tensor {
+  protected run(
+    op: ((input: Tensor, ...params: never[]) => Tensor) & { readonly record: AnyRecord },
+    input: Tensor,
+    ...params: number[]
+  ): Tensor {
     return this.inplace ? inplace(op.record, [input, ...params]) : op(input, ...(params as never[]))
   }
 
@@ -358,7 +360,12 @@ export class PReLU extends Module {
   /** Shape [numParameters]. */
   weight: Parameter
 
-  constructor({ numParameters = 1, init = 0.25, dtype = getDefaultDtype(), device = getDefaultDevice() }: PReLUOptions = {}) {
+  constructor({
+    numParameters = 1,
+    init = 0.25,
+    dtype = getDefaultDtype(),
+    device = getDefaultDevice(),
+  }: PReLUOptions = {}) {
     super()
     this.numParameters = numParameters
     this.init = init

@@ -1,5 +1,5 @@
-import { noGrad } from '../autograd/mode.js'
 import { addHook, type HookHandle } from '../autograd/hooks.js'
+import { noGrad } from '../autograd/mode.js'
 import { ArgumentError, describe } from '../errors.js'
 import { copy_, detach, type ToOptions, to } from '../ops/index.js'
 import type { Device } from '../tensor/device.js'

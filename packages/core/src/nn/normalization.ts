@@ -9,7 +9,11 @@ import { type LayerOptions, Module } from './module.js'
 import { Parameter } from './parameter.js'
 import { checkSize, showAll } from './shapes.js'
 
-function filled(shape: readonly number[], value: number, { dtype = getDefaultDtype(), device = getDefaultDevice() }: LayerOptions): Tensor {
+function filled(
+  shape: readonly number[],
+  value: number,
+  { dtype = getDefaultDtype(), device = getDefaultDevice() }: LayerOptions,
+): Tensor {
   return fillRaw(shape, value, dtype, device)
 }
 
@@ -38,7 +42,10 @@ abstract class ChannelNorm extends Module {
   /** Shape [numFeatures]. */
   bias: Parameter | null
 
-  constructor(numFeatures: number, { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true, bias = true, ...options }: BatchNormOptions) {
+  constructor(
+    numFeatures: number,
+    { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true, bias = true, ...options }: BatchNormOptions,
+  ) {
     super()
     this.numFeatures = checkSize(new.target.name, 'numFeatures', numFeatures, 0)
     this.eps = eps
@@ -49,7 +56,10 @@ abstract class ChannelNorm extends Module {
     this.bias = affine && bias ? new Parameter(filled([numFeatures], 0, options)) : null
     this.registerBuffer('running_mean', trackRunningStats ? filled([numFeatures], 0, options) : null)
     this.registerBuffer('running_var', trackRunningStats ? filled([numFeatures], 1, options) : null)
-    this.registerBuffer('num_batches_tracked', trackRunningStats ? fillRaw([], 0, 'int64', options.device ?? getDefaultDevice()) : null)
+    this.registerBuffer(
+      'num_batches_tracked',
+      trackRunningStats ? fillRaw([], 0, 'int64', options.device ?? getDefaultDevice()) : null,
+    )
   }
 
   /** The running mean of each channel, shape [numFeatures]; null where none is kept. */
@@ -69,7 +79,11 @@ abstract class ChannelNorm extends Module {
 
   /** Sets the running statistics back. */
   resetRunningStats(): void {
-    for (const [name, value] of [['running_mean', 0], ['running_var', 1], ['num_batches_tracked', 0]] as const)
+    for (const [name, value] of [
+      ['running_mean', 0],
+      ['running_var', 1],
+      ['num_batches_tracked', 0],
+    ] as const)
       if (this.trackRunningStats) {
         const buffer = this.getBuffer(name)
         this.setBuffer(name, fillRaw(buffer.shape, value, buffer.dtype, buffer.device))
@@ -83,7 +97,9 @@ abstract class ChannelNorm extends Module {
   /** Checks the number of dimensions. */
   protected checkDims(input: Tensor, allowed: readonly number[]): void {
     if (!allowed.includes(input.ndim))
-      throw new ShapeError(`${this.constructor.name}: expected an input of ${allowed.join(' or ')} dimensions, got shape ${formatShape(input.shape)}`)
+      throw new ShapeError(
+        `${this.constructor.name}: expected an input of ${allowed.join(' or ')} dimensions, got shape ${formatShape(input.shape)}`,
+      )
   }
 
   override extraRepr(): string {
@@ -111,7 +127,8 @@ abstract class BatchNorm extends ChannelNorm {
  * Batch normalization of [N, C] or [N, C, L]. [Ioffe and Szegedy, 2015](https://arxiv.org/abs/1502.03167)
  */
 export class BatchNorm1d extends BatchNorm {
-  static readonly signature: string = 'BatchNorm1d(num_features, {eps, momentum, affine, track_running_stats, bias, device, dtype})'
+  static readonly signature: string =
+    'BatchNorm1d(num_features, {eps, momentum, affine, track_running_stats, bias, device, dtype})'
 
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super(numFeatures, options)
@@ -134,7 +151,8 @@ export class BatchNorm1d extends BatchNorm {
  * ```
  */
 export class BatchNorm2d extends BatchNorm {
-  static readonly signature: string = 'BatchNorm2d(num_features, {eps, momentum, affine, track_running_stats, bias, device, dtype})'
+  static readonly signature: string =
+    'BatchNorm2d(num_features, {eps, momentum, affine, track_running_stats, bias, device, dtype})'
 
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super(numFeatures, options)
@@ -148,7 +166,8 @@ export class BatchNorm2d extends BatchNorm {
 
 /** Batch normalization of [N, C, D, H, W]. [Ioffe and Szegedy, 2015](https://arxiv.org/abs/1502.03167) */
 export class BatchNorm3d extends BatchNorm {
-  static readonly signature: string = 'BatchNorm3d(num_features, {eps, momentum, affine, track_running_stats, bias, device, dtype})'
+  static readonly signature: string =
+    'BatchNorm3d(num_features, {eps, momentum, affine, track_running_stats, bias, device, dtype})'
 
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super(numFeatures, options)

@@ -16,7 +16,10 @@ abstract class MaxPool<Out extends Pooled> extends Module<[input: Tensor], Out> 
   readonly returnIndices: boolean
   readonly ceilMode: boolean
 
-  constructor(kernelSize: Sizes, { stride, padding = 0, dilation = 1, returnIndices = false, ceilMode = false }: MaxPoolOptions = {}) {
+  constructor(
+    kernelSize: Sizes,
+    { stride, padding = 0, dilation = 1, returnIndices = false, ceilMode = false }: MaxPoolOptions = {},
+  ) {
     super()
     this.kernelSize = kernelSize
     this.stride = stride ?? kernelSize
@@ -26,7 +29,11 @@ abstract class MaxPool<Out extends Pooled> extends Module<[input: Tensor], Out> 
     this.ceilMode = ceilMode
   }
 
-  protected run(op: (input: Tensor, kernelSize: Sizes, options: MaxPoolOptions & { readonly returnIndices: true }) => MaxPoolResult, plain: (input: Tensor, kernelSize: Sizes, options: MaxPoolOptions & { readonly returnIndices: false }) => Tensor, input: Tensor): Out {
+  protected run(
+    op: (input: Tensor, kernelSize: Sizes, options: MaxPoolOptions & { readonly returnIndices: true }) => MaxPoolResult,
+    plain: (input: Tensor, kernelSize: Sizes, options: MaxPoolOptions & { readonly returnIndices: false }) => Tensor,
+    input: Tensor,
+  ): Out {
     const { stride, padding, dilation, ceilMode } = this
     const options = { stride, padding, dilation, ceilMode }
     const result: Pooled = this.returnIndices
@@ -81,7 +88,10 @@ abstract class AvgPool extends Module {
   readonly countIncludePad: boolean
   readonly divisorOverride: number | null
 
-  constructor(kernelSize: Sizes, { stride, padding = 0, ceilMode = false, countIncludePad = true, divisorOverride = null }: AvgPoolOptions = {}) {
+  constructor(
+    kernelSize: Sizes,
+    { stride, padding = 0, ceilMode = false, countIncludePad = true, divisorOverride = null }: AvgPoolOptions = {},
+  ) {
     super()
     this.kernelSize = kernelSize
     this.stride = stride ?? kernelSize
@@ -112,13 +122,15 @@ export class AvgPool1d extends AvgPool {
 
 /** The mean of each window. Input: [N, C, H, W] or [C, H, W]. */
 export class AvgPool2d extends AvgPool {
-  static readonly signature: string = 'AvgPool2d(kernel_size, {stride, padding, ceil_mode, count_include_pad, divisor_override})'
+  static readonly signature: string =
+    'AvgPool2d(kernel_size, {stride, padding, ceil_mode, count_include_pad, divisor_override})'
   protected override readonly op = F.avgPool2d
 }
 
 /** The mean of each window. Input: [N, C, D, H, W] or [C, D, H, W]. */
 export class AvgPool3d extends AvgPool {
-  static readonly signature: string = 'AvgPool3d(kernel_size, {stride, padding, ceil_mode, count_include_pad, divisor_override})'
+  static readonly signature: string =
+    'AvgPool3d(kernel_size, {stride, padding, ceil_mode, count_include_pad, divisor_override})'
   protected override readonly op = F.avgPool3d
 }
 
@@ -174,7 +186,11 @@ export class AdaptiveMaxPool1d<Out extends Pooled = Tensor> extends AdaptiveMax<
   static readonly signature: string = 'AdaptiveMaxPool1d(output_size, {return_indices})'
   override forward(input: Tensor): Out {
     const { outputSize } = this
-    return (this.returnIndices ? F.adaptiveMaxPool1d(input, outputSize, { returnIndices: true }) : F.adaptiveMaxPool1d(input, outputSize)) as Out
+    return (
+      this.returnIndices
+        ? F.adaptiveMaxPool1d(input, outputSize, { returnIndices: true })
+        : F.adaptiveMaxPool1d(input, outputSize)
+    ) as Out
   }
 }
 
@@ -183,7 +199,11 @@ export class AdaptiveMaxPool2d<Out extends Pooled = Tensor> extends AdaptiveMax<
   static readonly signature: string = 'AdaptiveMaxPool2d(output_size, {return_indices})'
   override forward(input: Tensor): Out {
     const { outputSize } = this
-    return (this.returnIndices ? F.adaptiveMaxPool2d(input, outputSize, { returnIndices: true }) : F.adaptiveMaxPool2d(input, outputSize)) as Out
+    return (
+      this.returnIndices
+        ? F.adaptiveMaxPool2d(input, outputSize, { returnIndices: true })
+        : F.adaptiveMaxPool2d(input, outputSize)
+    ) as Out
   }
 }
 
@@ -192,6 +212,10 @@ export class AdaptiveMaxPool3d<Out extends Pooled = Tensor> extends AdaptiveMax<
   static readonly signature: string = 'AdaptiveMaxPool3d(output_size, {return_indices})'
   override forward(input: Tensor): Out {
     const { outputSize } = this
-    return (this.returnIndices ? F.adaptiveMaxPool3d(input, outputSize, { returnIndices: true }) : F.adaptiveMaxPool3d(input, outputSize)) as Out
+    return (
+      this.returnIndices
+        ? F.adaptiveMaxPool3d(input, outputSize, { returnIndices: true })
+        : F.adaptiveMaxPool3d(input, outputSize)
+    ) as Out
   }
 }

@@ -1,7 +1,7 @@
 // Layers that only change the shape.
 import { reshape } from '../ops/index.js'
-import type { Tensor } from '../tensor/tensor.js'
 import { wrapDim } from '../tensor/shape.js'
+import type { Tensor } from '../tensor/tensor.js'
 import { Module } from './module.js'
 import { showAll } from './shapes.js'
 

@@ -8,9 +8,20 @@ export function checkSize(layer: string, name: string, value: unknown, least: nu
 }
 
 /** A number for each of `spatial` dimensions, from one for all or a list. */
-export function spread(layer: string, name: string, value: number | readonly number[], spatial: number, least: number): number[] {
-  const list = Array.isArray(value) ? (value.length === 1 ? new Array<number>(spatial).fill(value[0]) : value) : new Array<number>(spatial).fill(value as number)
-  if (list.length !== spatial) throw new ArgumentError(`${layer}: expected ${name} of ${spatial} sizes, got ${describe(value)}`)
+export function spread(
+  layer: string,
+  name: string,
+  value: number | readonly number[],
+  spatial: number,
+  least: number,
+): number[] {
+  const list = Array.isArray(value)
+    ? value.length === 1
+      ? new Array<number>(spatial).fill(value[0])
+      : value
+    : new Array<number>(spatial).fill(value as number)
+  if (list.length !== spatial)
+    throw new ArgumentError(`${layer}: expected ${name} of ${spatial} sizes, got ${describe(value)}`)
   return list.map((n) => checkSize(layer, name, n, least))
 }
 

@@ -9,7 +9,9 @@ import { Tensor as TensorClass } from '../tensor/tensor.js'
 type Tensors = Tensor | Iterable<Tensor>
 
 const gradients = (parameters: Tensors): Tensor[] =>
-  (parameters instanceof TensorClass ? [parameters] : [...parameters]).flatMap(({ grad }) => (grad === null ? [] : [grad]))
+  (parameters instanceof TensorClass ? [parameters] : [...parameters]).flatMap(({ grad }) =>
+    grad === null ? [] : [grad],
+  )
 
 /** The norm of all elements; a tensor without dimensions. */
 function norm(t: Tensor, p: number): Tensor {
@@ -41,11 +43,17 @@ export interface ClipOptions {
  *
  * @returns the norm before
  */
-export function clipGradNorm_(parameters: Tensors, maxNorm: number, { normType = 2, errorIfNonfinite = false }: ClipOptions = {}): Tensor {
+export function clipGradNorm_(
+  parameters: Tensors,
+  maxNorm: number,
+  { normType = 2, errorIfNonfinite = false }: ClipOptions = {},
+): Tensor {
   const grads = gradients(parameters)
   const total = getTotalNorm(grads, normType)
   if (errorIfNonfinite && !Number.isFinite(total.item<number>()))
-    throw new ArgumentError(`clipGradNorm_: the norm of order ${normType} of the gradients is not finite, so they cannot be clipped`)
+    throw new ArgumentError(
+      `clipGradNorm_: the norm of order ${normType} of the gradients is not finite, so they cannot be clipped`,
+    )
   noGrad(() => {
     const scale = total.add(1e-6).reciprocal().mul(maxNorm).clamp(undefined, 1)
     for (const grad of grads) grad.mul_(to(scale, grad.dtype))
@@ -66,10 +74,12 @@ export const parametersToVector = (parameters: Iterable<Tensor>): Tensor =>
 
 /** Copies the parts of a vector to the parameters. @throws ArgumentError when there are not as many elements */
 export function vectorToParameters(vector: Tensor, parameters: Iterable<Tensor>): void {
-  if (!(vector instanceof TensorClass)) throw new ArgumentError(`vectorToParameters: expected a tensor, got ${describe(vector)}`)
+  if (!(vector instanceof TensorClass))
+    throw new ArgumentError(`vectorToParameters: expected a tensor, got ${describe(vector)}`)
   const list = [...parameters]
   const wanted = list.reduce((n, t) => n + t.numel(), 0)
-  if (vector.numel() !== wanted) throw new ArgumentError(`vectorToParameters: expected ${wanted} elements, got ${vector.numel()}`)
+  if (vector.numel() !== wanted)
+    throw new ArgumentError(`vectorToParameters: expected ${wanted} elements, got ${vector.numel()}`)
   noGrad(() => {
     let at = 0
     for (const parameter of list) {

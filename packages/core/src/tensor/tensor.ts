@@ -112,12 +112,8 @@ export class Tensor {
     from.storage.refs++
     if (!this.#disposed) this.storage.release()
     this.#disposed = false
-    this.dtype = from.dtype
-    this.code = from.code
-    this.storage = from.storage
-    this.shape = from.shape
-    this.strides = from.strides
-    this.offset = from.offset
+    const { dtype, code, storage, shape, strides, offset } = from
+    Object.assign(this, { dtype, code, storage, shape, strides, offset })
   }
 
   /** Asks for this leaf's gradient, or no longer. @returns this tensor */

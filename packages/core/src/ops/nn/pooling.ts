@@ -253,7 +253,7 @@ function averageOf(
   )
 }
 
-type AvgPoolOp = FunctionOp<[input: Tensor, kernelSize: Sizes, options?: AvgPoolOptions], Tensor>
+export type AvgPoolOp = FunctionOp<[input: Tensor, kernelSize: Sizes, options?: AvgPoolOptions], Tensor>
 
 /** The average of each window of a signal. @param input [N, C, L] or [C, L] @param kernelSize the size of a window */
 export const avgPool1d: AvgPoolOp = composite(
