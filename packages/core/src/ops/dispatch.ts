@@ -206,14 +206,14 @@ export function inplaceComposite<Args extends [Tensor, ...unknown[]]>(
 const nameOf = (signature: string): string => signature.slice(0, signature.indexOf('('))
 
 function register<Args extends unknown[], R>(record: AnyRecord, inplace: boolean): InplaceOp<Args, R> {
-  const options = optionsOf(record.signature)
+  let known: ReadonlySet<string> | null = null
   // What only other operators call takes what they give it.
   const hidden = record.name.startsWith('_')
   const call = (...args: unknown[]): unknown => {
     try {
       const last = args[args.length - 1]
       if (typeof last === 'object' && last !== null && !(last instanceof Tensor) && !hidden)
-        checkOptions(record, options, last)
+        checkOptions(record, (known ??= optionsOf(record.signature)), last)
       return dispatch(record, args)
     } catch (error) {
       throw unforeseen(record.name, record.signature, args, error)
@@ -225,24 +225,23 @@ function register<Args extends unknown[], R>(record: AnyRecord, inplace: boolean
   return op as unknown as InplaceOp<Args, R>
 }
 
-/** The members of the options object that a signature names in braces, as one text between commas. */
-const optionsOf = (signature: string): string =>
-  signature.includes('{') ? signature.slice(signature.indexOf('{'), signature.lastIndexOf('}')) : ''
+/** The members of the options object that a signature names in braces. */
+function optionsOf(signature: string): ReadonlySet<string> {
+  if (!signature.includes('{')) return new Set()
+  const names = signature.slice(signature.indexOf('{') + 1, signature.lastIndexOf('}')).split(',')
+  return new Set(names.map((name) => camelCased(name.split('=')[0].trim())))
+}
 
 const camelCased = (name: string): string => name.replace(/(?<=\w)_(\w)/g, (_, c: string) => c.toUpperCase())
 
 /** Throws where an options object has a member that the operator does not know: a misspelt option must not be ignored. */
-function checkOptions(record: AnyRecord, options: string, given: object): void {
+function checkOptions(record: AnyRecord, known: ReadonlySet<string>, given: object): void {
   const prototype: unknown = Object.getPrototypeOf(given)
   // A plain object of any realm; complex numbers are { re, im }.
   if (prototype === null || Object.getPrototypeOf(prototype) !== null || 're' in given) return
-  const known = options
-    .slice(1)
-    .split(',')
-    .map((name) => camelCased(name.split('=')[0].trim()))
   for (const name of Object.keys(given))
-    if (!known.includes(name))
+    if (!known.has(name))
       throw new ArgumentError(
-        `${record.name}: unknown option '${name}'; ${known[0] ? `expected ${known.join(', ')}` : 'it takes none'}`,
+        `${record.name}: unknown option '${name}'; ${known.size > 0 ? `expected ${[...known].join(', ')}` : 'it takes none'}`,
       )
 }
