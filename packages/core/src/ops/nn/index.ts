@@ -7,3 +7,14 @@ export * from './linear.js'
 export * from './pooling.js'
 export * from './activations.js'
 export * from './dropout.js'
+export * from './embedding.js'
+export * from './layerNorm.js'
+export * from './softmin.js'
+export * from './losses.js'
+export {
+  type CrossEntropyOptions,
+  crossEntropy,
+  type NllLossOptions,
+  nllLoss,
+  type Reduction,
+} from './classLosses.js'
