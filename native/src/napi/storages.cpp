@@ -82,7 +82,13 @@ Handle* handle_of(napi_env env, napi_value value) {
 
 napi_value make_handle(napi_env env, Storage* storage) {
   napi_value result = nullptr;
-  napi_create_external(env, new Handle{storage}, finalize_handle, nullptr, &result);
+  auto* handle = new Handle{storage};
+  if (napi_create_external(env, handle, finalize_handle, nullptr, &result) != napi_ok) {
+    // A thread that is being terminated: nobody will see the handle.
+    storage->release();
+    delete handle;
+    return nullptr;
+  }
   environment(env).account(static_cast<double>(storage->nbytes));
   return result;
 }
