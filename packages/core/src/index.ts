@@ -19,5 +19,6 @@ export {
 export { Tensor } from './tensor/tensor.js'
 export * from './files/index.js'
 export * from './ops/index.js'
+export * as data from './data/index.js'
 export * as nn from './nn/index.js'
 export * as optim from './optim/index.js'
