@@ -3,6 +3,8 @@
 // binary asks of the machine.
 import { execFileSync } from 'node:child_process'
 import {
+  cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -14,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, join, sep } from 'node:path'
+import { basename, dirname, join, sep } from 'node:path'
 import { probe, root, run, runNode, StepError, spawned, windows } from '../setup/exec.mjs'
 import { pnpm } from '../setup/steps.mjs'
 import { dynamicSection, floor, isProvided, loadedBy } from './elf.mjs'
@@ -53,6 +55,34 @@ async function pack(into) {
     console.log(`  ${manifest.name}: ${megabytes(statSync(path).size)} packed, ${files.length} files`)
   }
   return tarballs
+}
+
+/** What the public packages need from others, packed from what is installed here: the user's install is offline. */
+async function packDependencies(into) {
+  const folders = new Map()
+  const visit = (from, dependencies) => {
+    for (const name of Object.keys(dependencies ?? {})) {
+      if (name.startsWith('@flambeau/') || folders.has(name)) continue
+      // A workspace package has its dependencies below it; pnpm puts those of any other beside it.
+      const places = [join(from, 'node_modules', name), join(dirname(from), name)]
+      const place = places.find((path) => existsSync(path))
+      if (!place) fail(`${name} is not installed for ${from}`)
+      const folder = realpathSync(place)
+      folders.set(name, folder)
+      const home = folder.slice(0, -name.length - 1)
+      visit(join(home, 'x'), JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).dependencies)
+    }
+  }
+  for (const { folder, manifest } of publicPackages()) visit(folder, manifest.dependencies)
+  const paths = []
+  for (const [name, folder] of folders) {
+    const copy = join(into, 'dependencies', name)
+    cpSync(folder, join(copy, 'package'), { recursive: true })
+    paths.push(join(copy, 'package.tgz'))
+    await run('tar', ['-czf', 'package.tgz', 'package'], { cwd: copy, capture: true, quiet: true })
+    console.log(`  ${name}: as installed here`)
+  }
+  return paths
 }
 
 /** Offline: whatever is not in the tarballs fails instead of being fetched. */
@@ -186,7 +216,7 @@ export async function checkPackaging() {
     const tarballs = await pack(work)
     console.log('▸ install and run')
     const user = join(work, 'user')
-    await install(user, [...tarballs.values()])
+    await install(user, [...tarballs.values(), ...(await packDependencies(work))])
     const programs = await writePrograms(user)
     for (const name of programs) {
       await runProgram(user, name)

@@ -1,0 +1,2 @@
+export { readIdx } from './idx.js'
+export { FashionMNIST, MNIST, type MNISTOptions } from './mnist.js'
