@@ -83,7 +83,7 @@ test('data sets', async () => {
   expect(new StackDataset([fromArray([1, 2]), fromArray(['x', 'y'])]).get(1)).toEqual([2, 'y'])
   expect(new StackDataset({ n: fromArray([1, 2]), s: fromArray(['x', 'y']) }).get(0)).toEqual({ n: 1, s: 'x' })
   const subset = new Subset(pairs, [4, 2])
-  expect(subset.get(1).map((t) => t.toArray())).toEqual([[4, 5], 20])
+  expect((await subset.get(1)).map((t) => t.toArray())).toEqual([[4, 5], 20])
   expect(values(await all(new DataLoader(new Subset(subset, [1, 0]), { batchSize: 2 })).then(([b]) => b))).toEqual([
     [
       [4, 5],
