@@ -48,6 +48,7 @@ if (folders.length === 0) {
 
 const report = {}
 const total = { passed: 0, failed: 0, missing: 0 }
+let empty = 0
 const started = performance.now()
 await runFolders({
   dir,
@@ -58,6 +59,7 @@ await runFolders({
     const text = ({ sample, call, problem }) => `case ${sample}${call}: ${problem}`
     const first = failures.length > 0 ? text(failures[0]) : null
     report[folder] = { passed, failed, missing, first }
+    if (passed + failed + missing === 0) empty++
     total.passed += passed
     total.failed += failed
     total.missing += missing
@@ -68,10 +70,12 @@ await runFolders({
       )
   },
 })
-const whole = Object.values(report).filter(({ failed, missing }) => failed === 0 && missing === 0).length
+/** A folder without cases shows nothing. */
+const isWhole = ({ passed, failed, missing }) => passed > 0 && failed === 0 && missing === 0
+const whole = Object.values(report).filter(isWhole).length
 const absent = Object.values(report).filter(({ missing }) => missing > 0).length
 if (values.passing) {
-  const names = Object.keys(report).filter((name) => report[name].failed === 0 && report[name].missing === 0)
+  const names = Object.keys(report).filter((name) => isWhole(report[name]))
   writeFileSync(values.passing, `${JSON.stringify(names.sort(), null, 1)}\n`)
 }
 if (values.json) {
@@ -79,7 +83,7 @@ if (values.json) {
   writeFileSync(values.json, `${JSON.stringify(sorted, null, 1)}\n`)
 }
 console.log(
-  `\n${whole} of ${folders.length} folders pass whole, ${absent} are missing` +
+  `\n${whole} of ${folders.length - empty} folders pass whole, ${absent} are missing` +
     `\n${total.passed} cases passed, ${total.failed} failed, ${total.missing} missing (${((performance.now() - started) / 1000).toFixed(1)} s)`,
 )
 process.exitCode = total.failed + total.missing === 0 ? 0 : 1
