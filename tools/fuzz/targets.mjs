@@ -4,14 +4,18 @@ import { core, inplace, registry, Tensor } from '../conformance/library.mjs'
 
 /** These change the process, touch files or the network, or wait: they have tests of their own. */
 const LEFT_OUT =
-  /^(set[A-Z]|noGrad|enableGrad|inferenceMode|withMode|save|load|download|tidy|benchmark|manualSeed|seed|fork)/
+  /^(set[A-Z]|noGrad|enableGrad|inferenceMode|withMode|save|load|safetensors|download|tidy|benchmark|manualSeed|seed|fork)/
+
+/** Exported for the package's own modules, which check what they give them. */
+const INTERNAL =
+  /^(fillRaw|inferSize|resolveOptions|sliceBounds|viewStrides|zeroGrad|unforeseen|describe|asTensor|broadcastShapes)$/
 
 /** { name, call(args), params } in a fixed order. */
 export function targets() {
   const list = []
   for (const [name, op] of registry) {
     // What only other operators are meant to call takes what they give it.
-    if (name.startsWith('_')) continue
+    if (/^_[^_]/.test(name)) continue
     const params = parseSignature(op.record.signature)
     list.push({ name, params, call: (args) => op(...args) })
     if (op.inplace)
@@ -32,7 +36,14 @@ export function targets() {
     })
   }
   for (const [name, value] of Object.entries(core)) {
-    if (typeof value !== 'function' || 'record' in value || LEFT_OUT.test(name) || /^[A-Z]/.test(name)) continue
+    if (
+      typeof value !== 'function' ||
+      'record' in value ||
+      LEFT_OUT.test(name) ||
+      INTERNAL.test(name) ||
+      /^[A-Z]/.test(name)
+    )
+      continue
     list.push({ name: `function ${name}`, params: [], any: true, call: (args) => value(...args) })
   }
   return list.sort((a, b) => (a.name < b.name ? -1 : 1))

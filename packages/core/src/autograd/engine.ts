@@ -1,4 +1,4 @@
-import { AutogradError, ShapeError } from '../errors.js'
+import { ArgumentError, AutogradError, describe, ShapeError } from '../errors.js'
 import { type DType, isComplex } from '../tensor/dtype.js'
 import { formatShape, sameShape } from '../tensor/shape.js'
 import { type Edge, type GradHook, scope, Tensor } from '../tensor/tensor.js'
@@ -239,11 +239,21 @@ function conform(grad: Tensor, meta: OutputMeta, node: string): Tensor {
   return result
 }
 
+/** The tensors of an argument that is one, or a list of them. */
+function tensorList(operation: string, name: string, value: Tensor | readonly Tensor[]): readonly Tensor[] {
+  const list = value instanceof Tensor ? [value] : value
+  if (!Array.isArray(list) || !list.every((t) => t instanceof Tensor))
+    throw new ArgumentError(`${operation}: expected a tensor or a list of tensors for ${name}, got ${describe(value)}`)
+  return list
+}
+
 function rootGradients(
   operation: string,
   roots: readonly Tensor[],
-  given: readonly (Tensor | null | undefined)[] | undefined,
+  given: readonly (Tensor | null | undefined)[] | null | undefined,
 ): Tensor[] {
+  if (given !== undefined && given !== null && (!Array.isArray(given) || given.length > roots.length))
+    throw new ArgumentError(`${operation}: expected a list of ${roots.length} gradients, got ${describe(given)}`)
   return roots.map((root, i) => {
     if (!root.requiresGrad)
       throw new AutogradError(
@@ -261,6 +271,8 @@ function rootGradients(
         )
       return ops.onesLike(root)
     }
+    if (!(grad instanceof Tensor))
+      throw new ArgumentError(`${operation}: expected a tensor for the gradient, got ${describe(grad)}`)
     if (!sameShape(grad.shape, root.shape))
       throw new ShapeError(
         `${operation}: expected a gradient of shape ${formatShape(root.shape)}, got ${formatShape(grad.shape)}`,
@@ -269,13 +281,19 @@ function rootGradients(
   })
 }
 
+function checkRunOptions(operation: string, options: unknown): void {
+  if (typeof options !== 'object' || options === null)
+    throw new ArgumentError(`${operation}: expected options such as { retainGraph: true }, got ${describe(options)}`)
+}
+
 /** Computes the gradients of `roots` and adds them to the `grad` of the leaves. */
 export function backward(
   roots: readonly Tensor[],
   gradients?: readonly (Tensor | null | undefined)[],
   options: BackwardOptions = {},
 ): void {
-  const starts = rootGradients('backward', roots, gradients)
+  checkRunOptions('backward', options)
+  const starts = rootGradients('backward', tensorList('backward', 'roots', roots), gradients)
   const run = new Run(options, null, null)
   roots.forEach((root, i) => {
     run.start(root, starts[i])
@@ -319,8 +337,9 @@ export function grad(
   inputs: Tensor | readonly Tensor[],
   options: GradOptions = {},
 ): (Tensor | null)[] {
-  const roots = outputs instanceof Tensor ? [outputs] : outputs
-  const wanted = inputs instanceof Tensor ? [inputs] : inputs
+  checkRunOptions('grad', options)
+  const roots = tensorList('grad', 'outputs', outputs)
+  const wanted = tensorList('grad', 'inputs', inputs)
   const starts = rootGradients('grad', roots, options.gradOutputs)
   const captures = new Map<Node, Map<number, Tensor | null>>()
   const edges = wanted.map((input, i) => {

@@ -27,7 +27,7 @@ export function attach(module: Readonly<Record<string, unknown>>): void {
     if (typeof value !== 'function' || !('record' in value)) continue
     const op = value as AnyOp
     // A leading underscore marks what only other operators call.
-    if (!op.method || op.record.name.startsWith('_')) continue
+    if (!op.method || /^_[^_]/.test(op.record.name)) continue
     define(name, function (this: Tensor, ...rest: unknown[]) {
       if (!(this instanceof Tensor))
         throw new ArgumentError(`${name}: expected a tensor for this, got ${describe(this)}`)

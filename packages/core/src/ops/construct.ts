@@ -3,7 +3,7 @@ import * as kernels from '../binding/kernels.gen.js'
 import { ArgumentError, DTypeError, describe, ShapeError } from '../errors.js'
 import { allocate } from '../tensor/create.js'
 import type { Device } from '../tensor/device.js'
-import { DTYPES, type DType, getDefaultDtype, isComplex, isFloating, toComplex } from '../tensor/dtype.js'
+import { checkDType, DTYPES, type DType, getDefaultDtype, isComplex, isFloating, toComplex } from '../tensor/dtype.js'
 import { formatShape, MAX_DIMS } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { resolveOptions, type TensorOptions } from './creation.js'
@@ -330,11 +330,13 @@ export interface FromBufferOptions {
  *
  * @throws ArgumentError when the bytes are not a whole number of elements
  */
-export function frombuffer(
-  buffer: ArrayBufferView | ArrayBufferLike,
-  { dtype, count = -1, offset = 0, requiresGrad }: FromBufferOptions,
-): Tensor {
-  const { dtype: checked, finish } = resolveOptions('frombuffer', { dtype, device: 'cpu', requiresGrad }, dtype)
+export function frombuffer(buffer: ArrayBufferView | ArrayBufferLike, options: FromBufferOptions): Tensor {
+  const checked = checkDType('frombuffer', options?.dtype)
+  const { count = -1, offset = 0 } = options
+  const { finish } = resolveOptions('frombuffer', { device: 'cpu', requiresGrad: options.requiresGrad }, checked)
+  // By name: a buffer of another realm is no instance of this one's class.
+  if (!ArrayBuffer.isView(buffer) && !/ArrayBuffer\]$/.test(Object.prototype.toString.call(buffer)))
+    throw new ArgumentError(`frombuffer: expected a buffer or a typed array, got ${describe(buffer)}`)
   const bytes = ArrayBuffer.isView(buffer)
     ? new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
     : new Uint8Array(buffer)

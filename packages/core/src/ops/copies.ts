@@ -2,10 +2,11 @@
 
 import { gradMode } from '../autograd/mode.js'
 import * as kernels from '../binding/kernels.gen.js'
+import { ArgumentError, describe } from '../errors.js'
 import { alias, allocate } from '../tensor/create.js'
 import { checkDevice, type Device } from '../tensor/device.js'
 import { checkDType, type DType } from '../tensor/dtype.js'
-import type { Tensor } from '../tensor/tensor.js'
+import { Tensor } from '../tensor/tensor.js'
 import { composite, primitive } from './dispatch.js'
 import { checkWritable, contiguousRaw, write } from './inplace.js'
 import { type FunctionOp, type Op, saving } from './record.js'
@@ -111,6 +112,8 @@ export const to: Op<[self: Tensor, target: DType | Device | ToOptions]> = compos
 
 /** Overwrites `self` with the values of `source`, broadcast and converted. @returns `self` */
 export function copy_(self: Tensor, source: Tensor): Tensor {
+  for (const t of [self, source])
+    if (!(t instanceof Tensor)) throw new ArgumentError(`copy_: expected two tensors, got ${describe(t)}`)
   checkWritable('copy_', self, gradMode.enabled && (self.requiresGrad || source.requiresGrad))
   const broadcast = expand(source, self.shape)
   return write(

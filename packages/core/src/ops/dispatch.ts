@@ -208,7 +208,7 @@ const nameOf = (signature: string): string => signature.slice(0, signature.index
 function register<Args extends unknown[], R>(record: AnyRecord, inplace: boolean): InplaceOp<Args, R> {
   let known: ReadonlySet<string> | null = null
   // What only other operators call takes what they give it.
-  const hidden = record.name.startsWith('_')
+  const hidden = /^_[^_]/.test(record.name)
   const call = (...args: unknown[]): unknown => {
     try {
       const last = args[args.length - 1]

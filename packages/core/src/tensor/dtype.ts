@@ -85,8 +85,10 @@ const PROMOTED: readonly (readonly DType[])[] = DTYPE_NAMES.map((a) => DTYPE_NAM
  * ```
  */
 export function promoteTypes(a: DType, b: DType): DType {
-  return a === b ? a : PROMOTED[DTYPES[a].code][DTYPES[b].code]
+  return a === b ? a : PROMOTED[dtypeCode(a)][dtypeCode(b)]
 }
+
+const dtypeCode = (d: DType): number => (DTYPES[d] ?? DTYPES[checkDType('promoteTypes', d)]).code
 
 /** Throws unless `value` names a dtype. */
 export function checkDType(operation: string, value: unknown): DType {
