@@ -174,12 +174,13 @@ function operator(name, found, { args: change = (args) => args, bind: rebind, re
     name,
     call: (args, kwargs, refusal = false) =>
       instead?.(args) ?? result(found.invoke(prepared(args, kwargs, refusal)), args),
-    inplace: write && ((args, kwargs) => write(prepared(args, kwargs))),
+    // The adapters of `zero_` and its kin copy what the in-place form must write to.
+    inplace: write && ((args, kwargs) => write(name.endsWith('_') ? found.bind(args, kwargs) : prepared(args, kwargs))),
   }
 }
 
 function inplaceForm(name, { op }) {
-  const own = Tensor.prototype[`${camel(name)}_`]
+  const own = Tensor.prototype[name.endsWith('_') ? `${camel(name.slice(0, -1))}_` : `${camel(name)}_`]
   if (own) return (list) => own.call(...selfFirst(list))
   if (op?.inplace) return (list) => inplace(op.record, list)
   const fn = exported(`${name}_`)

@@ -60,10 +60,19 @@ Status linspace(LinspaceArgs& args) {
     if constexpr (std::is_integral_v<T>) {
       // Integer ends are truncated first; the step is fractional.
       const T start = convert<T>(args.start.to<double>()), end = convert<T>(args.end.to<double>());
-      const float step = n > 1 ? (static_cast<float>(end) - static_cast<float>(start)) / static_cast<float>(n - 1) : 0.0F;
+      const auto from = static_cast<double>(start), to = static_cast<double>(end);
+      const double step = n > 1 ? (to - from) / static_cast<double>(n - 1) : 0.0;
       for (int64_t i = 0; i < n; ++i)
-        out[i] = i < n / 2 || n == 1 ? convert<T>(static_cast<float>(start) + step * static_cast<float>(i))
-                           : convert<T>(static_cast<float>(end) - step * static_cast<float>(n - i - 1));
+        out[i] = i < n / 2 || n == 1 ? convert<T>(from + step * static_cast<double>(i))
+                                     : convert<T>(to - step * static_cast<double>(n - i - 1));
+    } else if constexpr (kIsHalf<T>) {
+      // Every step is rounded, as PyTorch has it.
+      const auto round = [](float v) { return static_cast<float>(T(v)); };
+      const float from = round(args.start.to<float>()), to = round(args.end.to<float>());
+      const float step = n > 1 ? round(round(to - from) / static_cast<float>(n - 1)) : 0.0F;
+      for (int64_t i = 0; i < n; ++i)
+        out[i] = i < n / 2 || n == 1 ? T(from + round(step * static_cast<float>(i)))
+                                     : T(to - round(step * static_cast<float>(n - i - 1)));
     } else {
       using Value = RangeType<T>;
       spaced(out, n, args.start.to<Value>(), args.end.to<Value>(), [](Value v) { return convert<T>(v); });

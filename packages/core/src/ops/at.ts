@@ -5,6 +5,9 @@ import { alias, allocate } from '../tensor/create.js'
 import { broadcastShapes, broadcastStrides, formatShape, numelOf, sameShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { tensor } from './construct.js'
+import { add } from './arithmetic.js'
+import { lt } from './comparison.js'
+import { where } from './conditional.js'
 import { clone, copy_, to } from './copies.js'
 import { type FillValue, fullLike, zeros } from './creation.js'
 import { composite, inplacePrimitive, primitive } from './dispatch.js'
@@ -310,7 +313,7 @@ function writeIndexed(
  * ```
  */
 export const at: Op<[self: Tensor, ...indices: Index[]]> = composite(
-  '__getitem__(self, ...indices)',
+  'getitem(self, ...indices)',
   (self: Tensor, ...indices: Index[]): Tensor => {
     const { part, dims, indices: tensors } = plan('at', self, indices)
     if (dims.length > 0) return index_(part, dims, tensors)
@@ -439,6 +442,7 @@ export const takeAlongDim: Op<[self: Tensor, indices: Tensor, dim?: number | nul
     const wrapped = dim < 0 ? dim + self.ndim : dim
     if (!(wrapped in self.shape))
       throw new IndexError(`take_along_dim: expected dim in [${-self.ndim}, ${self.ndim - 1}], got ${dim}`)
+    const positions = where(lt(indices, 0), add(indices, self.shape[wrapped]), indices)
     const common = broadcastShapes(
       'take_along_dim',
       self.shape.map((n, d) => (d === wrapped ? 1 : n)),
@@ -451,7 +455,7 @@ export const takeAlongDim: Op<[self: Tensor, indices: Tensor, dim?: number | nul
     return source.gather(
       wrapped,
       expand(
-        indices,
+        positions,
         common.map((n, d) => (d === wrapped ? indices.shape[d] : n)),
       ),
     )

@@ -306,7 +306,10 @@ export const arange: FunctionOp<ArangeArgs, Tensor> = primitive({
     const span =
       typeof start === 'bigint' && typeof end === 'bigint' ? Number(end - start) : Number(end) - Number(start)
     if (span / by < 0) throw new ArgumentError(`arange: step ${by} leads away from end ${end}, from start ${start}`)
-    const n = Math.ceil(span / by)
+    const n =
+      dtype === 'int64' && Math.trunc(by) !== 0
+        ? Math.ceil((Math.trunc(Number(end)) - Math.trunc(Number(start))) / Math.trunc(by))
+        : Math.ceil(span / by)
     const out = allocate(checkShape('arange', [n]), dtype, device)
     kernels.arange(out, exact(start), exact(step))
     return saving(finish(out))
@@ -366,10 +369,10 @@ export const logspace: FunctionOp<
     start: FillValue,
     end: FillValue,
     steps: number,
-    base: number | LogspaceOptions = {},
+    base: number | LogspaceOptions | undefined = undefined,
     options: LogspaceOptions = {},
   ) {
-    const given = typeof base === 'object' ? base : options
+    const given = typeof base === 'object' && base !== null ? base : options
     const b = typeof base === 'number' ? base : (given.base ?? 10)
     if (typeof b !== 'number') throw new ArgumentError(`logspace: expected a number for base, got ${describe(b)}`)
     return saving(spaced('logspace', start, end, steps, given, (out, from, to) => kernels.logspace(out, from, to, b)))

@@ -11,6 +11,7 @@ import {
 import { type GradHook, Tensor } from '../tensor/tensor.js'
 import { assign } from './at.js'
 import { attach, type Methods } from './attach.js'
+import * as conversions from './conversions.js'
 import { fillRaw } from './creation.js'
 import './methods.js'
 import { inplace, provideWriteOps } from './inplace.js'
@@ -33,9 +34,10 @@ export { getPrintOptions, type PrintOptions, setPrintOptions } from './printing.
 export type { Data, Item, Nested } from './reading.js'
 
 attach(operators)
+attach(conversions)
 attach(whereMethod)
 
-type Operators = Omit<Methods<typeof operators>, 'put'> & Methods<typeof whereMethod> & operators.SelectionMethods
+type Operators = Methods<typeof conversions> & Omit<Methods<typeof operators>, 'put'> & Methods<typeof whereMethod> & operators.SelectionMethods
 
 declare module '../tensor/tensor.js' {
   interface Tensor extends Operators {
@@ -45,6 +47,8 @@ declare module '../tensor/tensor.js' {
     copy_(source: Tensor): Tensor
     /** Fills with numbers of the normal distribution. */
     normal_(mean?: number, std?: number, options?: operators.DrawOptions): Tensor
+    /** Writes zeros. */
+    zero_(): Tensor
     /** Writes 1 with probability `p`, else 0. */
     bernoulli_(p?: number | Tensor, options?: operators.DrawOptions): Tensor
     /** Calls `hook` with this tensor's gradient whenever one is computed; what it returns takes the gradient's place. */
@@ -67,6 +71,9 @@ Object.assign(Tensor.prototype, {
   },
   normal_(this: Tensor, mean?: number, std?: number, options?: operators.DrawOptions) {
     return inplace(operators.normalFill.record, options === undefined ? [this, mean, std] : [this, mean, std, options])
+  },
+  zero_(this: Tensor) {
+    return inplace(operators.fill.record, [this, 0])
   },
   bernoulli_(this: Tensor, p?: number | Tensor, options?: operators.DrawOptions) {
     return operators.bernoulli_(this, p, options)

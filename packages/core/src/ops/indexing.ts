@@ -22,7 +22,7 @@ export type ReduceCode = (typeof REDUCE)[keyof typeof REDUCE]
 export function checkIndex(operation: string, index: unknown, self: Tensor, name = 'index'): Tensor {
   if (!(index instanceof Tensor))
     throw new ArgumentError(`${operation}: expected a tensor for ${name}, got ${describe(index)}`)
-  if (index.dtype !== 'int64' && index.dtype !== 'int32')
+  if (index.dtype !== 'int64' && index.dtype !== 'int32' && index.numel() > 0)
     throw new DTypeError(`${operation}: expected ${name} of dtype int64 or int32, got ${index.dtype}`)
   if (index.device !== self.device)
     throw new DeviceError(`${operation}: expected ${name} on ${self.device}, got ${index.device}`)
@@ -40,7 +40,7 @@ export const checkingRange = <R>(operation: string, body: () => R): R =>
     return new ArgumentError(`${operation}: expected as many values as the mask selects, got ${limit} for ${value}`)
   }, body)
 
-const checkSource = (operation: string, self: Tensor, source: Tensor, name = 'src'): void => {
+export const checkSource = (operation: string, self: Tensor, source: Tensor, name = 'src'): void => {
   if (!(source instanceof Tensor))
     throw new ArgumentError(`${operation}: expected a tensor for ${name}, got ${describe(source)}`)
   if (source.dtype !== self.dtype)
@@ -121,7 +121,7 @@ export const gather: Op<[self: Tensor, dim: number, index: Tensor]> = primitive(
 })
 
 /** Writes `values` into `out` at `index` along a dimension. */
-function writeAlong(
+export function writeAlong(
   operation: string,
   out: Tensor,
   dim: number,
@@ -146,7 +146,7 @@ function writeAlong(
   )
 }
 
-const valueTensor = (operation: string, self: Tensor, value: FillValue): Tensor => {
+export const valueTensor = (operation: string, self: Tensor, value: FillValue): Tensor => {
   if (value instanceof Tensor) throw new ArgumentError(`${operation}: expected a number, got a tensor`)
   return fullLike(alias(self, [], []), value)
 }
@@ -383,7 +383,7 @@ export const take: Op<[self: Tensor, index: Tensor]> = primitive({
 })
 
 /** A copy of `self` with `source` at flat positions, which may count from the end; added there with `accumulate`. */
-export const put: Op<[self: Tensor, index: Tensor, source: Tensor, accumulate?: boolean]> = primitive({
+export const put: InplaceOp<[self: Tensor, index: Tensor, source: Tensor, accumulate?: boolean]> = inplacePrimitive({
   signature: 'put(self, index, source, accumulate)',
   forward(self: Tensor, index: Tensor, source: Tensor, accumulate = false) {
     checkSource('put', self, source, 'source')

@@ -9,7 +9,7 @@ import { zeros } from './creation.js'
 import { composite, primitive } from './dispatch.js'
 import { type FunctionOp, saving } from './record.js'
 import { narrow } from './slicing.js'
-import { atleast1d, atleast2d, atleast3d, expand, reshape, transpose, unsqueeze } from './views.js'
+import { atleast1d, atleast2d, atleast3d, expand, reshape, unsqueeze } from './views.js'
 
 type ListOp = FunctionOp<[tensors: readonly Tensor[], dim?: number], Tensor>
 
@@ -193,8 +193,7 @@ export const meshgrid: FunctionOp<[tensors: readonly Tensor[], options?: Meshgri
       ),
     )
     if (!swap) return grids
-    const turned = grids.map((g) => transpose(g, 0, 1))
-    return [turned[1], turned[0], ...turned.slice(2)]
+    return [grids[1], grids[0], ...grids.slice(2)]
   },
 )
 

@@ -31,15 +31,28 @@ function coordinates(self: Tensor): Tensor {
   return out
 }
 
-/** The coordinates of the elements that are not zero, one row each, in row-major order. @returns int64, shape `[count, ndim]` */
-export const nonzero: Op<[self: Tensor]> = primitive({
-  signature: 'nonzero(self)',
+const matrix: Op<[self: Tensor]> = primitive({
+  signature: '_nonzero(self)',
   forward: (self: Tensor) => saving(coordinates(self)),
 })
 
-/** `nonzero`, as one vector of positions for each dimension. */
-export const nonzeroTuple: Op<[self: Tensor], Tensor[]> = composite('nonzero_tuple(self)', (self: Tensor): Tensor[] =>
-  self.ndim === 0 ? unbind(nonzero(reshape(self, [1])), 1) : unbind(nonzero(self), 1),
+/** What `nonzero` takes. */
+export interface NonzeroOptions {
+  /** A vector for each dimension instead of one matrix. Default false. */
+  readonly asTuple?: boolean
+}
+
+/**
+ * The coordinates of the elements that are not zero, in row-major order.
+ *
+ * @returns int64, shape `[count, ndim]`; with `asTuple` a vector of positions for each dimension
+ */
+export const nonzero: Op<[self: Tensor, options?: NonzeroOptions], Tensor & Tensor[]> = composite(
+  'nonzero(self, {asTuple})',
+  (self: Tensor, { asTuple = false }: NonzeroOptions = {}) => {
+    const found = asTuple ? unbind(matrix(self.ndim === 0 ? reshape(self, [1]) : self), 1) : matrix(self)
+    return found as Tensor & Tensor[]
+  },
 )
 
 /** Another name of `nonzero`. */

@@ -1,10 +1,15 @@
 // Methods of Tensor that are no operators: reading back, printing, iterating.
-import { ShapeError } from '../errors.js'
+import { gradMode } from '../autograd/mode.js'
+import { AutogradError, ShapeError } from '../errors.js'
+import { checkShape, contiguousStrides, numelOf, sameShape } from '../tensor/shape.js'
+import { Storage } from '../tensor/storage.js'
 import { Tensor } from '../tensor/tensor.js'
 import type { Index } from './at.js'
 import { type NestedData, newTensor } from './construct.js'
 import type { FillValue, TensorOptions } from './creation.js'
 import { format } from './printing.js'
+import { asStrided } from './strided.js'
+import { squeeze, swapaxes, swapdims, t, transpose, unsqueeze } from './views.js'
 import { type Data, data, dataShared, type Item, item, itemBigInt, type Nested, toArray } from './reading.js'
 
 declare module '../tensor/tensor.js' {
@@ -27,6 +32,25 @@ declare module '../tensor/tensor.js' {
     put(index: Tensor, source: Tensor, accumulate?: boolean): Tensor
     /** A tensor of nested data, with the dtype and on the device of this one. */
     newTensor(data: NestedData, options?: TensorOptions): Tensor
+    /** The tensor with its dimensions in reverse order; a view. */
+    readonly T: Tensor
+    /** The matrices transposed: the last two dimensions exchanged; a view. */
+    readonly mT: Tensor
+    /** The conjugate transpose of a matrix. */
+    readonly H: Tensor
+    /** The conjugate transposes of matrices. */
+    readonly mH: Tensor
+    /** Changes the shape in place; elements that are new are uninitialised. */
+    resize_(size: readonly number[]): Tensor
+    /** `resize_` to the shape of `other`. */
+    resizeAs_(other: Tensor): Tensor
+    asStrided_(size: readonly number[], stride: readonly number[], storageOffset?: number | null): Tensor
+    squeeze_(dim?: number | readonly number[] | null): Tensor
+    unsqueeze_(dim: number): Tensor
+    transpose_(dim0: number, dim1: number): Tensor
+    swapaxes_(dim0: number, dim1: number): Tensor
+    swapdims_(dim0: number, dim1: number): Tensor
+    t_(): Tensor
     /** As PyTorch prints it. */
     toString(): string
     /** The slices along dimension 0. */
@@ -56,6 +80,12 @@ const methods = {
   newTensor(this: Tensor, values: NestedData, options?: TensorOptions): Tensor {
     return newTensor(this, values, options)
   },
+  resize_(this: Tensor, size: readonly number[]): Tensor {
+    return resize(this, size)
+  },
+  resizeAs_(this: Tensor, other: Tensor): Tensor {
+    return resize(this, other.shape)
+  },
   toString(this: Tensor): string {
     return format(this)
   },
@@ -75,3 +105,71 @@ function* slices(t: Tensor): Generator<Tensor> {
 
 for (const key of Reflect.ownKeys(methods))
   Object.defineProperty(Tensor.prototype, key, { value: Reflect.get(methods, key), writable: true, configurable: true })
+
+function matrices(name: string, t: Tensor): Tensor {
+  if (t.ndim < 2) throw new ShapeError(`${name}: expected at least 2 dimensions, got shape [${t.shape.join(', ')}]`)
+  return t.transpose(-2, -1)
+}
+
+const accessors: Readonly<Record<string, (t: Tensor) => Tensor>> = {
+  T: (t) => t.permute(t.shape.map((_, d) => t.ndim - 1 - d)),
+  mT: (t) => matrices('mT', t),
+  mH: (t) => matrices('mH', t).conj(),
+  H(t) {
+    if (t.ndim !== 2 && t.ndim !== 0)
+      throw new ShapeError(`H: expected a matrix, got shape [${t.shape.join(', ')}]; use mH`)
+    return t.ndim === 0 ? t.conj() : t.transpose(0, 1).conj()
+  },
+}
+for (const [name, read] of Object.entries(accessors))
+  Object.defineProperty(Tensor.prototype, name, {
+    get(this: Tensor) {
+      return read(this)
+    },
+    configurable: true,
+  })
+
+/** Reads `self` as `made` does from now on, with its history: the in-place forms of views. */
+function become(name: string, self: Tensor, made: Tensor): Tensor {
+  if (self.leafRequiresGrad && gradMode.enabled)
+    throw new AutogradError(`${name}: a leaf that requires grad cannot be changed in place; use noGrad`)
+  self.shape = made.shape
+  self.strides = made.strides
+  self.offset = made.offset
+  if (made.node !== null) {
+    self.node = made.node
+    self.output = made.output
+  }
+  made.dispose()
+  return self
+}
+
+const views = { asStrided, squeeze, swapaxes, swapdims, t, transpose, unsqueeze }
+for (const [name, op] of Object.entries(views))
+  Object.defineProperty(Tensor.prototype, `${name}_`, {
+    value(this: Tensor, ...args: unknown[]) {
+      return become(`${name}_`, this, (op as (self: Tensor, ...rest: unknown[]) => Tensor)(this, ...args))
+    },
+    writable: true,
+    configurable: true,
+  })
+
+/** Changes the size in place; new elements are uninitialised. */
+function resize(self: Tensor, size: readonly number[]): Tensor {
+  const shape = checkShape('resize_', size)
+  if (self.requiresGrad) throw new AutogradError('resize_: a tensor that requires grad cannot be resized')
+  if (sameShape(shape, self.shape)) return self
+  const needed = (self.offset + numelOf(shape)) * self.elementSize()
+  if (needed > self.storage.nbytes && !self.storage.meta) {
+    const bytes = new Uint8Array(self.storage.nbytes)
+    self.storage.read('resize_', 0, bytes)
+    const storage = Storage.allocate(needed, self.device)
+    if (bytes.length > 0) storage.write('resize_', 0, bytes)
+    storage.refs++
+    self.storage.release()
+    self.storage = storage
+  }
+  self.shape = shape
+  self.strides = contiguousStrides(shape)
+  return self
+}

@@ -412,7 +412,7 @@ export const normal: FunctionOp<NormalArgs, Tensor> = primitive({
 /** `normal_` and the others that write to `self`; PyTorch's `Tensor.normal_`. */
 export const normalFill: InplaceOp<[self: Tensor, mean?: number, std?: number, options?: DrawOptions]> = filler<
   [mean?: number, std?: number]
->('normal_fill', ', mean, std', (out, state, mean = 0, std = 1) => drawNormal('normal_', out, state, mean, std))
+>('normal.in_place', ', mean, std', (out, state, mean = 0, std = 1) => drawNormal('normal_', out, state, mean, std))
 
 /** Numbers of the exponential distribution of rate `lambd`, in the shape and dtype of `self`; `exponential_` writes them there. */
 export const exponential: InplaceOp<[self: Tensor, lambd?: number, options?: DrawOptions]> = filler<[lambd?: number]>(

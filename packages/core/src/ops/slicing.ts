@@ -2,7 +2,7 @@
 import * as kernels from '../binding/kernels.gen.js'
 import { ArgumentError, describe, IndexError, ShapeError } from '../errors.js'
 import { alias } from '../tensor/create.js'
-import type { DType } from '../tensor/dtype.js'
+import { type DType, isInteger } from '../tensor/dtype.js'
 import { contiguousStrides, formatShape, wrapDim } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { fillRaw, zeros } from './creation.js'
@@ -64,8 +64,10 @@ export const narrow: Op<[self: Tensor, dim: number, start: number | Tensor, leng
     const at = wrapDim('narrow', dim, self.ndim)
     const size = self.shape[at]
     const given = start instanceof Tensor ? Number(item(start)) : start
-    if (start instanceof Tensor && start.ndim !== 0)
-      throw new ShapeError(`narrow: expected a 0-d tensor for start, got shape ${formatShape(start.shape)}`)
+    if (start instanceof Tensor && (start.ndim !== 0 || !isInteger(start.dtype)))
+      throw new ShapeError(
+        `narrow: expected a 0-d tensor of an integer dtype for start, got ${start.dtype} of shape ${formatShape(start.shape)}`,
+      )
     if (typeof given !== 'number' || !Number.isInteger(given) || given < -size || given > size)
       throw new IndexError(
         `narrow: expected start in [${-size}, ${size}] for dimension ${at} of size ${size}, got ${describe(given)}`,

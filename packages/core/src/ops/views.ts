@@ -14,7 +14,7 @@ import {
   wrapDims,
 } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
-import { clone } from './copies.js'
+import { clone, contiguous } from './copies.js'
 import { composite, primitive } from './dispatch.js'
 import { type Forward, type FunctionOp, type Op, saving } from './record.js'
 import { sumToSize } from './reductions.js'
@@ -339,7 +339,10 @@ export const flatten: Op<[self: Tensor, startDim?: number, endDim?: number]> = c
 )
 
 /** The elements as a vector; a view where that is possible. */
-export const ravel: Op<[self: Tensor]> = composite('ravel(self)', (self: Tensor): Tensor => reshape(self, [-1]))
+export const ravel: Op<[self: Tensor]> = composite(
+  'ravel(self)',
+  (self: Tensor): Tensor => reshape(contiguous(self), [-1]),
+)
 
 /** Splits one dimension into several. @param sizes their sizes; one may be -1 */
 export const unflatten: Op<[self: Tensor, dim: number, sizes: readonly number[]]> = composite(
@@ -393,12 +396,14 @@ export const broadcastTensors: FunctionOp<[...tensors: Tensor[]], Tensor[]> = co
 )
 
 /** The shape that all broadcast to. */
-export function broadcastShapes(...shapes: (readonly number[])[]): readonly number[] {
-  return shapes.reduce(
-    (a: readonly number[], b) => broadcastShapesOf('broadcast_shapes', a, checkShape('broadcast_shapes', b)),
-    [],
-  )
-}
+export const broadcastShapes: FunctionOp<[...shapes: (readonly number[])[]], readonly number[]> = composite(
+  'broadcast_shapes(...shapes)',
+  (...shapes: (readonly number[])[]): readonly number[] =>
+    shapes.reduce(
+      (a: readonly number[], b) => broadcastShapesOf('broadcast_shapes', a, checkShape('broadcast_shapes', b)),
+      [],
+    ),
+)
 
 function atLeast(name: string, pad: (self: Tensor) => Tensor): FunctionOp<[...tensors: Tensor[]], Tensor & Tensor[]> {
   // One tensor gives a tensor, several give a list.

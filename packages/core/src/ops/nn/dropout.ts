@@ -9,7 +9,7 @@ import { add, mul } from '../arithmetic.js'
 import { to } from '../copies.js'
 import { zeros } from '../creation.js'
 import { composite, primitive } from '../dispatch.js'
-import { contiguousRaw } from '../inplace.js'
+import { contiguousRaw, inplace } from '../inplace.js'
 import { type DrawOptions, drawInto, stateOf } from '../random.js'
 import { type FunctionOp, saving } from '../record.js'
 
@@ -175,3 +175,13 @@ export const featureAlphaDropout: DropoutOp = composite(
     return alphaNoise('feature_alpha_dropout', input, channels(input), p, stateOf('feature_alpha_dropout', options))
   },
 )
+
+/** `dropout`, written to `input`. */
+export const dropout_ = (input: Tensor, options: DropoutOptions = {}): Tensor =>
+  inplace(dropout.record, [input, options])
+/** `alphaDropout`, written to `input`. */
+export const alphaDropout_ = (input: Tensor, options: DropoutOptions = {}): Tensor =>
+  inplace(alphaDropout.record, [input, options])
+/** `featureAlphaDropout`, written to `input`. */
+export const featureAlphaDropout_ = (input: Tensor, options: DropoutOptions = {}): Tensor =>
+  inplace(featureAlphaDropout.record, [input, options])
