@@ -41,7 +41,7 @@ function packed(params, args) {
   const last = positional.length - 1
   if (args.length > params.length && last >= 0 && args.slice(last).every(isInteger))
     return [...args.slice(0, last), args.slice(last)]
-  if (positional.length === 1 && /.s$/.test(positional[0].name) && !Array.isArray(args[0]) && args[0] !== undefined)
+  if (positional.length === 1 && /^(?!num).*.s$/.test(positional[0].name) && !Array.isArray(args[0]) && args[0] !== undefined)
     return [args]
   return args
 }
@@ -79,8 +79,8 @@ export function bind(params, args, kwargs, refusal = false) {
     const value = given.get(name)
     if (rest) positional.push(...value)
     else if (!option) positional.push(value)
-    // None stands for the default.
-    else if (value !== null) options[name] = value
+    // None stands for the default, except where it has a meaning of its own.
+    else if (value !== null || name === 'momentum') options[name] = value
   }
   if (Object.keys(options).length > 0) return [...positional, options]
   while (positional.length > 1 && (positional.at(-1) === undefined || positional.at(-1) === null)) positional.pop()

@@ -105,7 +105,8 @@ abstract class AvgPool extends Module {
 
   override forward(input: Tensor): Tensor {
     const { stride, padding, ceilMode, countIncludePad, divisorOverride } = this
-    return this.op(input, this.kernelSize, { stride, padding, ceilMode, countIncludePad, divisorOverride })
+    const options = { stride, padding, ceilMode, countIncludePad }
+    return this.op(input, this.kernelSize, divisorOverride === null ? options : { ...options, divisorOverride })
   }
 
   override extraRepr(): string {
