@@ -106,15 +106,32 @@ export function refreshView(t: Tensor): void {
   if (node instanceof Node) node.become(t, fresh.output)
 }
 
+/** Stands in for values that are to be kept for backward, and gives them when they are needed. */
+export interface SavedPack {
+  values(): readonly unknown[]
+  release(): void
+}
+
+/** While set, what operators save goes to it: checkpointing keeps none of it. */
+export const savedHook: { pack: ((values: readonly unknown[]) => SavedPack) | null } = { pack: null }
+
 /** Values kept for backward: each holds its storage, and notices when it was written to since. */
 export class SavedValues {
   readonly #values: readonly unknown[]
   readonly #versions: readonly number[]
+  readonly #pack: SavedPack | null
   #released = false
 
-  constructor(values: readonly unknown[]) {
+  /** @param hooked whether `savedHook` may take the values */
+  constructor(values: readonly unknown[], hooked = true) {
+    const versions: number[] = []
+    this.#versions = versions
+    this.#pack = hooked && savedHook.pack !== null ? savedHook.pack(values) : null
+    if (this.#pack !== null) {
+      this.#values = []
+      return
+    }
     this.#values = values
-    const versions = new Array<number>(values.length)
     for (let i = 0; i < values.length; i++) {
       const value = values[i]
       if (value instanceof Tensor) {
@@ -122,15 +139,12 @@ export class SavedValues {
         value.storage.refs++
       }
     }
-    this.#versions = versions
   }
 
   /** The `i`-th value. @throws AutogradError when it was freed or modified in place */
   get(i: number, node: string): unknown {
-    if (this.#released)
-      throw new AutogradError(
-        `backward: the values saved by ${node} were freed by an earlier backward(); pass { retainGraph: true } to that one to run it twice`,
-      )
+    this.#checkReleased(node)
+    if (this.#pack !== null) return this.#pack.values()[i]
     const value = this.#values[i]
     if (!(value instanceof Tensor)) return value
     if (value.storage.version !== this.#versions[i])
@@ -142,12 +156,22 @@ export class SavedValues {
   }
 
   all(node: string): unknown[] {
+    this.#checkReleased(node)
+    if (this.#pack !== null) return [...this.#pack.values()]
     return this.#values.map((_, i) => this.get(i, node))
+  }
+
+  #checkReleased(node: string): void {
+    if (this.#released)
+      throw new AutogradError(
+        `backward: the values saved by ${node} were freed by an earlier backward(); pass { retainGraph: true } to that one to run it twice`,
+      )
   }
 
   release(): void {
     if (this.#released) return
     this.#released = true
+    this.#pack?.release()
     for (const value of this.#values) if (value instanceof Tensor) value.storage.release()
     ;(this.#values as unknown[]).length = 0
   }
