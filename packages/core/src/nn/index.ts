@@ -1,8 +1,11 @@
 // The namespace `nn`: modules by PyTorch's names.
 export * from './activation.js'
 export * from './containers.js'
+export * from './conv.js'
 export type { BackwardHook, BackwardPreHook } from './hooks.js'
 export * from './identity.js'
+export * as init from './init.js'
+export * from './linear.js'
 export { type AnyModule, type LayerOptions, Module } from './module.js'
 export * from './normalization.js'
 export { Parameter } from './parameter.js'

@@ -3,8 +3,8 @@ import type { TensorArg } from '../binding/call.js'
 import { contiguous, copy_, fillRaw } from '../ops/index.js'
 import { DTYPES, isComplex, toReal } from '../tensor/dtype.js'
 import type { Tensor } from '../tensor/tensor.js'
-import type { StateValue, Update } from './optimizer.js'
 import { Tensor as TensorClass } from '../tensor/tensor.js'
+import type { StateValue, Update } from './optimizer.js'
 
 /** A kernel that changes parameters and states in place. */
 export type StepKernel = (

@@ -4,14 +4,14 @@ export * from './adam.js'
 export * from './adam-family.js'
 export * from './adaptive.js'
 export * from './lbfgs.js'
+export * as lrScheduler from './lr-scheduler.js'
 export * from './muon.js'
 export {
   Optimizer,
   type OptimizerOptions,
   type OptimizerState,
   type ParamGroup,
-  type Params,
   type ParamState,
+  type Params,
 } from './optimizer.js'
 export * from './sgd.js'
-export * as lrScheduler from './lr-scheduler.js'

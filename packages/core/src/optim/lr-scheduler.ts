@@ -1,7 +1,6 @@
 // The namespace `optim.lrScheduler`.
 export * from './annealing.js'
 export * from './composed.js'
-export * from './schedules.js'
 export {
   LRScheduler,
   type ScheduledGroup,
@@ -9,3 +8,4 @@ export {
   type SchedulerOptions,
   type SchedulerState,
 } from './scheduler.js'
+export * from './schedules.js'

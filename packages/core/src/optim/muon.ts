@@ -84,12 +84,7 @@ export class Muon extends Optimizer<MuonOptions> {
 const rounded = (t: Tensor): Tensor => t.to('bfloat16').to('float32')
 
 /** An iteration that brings all singular values near 1; each result is rounded to bfloat16. */
-function orthogonal(
-  grad: Tensor,
-  [a, b, c]: readonly [number, number, number],
-  steps: number,
-  eps: number,
-): Tensor {
+function orthogonal(grad: Tensor, [a, b, c]: readonly [number, number, number], steps: number, eps: number): Tensor {
   const tall = grad.shape[0] > grad.shape[1]
   let x = rounded(grad)
   if (tall) x = x.permute([1, 0])

@@ -1,9 +1,9 @@
 import { enableGrad, isGradEnabled } from '../autograd/mode.js'
-import { SavedValues, type SavedPack, savedHook } from '../autograd/node.js'
+import { type SavedPack, SavedValues, savedHook } from '../autograd/node.js'
 import { AutogradError } from '../errors.js'
+import { getRngState, setRngState } from '../ops/index.js'
 import { alias } from '../tensor/create.js'
 import { type GradNode, Tensor } from '../tensor/tensor.js'
-import { getRngState, setRngState } from '../ops/index.js'
 
 /** Where a value that was not kept stands in the graph. */
 interface Trace {
@@ -27,7 +27,9 @@ class Region {
     const at = this.#count++
     this.#waiting++
     const traces = values.map((value) =>
-      value instanceof Tensor && !value.leafRequiresGrad ? ({ node: value.node, output: value.output } satisfies Trace) : null,
+      value instanceof Tensor && !value.leafRequiresGrad
+        ? ({ node: value.node, output: value.output } satisfies Trace)
+        : null,
     )
     const kept = values.map((value) => (value instanceof Tensor && value.leafRequiresGrad ? value : null))
     return {
@@ -104,5 +106,8 @@ export function checkpoint<Args extends unknown[], R>(fn: (...args: Args) => R, 
       setRngState(now)
     }
   })
-  return within((values) => region.pack(values), () => fn(...args))
+  return within(
+    (values) => region.pack(values),
+    () => fn(...args),
+  )
 }

@@ -95,13 +95,19 @@ function unit(t: Tensor, k: number): Tensor {
  * console.log(gradcheck((t) => t.mul(t).sin(), [x])) // → true
  * ```
  */
-export function gradcheck<Args extends unknown[]>(fn: Checked<Args>, inputs: Args, options: GradcheckOptions = {}): boolean {
+export function gradcheck<Args extends unknown[]>(
+  fn: Checked<Args>,
+  inputs: Args,
+  options: GradcheckOptions = {},
+): boolean {
   const { eps = 1e-6, atol = 1e-5, rtol = 1e-3, raiseException = true } = options
   const wanted: { input: Tensor; number: number }[] = []
   inputs.forEach((input, number) => {
     if (!(input instanceof Tensor) || !input.requiresGrad) return
     if (input.dtype !== 'float64' && input.dtype !== 'complex128')
-      throw new ArgumentError(`gradcheck: expected inputs of float64 or complex128, got ${input.dtype} for input ${number}`)
+      throw new ArgumentError(
+        `gradcheck: expected inputs of float64 or complex128, got ${input.dtype} for input ${number}`,
+      )
     wanted.push({ input, number })
   })
   if (wanted.length === 0) throw new ArgumentError('gradcheck: expected at least one input that requires grad')
@@ -113,9 +119,11 @@ export function gradcheck<Args extends unknown[]>(fn: Checked<Args>, inputs: Arg
       return Array.from({ length: count }, (_, k) => {
         if (!output.requiresGrad) return wanted.map(() => null)
         const gradOutputs = [unit(output, k)]
-        return grad(output, wanted.map(({ input }) => input), { gradOutputs, allowUnused: true, retainGraph: true }).map((g) =>
-          g === null ? null : numbers(g),
-        )
+        return grad(
+          output,
+          wanted.map(({ input }) => input),
+          { gradOutputs, allowUnused: true, retainGraph: true },
+        ).map((g) => (g === null ? null : numbers(g)))
       })
     })
     for (const [w, { input, number }] of wanted.entries()) {
@@ -142,7 +150,9 @@ export function gradcheck<Args extends unknown[]>(fn: Checked<Args>, inputs: Arg
 function cotangent(t: Tensor, salt: number): Tensor {
   const value = (i: number): number => Math.cos(1.7 * i + 2.3 * salt + 0.4) + 0.1
   const complex = isComplex(t.dtype)
-  const list = Array.from({ length: t.numel() }, (_, i) => (complex ? { re: value(2 * i), im: value(2 * i + 1) } : value(i)))
+  const list = Array.from({ length: t.numel() }, (_, i) =>
+    complex ? { re: value(2 * i), im: value(2 * i + 1) } : value(i),
+  )
   return tensor(list, { dtype: t.dtype }).reshape(t.shape)
 }
 
@@ -152,7 +162,12 @@ function cotangent(t: Tensor, salt: number): Tensor {
  * @param gradOutputs the cotangents that the first gradients are taken with; made up where they are not given
  * @throws AutogradError that names the first element that does not agree
  */
-export function gradgradcheck<Args extends unknown[]>(fn: Checked<Args>, inputs: Args, gradOutputs?: readonly Tensor[], options: GradcheckOptions = {}): boolean {
+export function gradgradcheck<Args extends unknown[]>(
+  fn: Checked<Args>,
+  inputs: Args,
+  gradOutputs?: readonly Tensor[],
+  options: GradcheckOptions = {},
+): boolean {
   const outputs = enableGrad(() => differentiable(fn(...inputs))).filter((t) => t.requiresGrad)
   const cotangents = (gradOutputs ?? outputs.map(cotangent)).map((t) => t.detach().requiresGrad_())
   const first = (...args: unknown[]): Tensor[] => {

@@ -2,8 +2,10 @@
 
 export * from './activations.js'
 export * from './batchNorm.js'
+export * from './bilinear.js'
 export * from './conv.js'
 export * from './linear.js'
+export * from './padding.js'
 export * from './pooling.js'
 export * from './activations.js'
 export * from './dropout.js'

@@ -1,0 +1,125 @@
+// Padding.
+import * as kernels from '../../binding/kernels.gen.js'
+import { ArgumentError, describe, ShapeError } from '../../errors.js'
+import { alias, allocate } from '../../tensor/create.js'
+import { formatShape } from '../../tensor/shape.js'
+import type { Tensor } from '../../tensor/tensor.js'
+import { tensor } from '../construct.js'
+import { composite, primitive } from '../dispatch.js'
+import { indexSelect } from '../indexing.js'
+import type { Scalar } from '../pointwise.js'
+import { type FunctionOp, saving } from '../record.js'
+
+/** How the border is filled: with a value, mirrored at the edge, with the edge, or from the other side. */
+export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular'
+
+/** What `pad` takes: for each dimension from the last on, the elements before and after; negative ones crop. */
+export interface PadOptions {
+  /** Default 'constant'. */
+  readonly mode?: PadMode
+  /** The value of a constant border. Default 0. */
+  readonly value?: Scalar | null
+}
+
+/** Elements before and after each dimension, in the order of dimensions. */
+function borders(input: Tensor, pad: readonly number[]): [number, number][] {
+  return input.shape.map((_, d) => {
+    const at = 2 * (input.ndim - 1 - d)
+    return [pad[at] ?? 0, pad[at + 1] ?? 0]
+  })
+}
+
+/** The part of `t` that a border of a tensor of `shape` overlaps or leaves: `lead` elements on are cut at each side. */
+function inner(t: Tensor, cuts: readonly (readonly [number, number])[]): Tensor {
+  let { offset } = t
+  const shape = t.shape.map((n, d) => {
+    const [before, after] = cuts[d]
+    offset += Math.max(before, 0) * t.strides[d]
+    return Math.max(0, n - Math.max(before, 0) - Math.max(after, 0))
+  })
+  return alias(t, shape, t.strides, shape.includes(0) ? t.offset : offset)
+}
+
+const constantPad: FunctionOp<[input: Tensor, pad: readonly number[], value: Scalar], Tensor> = primitive({
+  signature: '_constant_pad(input, pad, value)',
+  forward(input: Tensor, pad: readonly number[], value: Scalar) {
+    const sides = borders(input, pad)
+    const shape = input.shape.map((n, d) => n + sides[d][0] + sides[d][1])
+    if (shape.some((n) => n < 0))
+      throw new ShapeError(
+        `pad: the result would have the size ${formatShape(shape)} (input ${formatShape(input.shape)}, pad ${formatShape(pad)})`,
+      )
+    const out = allocate(shape, input.dtype, input.device)
+    kernels.fill(out, value)
+    const source = inner(
+      input,
+      sides.map(([before, after]) => [-before, -after] as const),
+    )
+    if (source.numel() > 0) kernels.copy(inner(out, sides), source)
+    return saving(out, pad)
+  },
+  backward: (grad, [pad]) => [
+    constantPad(
+      grad,
+      pad.map((n) => -n),
+      0,
+    ),
+  ],
+})
+
+/** The element of a dimension of `size` that position `at` of the padded one shows. */
+function sourceOf(mode: Exclude<PadMode, 'constant'>, at: number, size: number): number {
+  if (mode === 'replicate') return Math.min(Math.max(at, 0), size - 1)
+  if (mode === 'circular') return ((at % size) + size) % size
+  const period = Math.max(1, 2 * (size - 1))
+  const folded = ((at % period) + period) % period
+  return folded < size ? folded : period - folded
+}
+
+/**
+ * Puts a border around a tensor.
+ *
+ * @param pad elements before and after the last dimension, then the one before it, and so on; negative ones crop
+ * @throws ShapeError when a size would be negative, or a mirrored border is larger than the input allows
+ * @example
+ * ```ts
+ * import { F, tensor } from '@flambeau/core'
+ * console.log(F.pad(tensor([1, 2, 3]), [1, 2]).toArray()) // → [ 0, 1, 2, 3, 0, 0 ]
+ * ```
+ */
+export const pad: FunctionOp<[input: Tensor, pad: readonly number[], options?: PadOptions], Tensor> = composite(
+  'nn.functional.pad(input, pad, {mode, value})',
+  (input: Tensor, pad: readonly number[], { mode = 'constant', value = null }: PadOptions = {}): Tensor => {
+    if (!Array.isArray(pad) || pad.length % 2 !== 0 || pad.some((n) => !Number.isInteger(n)))
+      throw new ArgumentError(`pad: expected pairs of integers for pad, got ${describe(pad)}`)
+    if (pad.length > 2 * input.ndim)
+      throw new ShapeError(
+        `pad: expected at most ${2 * input.ndim} numbers for an input of shape ${formatShape(input.shape)}, got ${pad.length}`,
+      )
+    if (mode === 'constant') return constantPad(input, pad, value ?? 0)
+    if (mode !== 'reflect' && mode !== 'replicate' && mode !== 'circular')
+      throw new ArgumentError(
+        `pad: expected mode 'constant', 'reflect', 'replicate' or 'circular', got ${describe(mode)}`,
+      )
+    if (value !== null && value !== 0)
+      throw new ArgumentError(`pad: expected no value with mode '${mode}', got ${describe(value)}`)
+    const spatial = pad.length / 2
+    if (spatial < 1 || spatial > 3 || (input.ndim !== spatial + 1 && input.ndim !== spatial + 2))
+      throw new ShapeError(
+        `pad: expected an input of ${spatial + 1} or ${spatial + 2} dimensions for ${pad.length} numbers with mode '${mode}', got shape ${formatShape(input.shape)}`,
+      )
+    let result = input
+    for (const [d, [before, after]] of borders(input, pad).entries()) {
+      if (before === 0 && after === 0) continue
+      const size = input.shape[d]
+      const most = mode === 'reflect' ? size - 1 : mode === 'circular' ? size : Number.POSITIVE_INFINITY
+      if (before > most || after > most || size === 0 || size + before + after <= 0)
+        throw new ShapeError(
+          `pad: expected at most ${most} elements on each side of dimension ${d} with mode '${mode}', got [${before}, ${after}] for an input of shape ${formatShape(input.shape)}`,
+        )
+      const sources = Array.from({ length: size + before + after }, (_, i) => sourceOf(mode, i - before, size))
+      result = indexSelect(result, d, tensor(sources, { dtype: 'int64', device: input.device }))
+    }
+    return result === input ? input.clone() : result
+  },
+)
