@@ -1,7 +1,7 @@
 // The namespace `nn.init`: starting values for parameters, with PyTorch's random stream.
 import { noGrad } from '../autograd/mode.js'
 import { ArgumentError, describe, ShapeError } from '../errors.js'
-import { copy_, eye, fillRaw, randperm } from '../ops/index.js'
+import { copy_, emptyLike, eye, fillRaw, randperm, where } from '../ops/index.js'
 import type { DrawOptions } from '../ops/random.js'
 import { formatShape } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
@@ -168,25 +168,44 @@ function normalCdf(x: number): number {
   return x > 0 ? 1 - tail : tail
 }
 
-/** Normal values cut off outside of [a, b]. @returns `tensor` */
-export function truncNormal_(
-  tensor: Tensor,
-  mean = 0,
-  std = 1,
-  a = -2,
-  b = 2,
-  { generator = null }: DrawOptions = {},
-): Tensor {
+/** Whether an element is true. */
+const anyOf = (mask: Tensor): boolean => mask.sum().item<number>() > 0
+
+/** Normal values, those outside of [a, b] drawn again. @returns `tensor` */
+export function truncNormal_(tensor: Tensor, mean = 0, std = 1, a = -2, b = 2, options: DrawOptions = {}): Tensor {
+  if (!(a < b)) throw new ArgumentError(`truncNormal_: expected a < b, got ${a} and ${b}`)
+  const share = normalCdf((b - mean) / std) - normalCdf((a - mean) / std)
   return fill(tensor, (t) => {
-    // The inverse of the distribution function, of uniform values between its values at the bounds.
-    const low = normalCdf((a - mean) / std)
-    const high = normalCdf((b - mean) / std)
-    t.uniform_(2 * low - 1, 2 * high - 1, { generator })
-    t.erfinv_()
-    t.mul_(std * Math.SQRT2)
-    t.add_(mean)
-    t.clamp_(a, b)
+    const values = share > 0.3 ? redrawn(t, mean, std, a, b, options) : accepted(t, mean, std, a, b, options)
+    if (values !== t) copy_(t, values)
   })
+}
+
+/** Draws from the normal distribution until all values lie within. */
+function redrawn(t: Tensor, mean: number, std: number, a: number, b: number, options: DrawOptions): Tensor {
+  let values = t.normal_(mean, std, options)
+  for (;;) {
+    const outside = values.lt(a).logicalOr(values.gt(b))
+    if (!anyOf(outside)) return values
+    values = where(outside, emptyLike(values).normal_(mean, std, options), values)
+  }
+}
+
+/** Draws evenly, and accepts a value with its density over the largest one: for bounds far from the mean. */
+function accepted(t: Tensor, mean: number, std: number, a: number, b: number, options: DrawOptions): Tensor {
+  const peak = -0.5 * ((Math.max(a, Math.min(mean, b)) - mean) / std) ** 2
+  const rejects = (values: Tensor): Tensor => {
+    const density = values.sub(mean).div_(std).pow_(2).mul_(-0.5).sub_(peak)
+    return emptyLike(values).uniform_(0, 1, options).log_().gt(density)
+  }
+  let values = t.uniform_(a, b, options)
+  let pending = rejects(values)
+  while (anyOf(pending)) {
+    const candidates = emptyLike(values).uniform_(a, b, options)
+    values = where(pending, candidates, values)
+    pending = pending.logicalAnd(rejects(candidates))
+  }
+  return values
 }
 
 /** A (semi-)orthogonal matrix; dimensions after the first count as one. [Saxe et al., 2013](https://arxiv.org/abs/1312.6120) @returns `tensor` */

@@ -21,7 +21,7 @@ export interface DropoutOptions extends DrawOptions {
   readonly training?: boolean
 }
 
-type DropoutOp = FunctionOp<[input: Tensor, options?: DropoutOptions], Tensor>
+export type DropoutOp = FunctionOp<[input: Tensor, options?: DropoutOptions], Tensor>
 
 function checkP(
   operation: string,
