@@ -169,6 +169,7 @@ export const mul: BinaryOp = binary({
   signature: 'mul(self, other)',
   scalars: 'any',
   program: 'mul',
+  saves: 'crossed',
   derivatives: [(g, _self, other) => mulConj(g, other), (g, self) => mulConj(g, self)],
 })
 

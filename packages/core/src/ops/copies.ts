@@ -120,5 +120,6 @@ export function copy_(self: Tensor, source: Tensor): Tensor {
     'copy_',
     self,
     to(broadcast.storage === self.storage ? clone(broadcast) : broadcast, { dtype: self.dtype, device: self.device }),
+    true,
   )
 }

@@ -86,8 +86,8 @@ function snapshot(self: Tensor): Tensor {
   return copy
 }
 
-/** Puts `result` into `self`: its values, and its history. */
-export function write(operation: string, self: Tensor, result: Tensor): Tensor {
+/** Puts `result` into `self`: its values, and its history. @param independent whether the result is not made from `self` */
+export function write(operation: string, self: Tensor, result: Tensor, independent = false): Tensor {
   if (!sameShape(result.shape, self.shape))
     throw new ShapeError(
       `${operation}: expected a result of the tensor's shape ${formatShape(self.shape)}, got ${formatShape(result.shape)}`,
@@ -98,7 +98,7 @@ export function write(operation: string, self: Tensor, result: Tensor): Tensor {
     )
   copyRaw(self, result)
   self.storage.version++
-  if (gradMode.enabled && (result.requiresGrad || self.requiresGrad)) rebase(self, result)
+  if (gradMode.enabled && (result.requiresGrad || self.requiresGrad)) rebase(self, result, independent)
   else if (self.viewOf !== null) self.viewOf.version = self.storage.version
   return self
 }
@@ -122,12 +122,12 @@ function copyRaw(to: Tensor, from: Tensor): void {
 }
 
 /** Makes the history of `result` that of `self`; through a view, the base's history continues with the write. */
-function rebase(self: Tensor, result: Tensor): void {
+function rebase(self: Tensor, result: Tensor, independent: boolean): void {
   const view = self.viewOf
   if (view === null || view.noGrad) {
     // A node of its own: that of the result may belong to another tensor, with hooks of that one.
     const written = edgeOf(result)
-    new Overwrite(written === null ? [edgeOf(self), null] : [null, written]).adopt(self)
+    new Overwrite([independent || written === null ? edgeOf(self) : null, written]).adopt(self)
     return
   }
   const node = new ViewWrite(view.replay, view.base, [edgeOf(view.base), edgeOf(result)])

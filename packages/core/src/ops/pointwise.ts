@@ -376,8 +376,11 @@ export interface UnarySpec extends SpecBase {
 }
 
 export interface BinarySpec extends SpecBase {
-  /** What the derivatives are given after the gradient: both operands (default) or nothing. */
-  readonly saves?: 'operands' | 'none'
+  /**
+   * What the derivatives are given after the gradient: both operands (default), nothing, or, where each derivative
+   * needs the other operand only, `'crossed'`: an operand whose partner wants no gradient is not kept.
+   */
+  readonly saves?: 'operands' | 'crossed' | 'none'
   /** With respect to each operand. */
   readonly derivatives?: readonly [
     (grad: Tensor, self: Tensor, other: Operand, ...params: number[]) => Tensor,
@@ -449,14 +452,16 @@ export function binaryRecord(spec: BinarySpec) {
   const plan = planOf(spec)
   const { derivatives } = spec
   const keeps = spec.saves !== 'none'
+  const wants = (partner: Operand): boolean =>
+    keeps && (spec.saves !== 'crossed' || (partner instanceof Tensor && partner.requiresGrad))
   const forward = (self: Tensor, other: Operand, ...given: number[]) => {
     const params = parameters(plan.name, given, spec.defaults)
     const out = run(plan, [self, other], params, null)
     // One operand that is a number has no gradient; which one is told by what is saved.
     return saving(
       out,
-      keeps || !(self instanceof Tensor) ? self : null,
-      keeps || !(other instanceof Tensor) ? other : null,
+      wants(other) || !(self instanceof Tensor) ? self : null,
+      wants(self) || !(other instanceof Tensor) ? other : null,
       params,
     )
   }
