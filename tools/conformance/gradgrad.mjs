@@ -34,7 +34,9 @@ function moved(bytes, direction, step) {
 /** Null, or what is wrong with the derivative of the gradients of a case in double precision. */
 export function checkSecondOrder(operator, testCase, data, float) {
   const random = normals(12345)
-  const wanted = testCase.requiresGrad
+  // What PyTorch gives no gradient is no variable: a target of 1 or -1 stays what it is.
+  let order = 0
+  const wanted = testCase.requiresGrad.map((flag) => flag && testCase.grads[order++] !== null)
   const directions = []
   let at = 0
   const make = (step) => (description, bytes) => {
@@ -67,6 +69,8 @@ export function checkSecondOrder(operator, testCase, data, float) {
       const v = fromValues(dtype, shape, re.map((x, j) => x + step * d.re[j]), im?.map((x, j) => x + step * d.im[j])) // biome-ignore format: one value
       return createGraph ? v.requiresGrad_() : v
     })
+    // Nothing depends on the inputs: the first-order check has seen that this is right.
+    if (outs.length === 0) return { inputs, gradOutputs, grads: inputs.map(() => null) }
     return { inputs, gradOutputs, grads: core.grad(outs, inputs, { gradOutputs, createGraph, allowUnused: true }) }
   }
 

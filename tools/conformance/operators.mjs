@@ -81,6 +81,7 @@ const ADAPTERS = {
   polygamma: { args: swapped },
   'special.polygamma': { args: swapped },
   'normal.number_mean': { args: swapped },
+  'normal.in_place': { op: 'normal_' },
   'linalg.pinv.singular': { op: 'linalg.pinv', args: ([a, b]) => [productWith(a, b)] },
   svd_lowrank: { args: ([a, b, ...rest]) => [productWith(a, b), ...rest] },
   pca_lowrank: { args: ([a, b, ...rest]) => [productWith(a, b), ...rest] },
@@ -137,7 +138,7 @@ function find(name) {
     const op = registry.get(candidate)
     if (op) {
       const params = parseSignature(op.record.signature)
-      return { name: candidate, op, bind: (...call) => bind(params, ...call), invoke: (list) => op(...list) }
+      return { name: candidate, op, params, bind: (...call) => bind(params, ...call), invoke: (list) => op(...list) }
     }
   }
   const made = creation.get(name)
@@ -179,12 +180,19 @@ function operator(name, found, { args: change = (args) => args, bind: rebind, re
   }
 }
 
-function inplaceForm(name, { op }) {
+function inplaceForm(name, { op, params }) {
   const own = Tensor.prototype[name.endsWith('_') ? `${camel(name.slice(0, -1))}_` : `${camel(name)}_`]
   if (own) return (list) => own.call(...selfFirst(list))
   if (op?.inplace) return (list) => inplace(op.record, list)
   const fn = exported(`${name}_`)
   if (fn) return (list) => fn(...list)
+  // As an option, where a functional form of a module has it.
+  if (params?.some((p) => p.name === 'inplace'))
+    return (list) => {
+      const last = list.at(-1)
+      const given = last !== null && typeof last === 'object' && Object.getPrototypeOf(last) === Object.prototype
+      return op(...(given ? list.slice(0, -1) : list), { ...(given && last), inplace: true })
+    }
   return null
 }
 

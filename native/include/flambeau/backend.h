@@ -1,7 +1,9 @@
 // What a device is: memory, a queue, and the table of kernels that kernels.def lists.
 #pragma once
 #include <cstddef>
+#include <new>
 #include <span>
+#include <stdexcept>
 
 #include "flambeau/call.h"
 #include "flambeau/kernels.gen.h"
@@ -39,6 +41,19 @@ inline constexpr int kCpuDevice = 0, kDebugDevice = 1;
 Backend& cpu_backend();
 Backend& debug_backend();  // CPU kernels on a queue thread of their own, memory that the host cannot read
 Backend* find_backend(int device);
+
+// Runs a kernel; what its workspaces or an engine throw becomes a status, since no exception may reach the host.
+inline Status invoke_safely(const KernelTable& kernels, int kernel, const double* words, Storage* const* storages) {
+  try {
+    return invoke(kernels, kernel, words, storages);
+  } catch (const std::bad_alloc&) {
+    return {StatusCode::out_of_memory};
+  } catch (const std::length_error&) {
+    return {StatusCode::out_of_memory};
+  } catch (...) {
+    return {StatusCode::engine_error};
+  }
+}
 
 void set_num_threads(int n);  // of the calling thread
 int get_num_threads();

@@ -107,6 +107,8 @@ napi_value allocate(napi_env env, napi_callback_info info) {
     throw_error(env, "flambeau: no such device");
     return nullptr;
   }
+  // A number that is no size: converting it would be undefined.
+  if (!(nbytes >= 0 && nbytes <= 0x1p60)) return nullptr;
   Storage* storage = Storage::allocate(*backend, static_cast<size_t>(nbytes));
   return storage ? make_handle(env, storage) : nullptr;
 }

@@ -28,7 +28,7 @@ struct CpuBackend final : Backend {
     return {};
   }
   Status submit(int kernel, std::span<const double> words, std::span<Storage* const> storages) override {
-    return invoke(kernels, kernel, words.data(), storages.data());
+    return invoke_safely(kernels, kernel, words.data(), storages.data());
   }
   void* host_pointer(Storage& storage) override { return storage.data; }
 };

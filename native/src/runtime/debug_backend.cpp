@@ -75,7 +75,7 @@ struct DebugBackend final : Backend {
     auto call = std::make_shared<Call>(kernel, words, storages);
     enqueue([this, call] {
       for (Storage* s : call->storages) protect(*s, true);
-      Status status = invoke(kernels, call->kernel, call->words.data(), call->storages.data());
+      Status status = invoke_safely(kernels, call->kernel, call->words.data(), call->storages.data());
       for (Storage* s : call->storages) protect(*s, false);
       if (!status.ok() && failure_.ok()) {
         failure_ = status;

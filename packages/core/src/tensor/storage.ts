@@ -9,6 +9,8 @@ import { contiguousStrides, numelOf } from './shape.js'
 /** Bytes up to which a storage lives in a shared chunk, and the size of a chunk: what one survivor may keep alive. */
 const POOLED = 256
 const CHUNK = 4096
+/** Beyond any address space, and below where numbers stop being exact. */
+const MOST = 2 ** 52
 let chunk: Handle | null = null
 let chunkUsed = 0
 
@@ -45,6 +47,7 @@ export class Storage {
 
   static allocate(nbytes: number, device: Device): Storage {
     if (device === 'meta') return new Storage(null, nbytes, device)
+    if (!(nbytes <= MOST)) throw new OutOfMemoryError(`could not allocate ${nbytes} bytes on ${device}: no memory is that large`)
     if (nbytes <= POOLED && device === 'cpu') return Storage.#fromChunk(nbytes)
     pace(nbytes)
     const handle = native.allocate(DEVICE_CODES[device], nbytes) ?? allocateAfterCollection(nbytes, device)
