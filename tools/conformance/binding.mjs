@@ -41,7 +41,12 @@ function packed(params, args) {
   const last = positional.length - 1
   if (args.length > params.length && last >= 0 && args.slice(last).every(isInteger))
     return [...args.slice(0, last), args.slice(last)]
-  if (positional.length === 1 && /^(?!num).*.s$/.test(positional[0].name) && !Array.isArray(args[0]) && args[0] !== undefined)
+  if (
+    positional.length === 1 &&
+    /^(?!num).*.s$/.test(positional[0].name) &&
+    !Array.isArray(args[0]) &&
+    args[0] !== undefined
+  )
     return [args]
   return args
 }

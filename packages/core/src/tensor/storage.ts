@@ -47,7 +47,8 @@ export class Storage {
 
   static allocate(nbytes: number, device: Device): Storage {
     if (device === 'meta') return new Storage(null, nbytes, device)
-    if (!(nbytes <= MOST)) throw new OutOfMemoryError(`could not allocate ${nbytes} bytes on ${device}: no memory is that large`)
+    if (!(nbytes <= MOST))
+      throw new OutOfMemoryError(`could not allocate ${nbytes} bytes on ${device}: no memory is that large`)
     if (nbytes <= POOLED && device === 'cpu') return Storage.#fromChunk(nbytes)
     pace(nbytes)
     const handle = native.allocate(DEVICE_CODES[device], nbytes) ?? allocateAfterCollection(nbytes, device)
