@@ -136,7 +136,7 @@ export interface CrossEntropyLossOptions extends NLLLossOptions {
  * ```ts
  * import { nn, tensor } from '@flambeau/core'
  * const loss = new nn.CrossEntropyLoss()
- * console.log(loss.forward(tensor([[2, 0]]), tensor([0])).item().toFixed(4)) // → 0.1269
+ * console.log(loss.forward(tensor([[2, 0]]), tensor([0n])).item().toFixed(4)) // → 0.1269
  * ```
  */
 export class CrossEntropyLoss extends WeightedLoss<CrossEntropyLossOptions> {

@@ -28,7 +28,7 @@ export interface EmbeddingOptions extends LayerOptions {
  * ```ts
  * import { nn, tensor } from '@flambeau/core'
  * const embedding = new nn.Embedding(10, 3)
- * console.log(embedding.forward(tensor([[1, 2, 4, 5]])).shape) // → [ 1, 4, 3 ]
+ * console.log(embedding.forward(tensor([[1n, 2n, 4n, 5n]])).shape) // → [ 1, 4, 3 ]
  * ```
  */
 export class Embedding extends Module {

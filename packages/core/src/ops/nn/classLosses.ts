@@ -239,7 +239,7 @@ function crossEntropySmoothed(
  * @example
  * ```ts
  * import { F, tensor } from '@flambeau/core'
- * const loss = F.crossEntropy(tensor([[0.5, 0.5]]), tensor([1]))
+ * const loss = F.crossEntropy(tensor([[0.5, 0.5]]), tensor([1n]))
  * console.log(loss.item().toFixed(4)) // → 0.6931
  * ```
  */
