@@ -78,8 +78,6 @@ const ADAPTERS = {
   where: { args: swapped },
   einsum: { args: swapped },
   to: { bind: toOptions },
-  polygamma: { args: swapped },
-  'special.polygamma': { args: swapped },
   'normal.number_mean': { args: swapped },
   'normal.in_place': { op: 'normal_' },
   'linalg.pinv.singular': { op: 'linalg.pinv', args: ([a, b]) => [productWith(a, b)] },

@@ -99,11 +99,42 @@ enum class MicroOp : int {
   erfinv_,
   lgamma_,
   digamma_,
+  polygamma_,
+  zeta_,
+  igamma_,
+  igammac_,
+  i0_,
+  i0e_,
+  i1_,
+  i1e_,
+  bessel_j0_,
+  bessel_j1_,
+  bessel_y0_,
+  bessel_y1_,
+  modified_bessel_k0_,
+  modified_bessel_k1_,
+  scaled_modified_bessel_k0_,
+  scaled_modified_bessel_k1_,
+  spherical_bessel_j0_,
+  airy_ai_,
+  erfcx_,
+  ndtri_,
+  log_ndtr_,
+  chebyshev_t_,
+  chebyshev_u_,
+  chebyshev_v_,
+  chebyshev_w_,
+  hermite_h_,
+  hermite_he_,
+  laguerre_,
+  legendre_,
   relu_,
+  gelu_,
+  silu_,
   count
 };
 inline constexpr int kNumMicroOps = static_cast<int>(MicroOp::count);
-inline constexpr int kMicroArity[] = {2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 2, 2, 2, 1, 2, 2, 1, 1, 1, 1, 1, 1, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+inline constexpr int kMicroArity[] = {2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 2, 2, 2, 1, 2, 2, 1, 1, 1, 1, 1, 1, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1};
 
 }  // namespace flambeau
 
@@ -187,7 +218,9 @@ inline constexpr int kMicroArity[] = {2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 
   X(sinc, 1) \
   X(erf, 1) \
   X(erfc, 1) \
-  X(relu, 1)
+  X(relu, 1) \
+  X(gelu, 1) \
+  X(silu, 1)
 
 #define FLAMBEAU_MICRO_OPS_INT(X) \
   X(add, 2) \
@@ -249,7 +282,36 @@ inline constexpr int kMicroArity[] = {2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 
   X(nextafter, 2) \
   X(erfinv, 1) \
   X(lgamma, 1) \
-  X(digamma, 1)
+  X(digamma, 1) \
+  X(polygamma, 2) \
+  X(zeta, 2) \
+  X(igamma, 2) \
+  X(igammac, 2) \
+  X(i0, 1) \
+  X(i0e, 1) \
+  X(i1, 1) \
+  X(i1e, 1) \
+  X(bessel_j0, 1) \
+  X(bessel_j1, 1) \
+  X(bessel_y0, 1) \
+  X(bessel_y1, 1) \
+  X(modified_bessel_k0, 1) \
+  X(modified_bessel_k1, 1) \
+  X(scaled_modified_bessel_k0, 1) \
+  X(scaled_modified_bessel_k1, 1) \
+  X(spherical_bessel_j0, 1) \
+  X(airy_ai, 1) \
+  X(erfcx, 1) \
+  X(ndtri, 1) \
+  X(log_ndtr, 1) \
+  X(chebyshev_t, 2) \
+  X(chebyshev_u, 2) \
+  X(chebyshev_v, 2) \
+  X(chebyshev_w, 2) \
+  X(hermite_h, 2) \
+  X(hermite_he, 2) \
+  X(laguerre, 2) \
+  X(legendre, 2)
 
 #define FLAMBEAU_SCALAR_MICRO_OPS_INT(X) \
   X(pow, 2) \
@@ -312,4 +374,5 @@ inline constexpr int kMicroArity[] = {2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 
   X(acosh, 1) \
   X(atanh, 1) \
   X(sigmoid, 1) \
-  X(sinc, 1)
+  X(sinc, 1) \
+  X(silu, 1)

@@ -341,6 +341,12 @@ struct sigmoid_op {
     return div_op()(T(1), T(1) + std::exp(-a));
   }
 };
+struct silu_op {
+  template <typename T>
+  T operator()(T a) const {
+    return div_op()(a, T(1) + std::exp(-a));
+  }
+};
 struct sinc_op {
   template <typename T>
   T operator()(T a) const {

@@ -408,6 +408,18 @@ struct erf_op {
   }
   double operator()(double a) const { return std::erf(a); }
 };
+struct gelu_op {
+  template <typename T>
+  T operator()(T a) const {
+    return a * T(0.5) * (T(1) + erf_op()(a * T(0.70710678118654752440)));
+  }
+};
+struct silu_op {
+  template <typename T>
+  T operator()(T a) const {
+    return a / (T(1) + exp_of(-a));
+  }
+};
 struct erfc_op {
   float operator()(float a) const {
     const double x = std::fabs(a), t = 1.0 / (1.0 + 0.5 * x);

@@ -112,24 +112,51 @@ struct lcm_op {
     return product < 0 ? negate(product) : product;
   }
 };
-struct erfinv_op {
-  template <typename T>
-  T operator()(T a) const {
-    return special::erfinv(a);
-  }
-};
-struct lgamma_op {
-  template <typename T>
-  T operator()(T a) const {
-    return special::lgamma(a);
-  }
-};
-struct digamma_op {
-  template <typename T>
-  T operator()(T a) const {
-    return special::digamma(a);
-  }
-};
+// Special functions compute in double.
+#define FLAMBEAU_SPECIAL_1(name)                                                   \
+  struct name##_op {                                                               \
+    template <typename T>                                                          \
+    T operator()(T a) const { return static_cast<T>(special::name(double(a))); } \
+  };
+#define FLAMBEAU_SPECIAL_2(name)                                                                   \
+  struct name##_op {                                                                               \
+    template <typename T>                                                                          \
+    T operator()(T a, T b) const { return static_cast<T>(special::name(double(a), double(b))); } \
+  };
+FLAMBEAU_SPECIAL_1(erfinv)
+FLAMBEAU_SPECIAL_1(lgamma)
+FLAMBEAU_SPECIAL_1(digamma)
+FLAMBEAU_SPECIAL_1(i0)
+FLAMBEAU_SPECIAL_1(i0e)
+FLAMBEAU_SPECIAL_1(i1)
+FLAMBEAU_SPECIAL_1(i1e)
+FLAMBEAU_SPECIAL_1(bessel_j0)
+FLAMBEAU_SPECIAL_1(bessel_j1)
+FLAMBEAU_SPECIAL_1(bessel_y0)
+FLAMBEAU_SPECIAL_1(bessel_y1)
+FLAMBEAU_SPECIAL_1(modified_bessel_k0)
+FLAMBEAU_SPECIAL_1(modified_bessel_k1)
+FLAMBEAU_SPECIAL_1(scaled_modified_bessel_k0)
+FLAMBEAU_SPECIAL_1(scaled_modified_bessel_k1)
+FLAMBEAU_SPECIAL_1(spherical_bessel_j0)
+FLAMBEAU_SPECIAL_1(airy_ai)
+FLAMBEAU_SPECIAL_1(erfcx)
+FLAMBEAU_SPECIAL_1(ndtri)
+FLAMBEAU_SPECIAL_1(log_ndtr)
+FLAMBEAU_SPECIAL_2(polygamma)
+FLAMBEAU_SPECIAL_2(zeta)
+FLAMBEAU_SPECIAL_2(igamma)
+FLAMBEAU_SPECIAL_2(igammac)
+FLAMBEAU_SPECIAL_2(chebyshev_t)
+FLAMBEAU_SPECIAL_2(chebyshev_u)
+FLAMBEAU_SPECIAL_2(chebyshev_v)
+FLAMBEAU_SPECIAL_2(chebyshev_w)
+FLAMBEAU_SPECIAL_2(hermite_h)
+FLAMBEAU_SPECIAL_2(hermite_he)
+FLAMBEAU_SPECIAL_2(laguerre)
+FLAMBEAU_SPECIAL_2(legendre)
+#undef FLAMBEAU_SPECIAL_1
+#undef FLAMBEAU_SPECIAL_2
 
 template <typename Op, typename T, int kArity>
 void loop(void* dst_, const void* a_, const void* b_, const void* c_, int64_t n) {

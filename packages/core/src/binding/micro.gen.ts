@@ -97,10 +97,41 @@ export const MICRO = {
   erfinv: 92,
   lgamma: 93,
   digamma: 94,
-  relu: 95,
+  polygamma: 95,
+  zeta: 96,
+  igamma: 97,
+  igammac: 98,
+  i0: 99,
+  i0e: 100,
+  i1: 101,
+  i1e: 102,
+  besselJ0: 103,
+  besselJ1: 104,
+  besselY0: 105,
+  besselY1: 106,
+  modifiedBesselK0: 107,
+  modifiedBesselK1: 108,
+  scaledModifiedBesselK0: 109,
+  scaledModifiedBesselK1: 110,
+  sphericalBesselJ0: 111,
+  airyAi: 112,
+  erfcx: 113,
+  ndtri: 114,
+  logNdtr: 115,
+  chebyshevT: 116,
+  chebyshevU: 117,
+  chebyshevV: 118,
+  chebyshevW: 119,
+  hermiteH: 120,
+  hermiteHe: 121,
+  laguerre: 122,
+  legendre: 123,
+  relu: 124,
+  gelu: 125,
+  silu: 126,
 } as const
 
 export type MicroOp = keyof typeof MICRO
 
 /** Which compute types each instruction has, by its code: f floating-point, i integer, c complex. */
-export const MICRO_TYPES: readonly string[] = ['fic', 'fic', 'fic', 'fc', 'fic', 'fc', 'fic', 'fic', 'fi', 'fic', 'fic', 'fc', 'fc', 'fc', 'fic', 'fic', 'fic', 'fic', 'fic', 'fi', 'fi', 'fi', 'fi', 'fi', 'fi', 'fi', 'fi', 'fi', 'f', 'f', 'f', 'f', 'i', 'i', 'fi', 'f', 'f', 'fc', 'f', 'c', 'c', 'fi', 'fi', 'fi', 'fi', 'f', 'fic', 'fic', 'fi', 'fi', 'fi', 'fi', 'fic', 'fic', 'fic', 'fic', 'i', 'i', 'i', 'i', 'i', 'i', 'fic', 'fic', 'fic', 'fi', 'fi', 'fi', 'fic', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'f', 'f', 'f', 'f', 'f', 'fi']
+export const MICRO_TYPES: readonly string[] = ['fic', 'fic', 'fic', 'fc', 'fic', 'fc', 'fic', 'fic', 'fi', 'fic', 'fic', 'fc', 'fc', 'fc', 'fic', 'fic', 'fic', 'fic', 'fic', 'fi', 'fi', 'fi', 'fi', 'fi', 'fi', 'fi', 'fi', 'fi', 'f', 'f', 'f', 'f', 'i', 'i', 'fi', 'f', 'f', 'fc', 'f', 'c', 'c', 'fi', 'fi', 'fi', 'fi', 'f', 'fic', 'fic', 'fi', 'fi', 'fi', 'fi', 'fic', 'fic', 'fic', 'fic', 'i', 'i', 'i', 'i', 'i', 'i', 'fic', 'fic', 'fic', 'fi', 'fi', 'fi', 'fic', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'fi', 'f', 'fc']

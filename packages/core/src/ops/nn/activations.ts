@@ -154,7 +154,7 @@ const density = (p: ProgramWriter, x: Register): Register =>
   p.op('mul', p.op('exp', p.op('mul', p.op('square', x), -0.5)), 1 / Math.sqrt(2 * Math.PI))
 const exactGelu = activationRecord({
   name: 'gelu',
-  value: (p, x) => p.op('mul', x, cdf(p, x)),
+  value: 'gelu',
   // Φ(x) + x·φ(x), then φ(x)(2 - x²)
   slope: (p, x) => p.op('add', cdf(p, x), p.op('mul', x, density(p, x))),
   curvature: (p, x) => p.op('mul', density(p, x), p.op('sub', p.constant(2), p.op('square', x))),
@@ -199,7 +199,7 @@ export const gelu: InplaceOp<[input: Tensor, options?: { readonly approximate?: 
 /** The sigmoid linear unit, `x·sigmoid(x)`, also known as swish. */
 export const silu: InplaceOp<[input: Tensor]> = activation({
   name: 'silu',
-  value: (p, x) => p.op('mul', x, p.op('sigmoid', x)),
+  value: 'silu',
   // s(1 + x(1 - s)), then s(1 - s)(2 + x(1 - 2s))
   slope: (p, x) => {
     const s = p.op('sigmoid', x)
