@@ -37,7 +37,10 @@ attach(operators)
 attach(conversions)
 attach(whereMethod)
 
-type Operators = Methods<typeof conversions> & Omit<Methods<typeof operators>, 'put'> & Methods<typeof whereMethod> & operators.SelectionMethods
+type Operators = Methods<typeof conversions> &
+  Omit<Methods<typeof operators>, 'put'> &
+  Methods<typeof whereMethod> &
+  operators.SelectionMethods
 
 declare module '../tensor/tensor.js' {
   interface Tensor extends Operators {

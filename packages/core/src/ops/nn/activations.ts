@@ -1,9 +1,10 @@
 // Activations: each one fused program forward and one backward, differentiable to second order.
+import { noGrad } from '../../autograd/mode.js'
 import { ArgumentError, DTypeError, describe, ShapeError } from '../../errors.js'
 import { type DType, isComplex } from '../../tensor/dtype.js'
 import { formatShape, wrapDim } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
-import { abs, add, div, mul, mulConj } from '../arithmetic.js'
+import { abs, add, div, mul, mulConj, zeroGrad } from '../arithmetic.js'
 import { fillRaw } from '../creation.js'
 import { composite, inplaceComposite, inplacePrimitive } from '../dispatch.js'
 import {
@@ -18,6 +19,7 @@ import {
   unwrap,
 } from '../pointwise.js'
 import type { FunctionOp, InplaceOp, Op } from '../record.js'
+import { uniform } from '../random.js'
 import { narrow } from '../slicing.js'
 import { reluBackward, sigmoid, sigmoidBackward } from '../transcendental.js'
 import { view } from '../views.js'
@@ -88,7 +90,7 @@ function activationRecord({
       2,
       [
         (gg: Tensor, _g: Tensor, x: Tensor, ...rest: number[]) => backward(gg, x, ...rest),
-        second ? (gg: Tensor, g: Tensor, x: Tensor, ...rest: number[]) => second(mulConj(g, gg), x, ...rest) : null,
+        second ? (gg: Tensor, g: Tensor, x: Tensor, ...rest: number[]) => second(mulConj(g, gg), x, ...rest) : zeroGrad,
       ],
     ),
   ) as Backward
@@ -444,7 +446,7 @@ const weighBackward: InplaceOp<[grad: Tensor, input: Operand, weight: Operand]> 
     3,
     [
       (gg: Tensor, _g: Tensor, x: Tensor, w: Tensor) => weighBackward(gg, x, w),
-      null,
+      zeroGrad,
       (gg: Tensor, g: Tensor, x: Tensor) => belowZero(mulConj(g, gg), x),
     ],
   ),
@@ -512,5 +514,29 @@ export const glu: FunctionOp<[input: Tensor, dim?: number], Tensor> = composite(
     if (size % 2 !== 0)
       throw new ShapeError(`glu: expected an even size along dim ${dim}, got ${formatShape(input.shape)}`)
     return gate(narrow(input, at, 0, size / 2), narrow(input, at, size / 2, size / 2))
+  },
+)
+
+/** The options of `rrelu`. */
+export interface RreluOptions {
+  /** The smallest slope below 0. Default 1/8. */
+  readonly lower?: number
+  /** The largest slope below 0. Default 1/3. */
+  readonly upper?: number
+  /** Whether each slope is drawn at random; otherwise all are the mean. Default false. */
+  readonly training?: boolean
+}
+
+/** `x` above 0, `slope·x` below, with a slope between `lower` and `upper`. */
+export const rrelu: InplaceOp<[input: Tensor, options?: RreluOptions]> = inplaceComposite(
+  'nn.functional.rrelu(input, {lower, upper, training})',
+  (input: Tensor, { lower = 1 / 8, upper = 1 / 3, training = false }: RreluOptions = {}): Tensor => {
+    const [low, high] = [unwrap(lower), unwrap(upper)]
+    if (!(low <= high)) throw new ArgumentError(`rrelu: expected lower ≤ upper, got ${low} and ${high}`)
+    if (!training) return leakyRelu(input, (low + high) / 2)
+    return weigh(
+      input,
+      noGrad(() => uniform(input, low, high)),
+    )
   },
 )
