@@ -45,6 +45,7 @@ napi_value dispose(napi_env env, napi_callback_info info);
 napi_value read(napi_env env, napi_callback_info info);
 napi_value write(napi_env env, napi_callback_info info);
 napi_value share(napi_env env, napi_callback_info info);
+napi_value detach(napi_env env, napi_callback_info info);
 napi_value open_channel(napi_env env, napi_callback_info info);
 napi_value close_channel(napi_env env, napi_callback_info info);
 napi_value send_storage(napi_env env, napi_callback_info info);

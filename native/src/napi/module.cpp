@@ -58,6 +58,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   define(env, exports, "read", read);
   define(env, exports, "write", write);
   define(env, exports, "share", share);
+  define(env, exports, "detach", detach);
   define(env, exports, "openChannel", open_channel);
   define(env, exports, "closeChannel", close_channel);
   define(env, exports, "sendStorage", send_storage);

@@ -178,6 +178,16 @@ napi_value share(napi_env env, napi_callback_info info) {
   return buffer;
 }
 
+// detach(buffer): empties an ArrayBuffer that `share` gave out; it lets go of the memory. A transfer would copy it.
+napi_value detach(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value arg;
+  napi_get_cb_info(env, info, &argc, &arg, nullptr, nullptr);
+  bool is = false;
+  if (napi_is_arraybuffer(env, arg, &is) == napi_ok && is) napi_detach_arraybuffer(env, arg);
+  return nullptr;
+}
+
 // openChannel(): where other threads may send storages to this one.
 napi_value open_channel(napi_env env, napi_callback_info) {
   int64_t channel = 0;

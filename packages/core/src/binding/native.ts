@@ -19,6 +19,7 @@ export interface Native {
   read(handle: Handle, byteOffset: number, into: ArrayBufferView): void
   write(handle: Handle, byteOffset: number, from: ArrayBufferView): void
   share(handle: Handle): ArrayBuffer | undefined
+  detach(buffer: ArrayBuffer): void
   /** Where other threads may send storages to this one. */
   openChannel(): number
   /** Frees what was sent and not received; what is sent later is dropped. */

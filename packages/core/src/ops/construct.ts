@@ -80,7 +80,10 @@ class Flattener {
 
   visit(data: unknown): void {
     const depth = this.#path.length
-    if (data instanceof Tensor) return this.#tensor(data)
+    if (data instanceof Tensor) {
+      this.#tensor(data)
+      return
+    }
     if (Array.isArray(data)) {
       this.#length(depth, data.length)
       for (let i = 0; i < data.length; i++) {
@@ -90,7 +93,10 @@ class Flattener {
       }
       return
     }
-    if (ArrayBuffer.isView(data)) return this.#array(data)
+    if (ArrayBuffer.isView(data)) {
+      this.#array(data)
+      return
+    }
     this.#leaf(depth)
     this.plain = true
     this.#push(data)

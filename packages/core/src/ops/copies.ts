@@ -2,15 +2,16 @@
 
 import { gradMode } from '../autograd/mode.js'
 import * as kernels from '../binding/kernels.gen.js'
-import { ArgumentError, describe } from '../errors.js'
+import { ArgumentError, describe, ShapeError } from '../errors.js'
 import { alias, allocate } from '../tensor/create.js'
 import { checkDevice, type Device } from '../tensor/device.js'
 import { checkDType, type DType } from '../tensor/dtype.js'
+import { formatShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { composite, primitive } from './dispatch.js'
 import { checkWritable, contiguousRaw, write } from './inplace.js'
 import { type FunctionOp, type Op, saving } from './record.js'
-import { expand } from './views.js'
+import { expand, permute } from './views.js'
 
 /** A contiguous copy, with history. @returns same shape and dtype */
 export const clone: Op<[self: Tensor]> = primitive({
@@ -79,12 +80,32 @@ const move: Op<[self: Tensor, device: Device]> = primitive({
   backward: (grad, [device]) => [move(grad, device)],
 })
 
+/** The order in which elements lie in memory: row-major, or with the channels of [N, C, …] innermost. */
+export type MemoryFormat = 'contiguous_format' | 'preserve_format' | 'channels_last' | 'channels_last_3d'
+
+/** The tensor in a memory format: itself where it lies so already. */
+function inFormat(operation: string, self: Tensor, format: MemoryFormat | undefined): Tensor {
+  if (format === undefined || format === null || format === 'preserve_format') return self
+  if (format === 'contiguous_format') return contiguous(self)
+  const ndim = format === 'channels_last' ? 4 : format === 'channels_last_3d' ? 5 : 0
+  if (ndim === 0) throw new ArgumentError(`${operation}: expected a memory format, got ${describe(format)}`)
+  if (self.ndim !== ndim)
+    throw new ShapeError(
+      `${operation}: expected ${ndim} dimensions for ${format}, got shape ${formatShape(self.shape)}`,
+    )
+  const last = [0, ...Array.from({ length: ndim - 2 }, (_, i) => i + 2), 1]
+  const back = [0, ndim - 1, ...Array.from({ length: ndim - 2 }, (_, i) => i + 1)]
+  return permute(contiguous(permute(self, last)), back)
+}
+
 /** The options of `to`. */
 export interface ToOptions {
   readonly dtype?: DType
   readonly device?: Device
   /** Copy even where nothing changes. Default false. */
   readonly copy?: boolean
+  /** The order in which the elements lie; a copy is made where they do not. Default: as they are. */
+  readonly memoryFormat?: MemoryFormat
 }
 
 /**
@@ -93,7 +114,7 @@ export interface ToOptions {
  * @param target a dtype, a device, or options
  */
 export const to: Op<[self: Tensor, target: DType | Device | ToOptions]> = composite(
-  'to(self, {dtype, device, copy})',
+  'to(self, {dtype, device, copy, memoryFormat})',
   (self: Tensor, target: DType | Device | ToOptions): Tensor => {
     const options: ToOptions =
       typeof target !== 'string'
@@ -106,6 +127,7 @@ export const to: Op<[self: Tensor, target: DType | Device | ToOptions]> = compos
     let result = self
     if (dtype !== self.dtype) result = cast(result, dtype)
     if (device !== self.device) result = move(result, device)
+    result = inFormat('to', result, options.memoryFormat)
     return result === self && options.copy ? clone(self) : result
   },
 )

@@ -306,15 +306,19 @@ export const arange: FunctionOp<ArangeArgs, Tensor> = primitive({
     const span =
       typeof start === 'bigint' && typeof end === 'bigint' ? Number(end - start) : Number(end) - Number(start)
     if (span / by < 0) throw new ArgumentError(`arange: step ${by} leads away from end ${end}, from start ${start}`)
-    const n =
-      dtype === 'int64' && Math.trunc(by) !== 0
-        ? Math.ceil((Math.trunc(Number(end)) - Math.trunc(Number(start))) / Math.trunc(by))
-        : Math.ceil(span / by)
+    const n = dtype === 'int64' && Math.trunc(by) !== 0 ? integerCount(start, end, step) : Math.ceil(span / by)
     const out = allocate(checkShape('arange', [n]), dtype, device)
     kernels.arange(out, exact(start), exact(step))
     return saving(finish(out))
   },
 })
+
+/** How many steps an int64 range has: its bounds are truncated first, and may be too large for exact numbers. */
+function integerCount(start: number | bigint, end: number | bigint, step: number | bigint): number {
+  const [from, to, by] = [start, end, step].map((v) => BigInt(typeof v === 'number' ? Math.trunc(v) : v))
+  const span = to - from
+  return Number(span / by) + (span % by === 0n ? 0 : 1)
+}
 
 /** Whole numbers go to kernels as integers, so that all 64 bits count. */
 const exact = (v: number | bigint): Scalar => (typeof v === 'number' && Number.isInteger(v) ? BigInt(v) : v)

@@ -8,7 +8,7 @@ import { contiguousStrides, formatShape, numelOf, sameShape, wrapDim } from '../
 import { Tensor } from '../tensor/tensor.js'
 import { mul } from './arithmetic.js'
 import { clone, to } from './copies.js'
-import { type FillValue, fullLike, zeros } from './creation.js'
+import { type FillValue, fullLike, zeros, zerosLike } from './creation.js'
 import { inplacePrimitive, primitive } from './dispatch.js'
 import { contiguousRaw } from './inplace.js'
 import { type InplaceOp, type Op, saving } from './record.js'
@@ -349,7 +349,12 @@ export const indexFill: InplaceOp<[self: Tensor, dim: number, index: Tensor, val
     writeSlices('index_fill', out, dim, index, null, filler, REDUCE.assign)
     return saving(out, wrapDim('index_fill', dim, self.ndim), index)
   },
-  backward: (grad, [at, index]) => [indexFill(grad, at, index, 0), null, indexSelect(grad, at, index).sum()],
+  backward: (grad, [at, index], needs) => [
+    indexFill(grad, at, index, 0),
+    null,
+    // Positions may repeat, and count once.
+    needs(2) ? mul(grad, indexFill(zerosLike(grad), at, index, 1)).sum() : null,
+  ],
 })
 
 /** The elements at flat positions, which may count from the end. @returns the shape of `index` */

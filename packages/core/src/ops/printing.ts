@@ -142,7 +142,10 @@ function summarised(t: Tensor): Tensor {
       kernels.copy(alias(out, sizes, out.strides, to), alias(t, sizes, t.strides, from))
       return
     }
-    if (t.shape[dim] === shape[dim]) return copyPart(dim + 1, [...sizes, shape[dim]], from, to)
+    if (t.shape[dim] === shape[dim]) {
+      copyPart(dim + 1, [...sizes, shape[dim]], from, to)
+      return
+    }
     const next = [...sizes, edgeitems]
     copyPart(dim + 1, next, from, to)
     copyPart(dim + 1, next, from + (t.shape[dim] - edgeitems) * t.strides[dim], to + edgeitems * out.strides[dim])

@@ -370,8 +370,7 @@ function drawNormal(operation: string, out: Tensor, state: Tensor, mean: number,
   number(operation, 'mean', mean, isNumber, 'to be a number')
   number(operation, 'std', std, (v) => v >= 0, 'to be a number ≥ 0')
   if (!isComplex(out.dtype)) return drawInto(out, state, 'normal', mean, std)
-  if (mean !== 0) throw new ArgumentError(`${operation}: expected mean 0 for complex numbers, got ${mean}`)
-  return drawInto(out, state, 'normal', 0, std * Math.SQRT1_2)
+  return drawInto(out, state, 'normal', mean, std * Math.SQRT1_2)
 }
 
 /** What `normal` takes. */

@@ -8,7 +8,7 @@ import { clone } from './copies.js'
 import { fillRaw, type FillValue, fullLike, zeros } from './creation.js'
 import { composite, inplacePrimitive, primitive } from './dispatch.js'
 import { type InplaceOp, type Op, saving } from './record.js'
-import { chunk, diagonal, narrow, select, sliceAlong, split, splitWithSizes, unbind, unfold } from './slicing.js'
+import { chunk, diagonal, embed, narrow, select, sliceAlong, split, splitWithSizes, unbind, unfold } from './slicing.js'
 import { asStrided } from './strided.js'
 import { expand, permute, squeeze, t, transpose, unsqueeze, view } from './views.js'
 
@@ -111,6 +111,28 @@ export const diagonalScatter: Op<[self: Tensor, src: Tensor, offset?: number, di
     (self: Tensor, src: Tensor, offset = 0, dim1 = 0, dim2 = 1) =>
       overwrite(self, src, 'diagonal_scatter', (whole) => diagonal(whole, offset, dim1, dim2)),
   )
+const stridedScatter: Op<
+  [self: Tensor, src: Tensor, size: readonly number[], stride: readonly number[], offset: number]
+> = primitive({
+  signature: '_as_strided_scatter(self, src, size, stride, offset)',
+  forward(self: Tensor, src: Tensor, size: readonly number[], stride: readonly number[], offset: number) {
+    const out = clone(self)
+    const target = asStrided(out, size, stride, offset)
+    if (!sameShape(target.shape, src.shape))
+      throw new ShapeError(
+        `as_strided_scatter: expected src of shape ${formatShape(target.shape)}, got ${formatShape(src.shape)}`,
+      )
+    kernels.copy(target, src)
+    return saving(out, self.shape, size, stride, offset)
+  },
+  // The first gradient is PyTorch's: what the part reads stays, the rest is zero.
+  backward(grad, [shape, size, stride, offset]) {
+    const part = (whole: Tensor): Tensor => asStrided(whole, size, stride, offset)
+    const read = part(clone(grad))
+    return [embed(read, shape, grad.dtype, part), read]
+  },
+})
+
 /** A copy of `self` with `src` where `asStrided` reads. */
 export const asStridedScatter: Op<
   [self: Tensor, src: Tensor, size: readonly number[], stride: readonly number[], storageOffset?: number | null]
@@ -122,10 +144,7 @@ export const asStridedScatter: Op<
     size: readonly number[],
     stride: readonly number[],
     storageOffset: number | null = null,
-  ) => {
-    const offset = storageOffset ?? self.offset
-    return overwrite(self, src, 'as_strided_scatter', (whole) => asStrided(whole.contiguous(), size, stride, offset))
-  },
+  ): Tensor => stridedScatter(self, src, size, stride, storageOffset ?? self.offset),
 )
 
 /** The tensor filled with one value; `fill_` writes it there. @param value a number or a 0-d tensor */

@@ -396,13 +396,14 @@ export const broadcastTensors: FunctionOp<[...tensors: Tensor[]], Tensor[]> = co
 )
 
 /** The shape that all broadcast to. */
-export const broadcastShapes: FunctionOp<[...shapes: (readonly number[])[]], readonly number[]> = composite(
+export const broadcastShapes: FunctionOp<[...shapes: (readonly number[] | number)[]], readonly number[]> = composite(
   'broadcast_shapes(...shapes)',
-  (...shapes: (readonly number[])[]): readonly number[] =>
+  (...shapes: (readonly number[] | number)[]): readonly number[] =>
     shapes.reduce(
-      (a: readonly number[], b) => broadcastShapesOf('broadcast_shapes', a, checkShape('broadcast_shapes', b)),
-      [],
-    ),
+      (a: readonly number[], b) =>
+        broadcastShapesOf('broadcast_shapes', a, checkShape('broadcast_shapes', typeof b === 'number' ? [b] : b)),
+      [] as readonly number[],
+    ) as readonly number[],
 )
 
 function atLeast(name: string, pad: (self: Tensor) => Tensor): FunctionOp<[...tensors: Tensor[]], Tensor & Tensor[]> {

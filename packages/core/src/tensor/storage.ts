@@ -139,7 +139,7 @@ export class Storage {
   /** A holder is gone; the last one takes the memory with it. */
   release(): void {
     if (--this.refs > 0 || this.handle === null) return
-    if (this.shared !== null) structuredClone(this.shared, { transfer: [this.shared] })
+    if (this.shared !== null) native.detach(this.shared)
     if (!this.#pooled) native.dispose(this.handle)
     this.handle = null
     this.shared = null
