@@ -144,7 +144,8 @@ export abstract class LRScheduler {
       throw new ArgumentError(`${this.constructor.name}: expected a state dict, got ${describe(state)}`)
     for (const [key, value] of Object.entries(this)) {
       const name = snake(key)
-      if (key === 'optimizer' || typeof value === 'function' || !(name in state)) continue
+      const code = typeof value === 'function' || (Array.isArray(value) && value.some((v) => typeof v === 'function'))
+      if (key === 'optimizer' || code || !(name in state)) continue
       const loaded = state[name]
       if (Array.isArray(value) && value.every((item) => item instanceof LRScheduler)) {
         value.forEach((scheduler: LRScheduler, i) => {

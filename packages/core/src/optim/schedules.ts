@@ -24,10 +24,6 @@ export class LambdaLR extends LRScheduler {
   protected override getLr(): number[] {
     return this.baseLrs.map((base, i) => base * this.lrLambdas[i](this.lastEpoch))
   }
-
-  override loadStateDict(state: Record<string, unknown>): void {
-    super.loadStateDict({ ...state, lr_lambdas: this.lrLambdas.map(() => null) })
-  }
 }
 
 /** The learning rate times `lrLambda(epoch)`, epoch after epoch. */
