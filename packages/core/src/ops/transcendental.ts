@@ -1,6 +1,8 @@
 // Exponentials, logarithms, trigonometry and their inverses, with their derivatives.
 import type { Tensor } from '../tensor/tensor.js'
 import { add, divConj, mul, mulConj, neg, reciprocal, rsqrt, rsub, sqrt, square, sub, zeroGrad } from './arithmetic.js'
+import { conj } from './complex.js'
+import { fillRaw } from './creation.js'
 import {
   type BinaryOp,
   binary,
@@ -97,11 +99,12 @@ const sincBackward: BinaryOp = binary({
     return p.op('mulConj', g, p.op('where', p.op('eq', x, p.constant(0)), p.constant(0), slope))
   },
   derivatives: [
-    (gg, _g, x) => mulConj(gg, sincSlope(x as Tensor)),
+    (gg, _g, x) => mul(gg, sincSlope(x as Tensor)),
     (gg, g, x) => mulConj(mulConj(g, gg), sincCurve(x as Tensor)),
   ],
 })
-const sincSlope = (x: Tensor): Tensor => sincBackward(add(mul(x, 0), 1), x)
+// The conjugate of a slope is the slope at the conjugate.
+const sincSlope = (x: Tensor): Tensor => sincBackward(fillRaw(x.shape, 1, x.dtype, x.device), conj(x))
 // s″ = -π²·s - 2·s′/x, and -π²/3 at 0.
 const sincCurve = (x: Tensor): Tensor => curve(sinc(x), sincSlope(x), x)
 const curve: TernaryOp = ternary({

@@ -5,6 +5,7 @@ import { type DType, isComplex } from '../../tensor/dtype.js'
 import { formatShape, wrapDim } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { abs, add, div, mul, mulConj, zeroGrad } from '../arithmetic.js'
+import { conj } from '../complex.js'
 import { fillRaw } from '../creation.js'
 import { composite, inplaceComposite, inplacePrimitive } from '../dispatch.js'
 import {
@@ -89,7 +90,8 @@ function activationRecord({
       },
       2,
       [
-        (gg: Tensor, _g: Tensor, x: Tensor, ...rest: number[]) => backward(gg, x, ...rest),
+        // The conjugate of a slope is the slope at the conjugate.
+        (gg: Tensor, _g: Tensor, x: Tensor, ...rest: number[]) => backward(gg, conj(x), ...rest),
         second ? (gg: Tensor, g: Tensor, x: Tensor, ...rest: number[]) => second(mulConj(g, gg), x, ...rest) : zeroGrad,
       ],
     ),
