@@ -81,7 +81,7 @@ inline T expm1_of(T x) {
 inline float log_of(float x) {
   const bool tiny = x < 1.17549435e-38f;
   const float scaled = tiny ? x * 8388608.0f : x;
-  const int32_t offset = std::bit_cast<int32_t>(scaled) - 0x3f3504f3;  // the bits of √½
+  const int32_t offset = static_cast<int32_t>(std::bit_cast<uint32_t>(scaled) - 0x3f3504f3u);  // the bits of √½
   const int32_t e = (offset >> 23) - (tiny ? 23 : 0);
   const float z = std::bit_cast<float>((offset & 0x007fffff) + 0x3f3504f3) - 1.0f;
   const float k = static_cast<float>(e), s = z * z;
@@ -103,7 +103,7 @@ inline float log_of(float x) {
 inline double log_of(double x) {
   const bool tiny = x < 2.2250738585072014e-308;
   const double scaled = tiny ? x * 18014398509481984.0 : x;  // 2^54
-  const int64_t offset = std::bit_cast<int64_t>(scaled) - 0x3fe6a09e667f3bcd;
+  const int64_t offset = static_cast<int64_t>(std::bit_cast<uint64_t>(scaled) - 0x3fe6a09e667f3bcdu);
   const int64_t e = (offset >> 52) - (tiny ? 54 : 0);
   const double f = std::bit_cast<double>((offset & 0x000fffffffffffff) + 0x3fe6a09e667f3bcd) - 1.0;
   // To double by way of the magic number: only AVX-512 converts 64-bit integers.

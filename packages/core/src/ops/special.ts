@@ -21,7 +21,7 @@ import { exp } from './transcendental.js'
 const HALVES: readonly DType[] = ['float16', 'bfloat16']
 
 /** A function of one tensor; integers become the default dtype. */
-const special = (
+const analytic = (
   name: string,
   program: Program,
   derivative?: (grad: Tensor, x: Tensor) => Tensor,
@@ -30,9 +30,9 @@ const special = (
   unary({ signature: `${name}(self)`, program, result: 'float', refuses, saves, ...(derivative && { derivative }) })
 
 /** The logarithm of the absolute value of the gamma function. */
-export const lgamma: UnaryOp = special('lgamma', 'lgamma', (g, x) => mul(g, digamma(x)))
+export const lgamma: UnaryOp = analytic('lgamma', 'lgamma', (g, x) => mul(g, digamma(x)))
 /** The derivative of `lgamma`. */
-export const digamma: UnaryOp = special('digamma', 'digamma', (g, x) => mul(g, derived(x, 1)))
+export const digamma: UnaryOp = analytic('digamma', 'digamma', (g, x) => mul(g, derived(x, 1)))
 
 const derived: InplaceOp<[self: Tensor, n: number]> = unary<[n: number]>({
   signature: '_polygamma(self, n)',
@@ -86,10 +86,10 @@ export const igammac: InplaceOp<[self: Tensor, other: Tensor]> = binary({
 })
 
 /** The modified Bessel function of the first kind, of order 0. */
-export const i0: UnaryOp = special('i0', 'i0', (g, x) => mul(g, i1(x)))
-const i1: UnaryOp = special('special.i1', 'i1', (g, x) => mul(g, sub(i0(x), quotientOr(i1(x), x))))
-const i0e: UnaryOp = special('special.i0e', 'i0e', (g, x) => mul(g, sub(i1e(x), mul(signOf(x), i0e(x)))))
-const i1e: UnaryOp = special('special.i1e', 'i1e', (g, x) =>
+export const i0: UnaryOp = analytic('i0', 'i0', (g, x) => mul(g, i1(x)))
+const i1: UnaryOp = analytic('special.i1', 'i1', (g, x) => mul(g, sub(i0(x), quotientOr(i1(x), x))))
+const i0e: UnaryOp = analytic('special.i0e', 'i0e', (g, x) => mul(g, sub(i1e(x), mul(signOf(x), i0e(x)))))
+const i1e: UnaryOp = analytic('special.i1e', 'i1e', (g, x) =>
   mul(g, sub(sub(i0e(x), mul(signOf(x), i1e(x))), quotientOr(i1e(x), x))),
 )
 const signOf: UnaryOp = unary({ signature: '_sign(self)', program: 'sign', saves: 'none', derivative: zeroGrad })
@@ -105,35 +105,35 @@ const quotientOrZero: BinaryOp = binary({
   derivatives: [(g, _v, x) => quotientOrZero(g, x), (g, v, x) => neg(mul(g, quotientOrZero(quotientOrZero(v, x), x)))],
 })
 
-const erfcx: UnaryOp = special(
+const erfcx: UnaryOp = analytic(
   'special.erfcx',
   'erfcx',
   (g, x) => mul(g, sub(mul(mul(x, 2), erfcx(x)), 2 / Math.sqrt(Math.PI))),
   { refuses: HALVES },
 )
-const ndtr: UnaryOp = special(
+const ndtr: UnaryOp = analytic(
   'special.ndtr',
   (p, x) => p.op('mul', p.op('erfc', p.op('mul', x, -Math.SQRT1_2)), 0.5),
   (g, x) => mul(g, normalDensity(x)),
 )
-const normalDensity: UnaryOp = special(
+const normalDensity: UnaryOp = analytic(
   '_normal_density',
   (p, x) => p.op('mul', p.op('exp', p.op('mul', p.op('square', x), -0.5)), 1 / Math.sqrt(2 * Math.PI)),
   (g, x) => neg(mul(g, mul(x, normalDensity(x)))),
 )
-const ndtri: UnaryOp = special(
+const ndtri: UnaryOp = analytic(
   'special.ndtri',
   'ndtri',
   (g, y) => mul(g, mul(exp(div(square(y), 2)), Math.sqrt(2 * Math.PI))),
   { refuses: HALVES, saves: 'result' },
 )
-const logNdtr: UnaryOp = special(
+const logNdtr: UnaryOp = analytic(
   'special.log_ndtr',
   'logNdtr',
   (g, x) => mul(div(g, erfcx(mul(x, -Math.SQRT1_2))), Math.sqrt(2 / Math.PI)),
   { refuses: HALVES },
 )
-const entr: UnaryOp = special(
+const entr: UnaryOp = analytic(
   'special.entr',
   (p, x) => {
     const inside = p.op('where', p.op('eq', x, 0), 0, p.op('mul', p.op('neg', x), p.op('log', x)))
@@ -141,7 +141,7 @@ const entr: UnaryOp = special(
   },
   (g, x) => mul(g, sub(neg(logOf(x)), 1)),
 )
-const logOf: UnaryOp = special('_log', 'log', (g, x) => div(g, x))
+const logOf: UnaryOp = analytic('_log', 'log', (g, x) => div(g, x))
 
 /** `self · log(1 + other)`, 0 where `self` is 0. */
 const xlog1py: BinaryOp = binary({
@@ -151,7 +151,7 @@ const xlog1py: BinaryOp = binary({
   result: 'float',
   derivatives: [(g, x, y) => maskedLog1p(g, x, y), (g, x, y) => mul(g, mul(reciprocal1p(y as Tensor), x))],
 })
-const reciprocal1p: UnaryOp = special(
+const reciprocal1p: UnaryOp = analytic(
   '_reciprocal1p',
   (p, y) => p.op('reciprocal', p.op('add', y, 1)),
   (g, y) => neg(mul(g, square(y))),
@@ -222,7 +222,7 @@ export const logit: InplaceOp<[self: Tensor, options?: { readonly eps?: number |
 )
 
 const plain = (name: string, program: Program): UnaryOp =>
-  special(`special.${name}`, program, undefined, { refuses: HALVES })
+  analytic(`special.${name}`, program, undefined, { refuses: HALVES })
 const polynomial = (name: string, program: Program): BinaryOp =>
   binary({ signature: `special.${name}(self, n)`, scalars: 'any', program, result: 'float', refuses: HALVES })
 const shifted =
@@ -230,7 +230,8 @@ const shifted =
   (p, x, n) =>
     p.op(name, p.op('sub', p.op('add', x, x), 1), n)
 
-export const specialFunctions = {
+/** The functions of `torch.special` that have no name at the top. */
+export const special = {
   airyAi: plain('airy_ai', 'airyAi'),
   besselJ0: plain('bessel_j0', 'besselJ0'),
   besselJ1: plain('bessel_j1', 'besselJ1'),
