@@ -1,9 +1,11 @@
 // Training steps of a small network without a pause for the event loop; prints resident memory, in bytes, every
 // hundredth of the way.
-import { manualSeed, nn, optim, randn } from '@flambeau/core'
+import { manualSeed, nn, optim, randn, setNumThreads } from '@flambeau/core'
 
 const steps = Number(process.argv[2])
 manualSeed(0)
+// Too small to gain from threads.
+setNumThreads(1)
 const x = randn([16, 8]) // [N, 8]
 const y = randn([16, 1]) // [N, 1]
 const model = new nn.Sequential(new nn.Linear(8, 16), new nn.ReLU(), new nn.Linear(16, 1))
