@@ -4,7 +4,7 @@
 
 namespace flambeau {
 
-enum class Kernel : int { elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, arange, linspace, logspace, strided_add, batch_norm, batch_norm_backward, sgd_step, adam_step, rmsprop_step, adagrad_step, adadelta_step, adamax_step, nadam_step, radam_step, asgd_step, rprop_step, index_get, index_set, count_nonzero_elements, nonzero, masked_gather, masked_put, triangle, scan, arg_extreme, softmax, softmax_backward, sort, topk, kth_value, mode, searchsorted, find_runs, histc, bincount, layer_norm, layer_norm_backward, nll_loss, nll_loss_backward, embedding, embedding_backward, generator_seed, random_fill, random_bernoulli, random_permutation, random_multinomial, dropout, mask_scale, count };
+enum class Kernel : int { elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, arange, linspace, logspace, strided_add, batch_norm, batch_norm_backward, sgd_step, adam_step, rmsprop_step, adagrad_step, adadelta_step, adamax_step, nadam_step, radam_step, asgd_step, rprop_step, index_get, index_set, count_nonzero_elements, nonzero, masked_gather, masked_put, triangle, scan, arg_extreme, softmax, softmax_backward, sort, topk, kth_value, mode, searchsorted, sort_rows, find_runs, histc, bincount, layer_norm, layer_norm_backward, nll_loss, nll_loss_backward, embedding, embedding_backward, generator_seed, random_fill, random_bernoulli, random_permutation, random_multinomial, dropout, mask_scale, count };
 
 struct ElementwiseArgs {
   TensorList outs;
@@ -366,6 +366,11 @@ struct SearchsortedArgs {
   bool right;
 };
 
+struct SortRowsArgs {
+  TensorView order;
+  TensorView input;
+};
+
 struct FindRunsArgs {
   TensorView run;
   TensorView first;
@@ -537,6 +542,7 @@ struct KernelTable {
   Status (*kth_value)(KthValueArgs&) = nullptr;
   Status (*mode)(ModeArgs&) = nullptr;
   Status (*searchsorted)(SearchsortedArgs&) = nullptr;
+  Status (*sort_rows)(SortRowsArgs&) = nullptr;
   Status (*find_runs)(FindRunsArgs&) = nullptr;
   Status (*histc)(HistcArgs&) = nullptr;
   Status (*bincount)(BincountArgs&) = nullptr;
@@ -603,6 +609,7 @@ Status topk(TopkArgs& args);
 Status kth_value(KthValueArgs& args);
 Status mode(ModeArgs& args);
 Status searchsorted(SearchsortedArgs& args);
+Status sort_rows(SortRowsArgs& args);
 Status find_runs(FindRunsArgs& args);
 Status histc(HistcArgs& args);
 Status bincount(BincountArgs& args);
@@ -620,7 +627,7 @@ Status random_multinomial(RandomMultinomialArgs& args);
 Status dropout(DropoutArgs& args);
 Status mask_scale(MaskScaleArgs& args);
 
-inline constexpr KernelTable kTable{elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, arange, linspace, logspace, strided_add, batch_norm, batch_norm_backward, sgd_step, adam_step, rmsprop_step, adagrad_step, adadelta_step, adamax_step, nadam_step, radam_step, asgd_step, rprop_step, index_get, index_set, count_nonzero_elements, nonzero, masked_gather, masked_put, triangle, scan, arg_extreme, softmax, softmax_backward, sort, topk, kth_value, mode, searchsorted, find_runs, histc, bincount, layer_norm, layer_norm_backward, nll_loss, nll_loss_backward, embedding, embedding_backward, generator_seed, random_fill, random_bernoulli, random_permutation, random_multinomial, dropout, mask_scale};
+inline constexpr KernelTable kTable{elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, arange, linspace, logspace, strided_add, batch_norm, batch_norm_backward, sgd_step, adam_step, rmsprop_step, adagrad_step, adadelta_step, adamax_step, nadam_step, radam_step, asgd_step, rprop_step, index_get, index_set, count_nonzero_elements, nonzero, masked_gather, masked_put, triangle, scan, arg_extreme, softmax, softmax_backward, sort, topk, kth_value, mode, searchsorted, sort_rows, find_runs, histc, bincount, layer_norm, layer_norm_backward, nll_loss, nll_loss_backward, embedding, embedding_backward, generator_seed, random_fill, random_bernoulli, random_permutation, random_multinomial, dropout, mask_scale};
 }  // namespace cpu
 
 // Decodes a call's words and runs the kernel.
@@ -856,6 +863,11 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       if (!table.searchsorted) return {StatusCode::no_kernel};
       SearchsortedArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.boolean()};
       return table.searchsorted(args);
+    }
+    case Kernel::sort_rows: {
+      if (!table.sort_rows) return {StatusCode::no_kernel};
+      SortRowsArgs args{reader.tensor(), reader.tensor()};
+      return table.sort_rows(args);
     }
     case Kernel::find_runs: {
       if (!table.find_runs) return {StatusCode::no_kernel};

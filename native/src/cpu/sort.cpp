@@ -224,21 +224,41 @@ Status searchsorted(SearchsortedArgs& args) {
   });
 }
 
-// Runs of equal elements of a contiguous line. `run[i]` is the number of the run that element i belongs to, in place
-// `order[i]` where an order is given; `first[r]` is the position in the line where run r begins. count: number of runs.
+// The order of the rows of a contiguous [n, width] input, first column first; equal rows stay in order.
+Status sort_rows(SortRowsArgs& args) {
+  const int64_t n = args.input.shape[0], width = args.input.shape[1];
+  return for_ordered(args.input.dtype, [&]<typename T>() {
+    const T* x = args.input.as<T>();
+    int64_t* order = args.order.as<int64_t>();
+    for (int64_t i = 0; i < n; ++i) order[i] = i;
+    std::stable_sort(order, order + n, [&](int64_t a, int64_t b) {
+      for (int64_t c = 0; c < width; ++c) {
+        const auto p = sort_key(x[a * width + c]), q = sort_key(x[b * width + c]);
+        if (p != q) return p < q;
+      }
+      return false;
+    });
+  });
+}
+
+// Runs of equal rows of a contiguous [n, width] input, taken in `order` where one is given. `run` is the number of the
+// run that each row belongs to, `first` the row that begins each run, `count` the number of runs.
 Status find_runs(FindRunsArgs& args) {
-  const int64_t n = args.input.numel();
-  int64_t runs = 0;
+  const int64_t n = args.input.shape[0], width = args.input.shape[1];
   const int64_t* order = args.order.defined() ? args.order.as<int64_t>() : nullptr;
-  int64_t *run = args.run.as<int64_t>(), *first = args.first.as<int64_t>();
+  int64_t *run = args.run.as<int64_t>(), *first = args.first.as<int64_t>(), runs = 0;
   if (order)
     for (int64_t i = 0; i < n; ++i)
       if (order[i] < 0 || order[i] >= n) return {StatusCode::index_out_of_range, i, order[i], n};
   visit_dtype(args.input.dtype, [&]<typename T>() {
     const T* x = args.input.as<T>();
     for (int64_t i = 0; i < n; ++i) {
-      if (i == 0 || !(x[i] == x[i - 1])) first[runs++] = i;
-      run[order ? order[i] : i] = runs - 1;
+      const int64_t row = order ? order[i] : i;
+      bool same = i > 0;
+      const int64_t before = same ? (order ? order[i - 1] : i - 1) : 0;
+      for (int64_t c = 0; same && c < width; ++c) same = x[row * width + c] == x[before * width + c];
+      if (!same) first[runs++] = row;
+      run[row] = runs - 1;
     }
   });
   *args.count.as<int64_t>() = runs;

@@ -453,6 +453,13 @@ export function searchsorted(out: TensorArg, boundaries: TensorArg, values: Tens
   invoke(45, 'searchsorted')
 }
 
+export function sortRows(order: TensorArg, input: TensorArg): void {
+  if (!begin(order, false)) return
+  writeTensor(order)
+  writeTensor(input)
+  invoke(46, 'sort_rows')
+}
+
 export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, input: TensorArg, order: TensorArg | null): void {
   if (!begin(run, false)) return
   writeTensor(run)
@@ -460,7 +467,7 @@ export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, inp
   writeTensor(count)
   writeTensor(input)
   writeOptionalTensor(order)
-  invoke(46, 'find_runs')
+  invoke(47, 'find_runs')
 }
 
 export function histc(out: TensorArg, input: TensorArg, low: number, high: number): void {
@@ -469,7 +476,7 @@ export function histc(out: TensorArg, input: TensorArg, low: number, high: numbe
   writeTensor(input)
   writeNumber(low)
   writeNumber(high)
-  invoke(47, 'histc')
+  invoke(48, 'histc')
 }
 
 export function bincount(out: TensorArg, input: TensorArg, weights: TensorArg | null): void {
@@ -477,7 +484,7 @@ export function bincount(out: TensorArg, input: TensorArg, weights: TensorArg | 
   writeTensor(out)
   writeTensor(input)
   writeOptionalTensor(weights)
-  invoke(48, 'bincount')
+  invoke(49, 'bincount')
 }
 
 export function layerNorm(out: TensorArg, mean: TensorArg, rstd: TensorArg, input: TensorArg, weight: TensorArg | null, bias: TensorArg | null, eps: number): void {
@@ -489,7 +496,7 @@ export function layerNorm(out: TensorArg, mean: TensorArg, rstd: TensorArg, inpu
   writeOptionalTensor(weight)
   writeOptionalTensor(bias)
   writeNumber(eps)
-  invoke(49, 'layer_norm')
+  invoke(50, 'layer_norm')
 }
 
 export function layerNormBackward(grad: TensorArg, out: TensorArg | null, weightGrad: TensorArg | null, biasGrad: TensorArg | null, input: TensorArg, mean: TensorArg, rstd: TensorArg, weight: TensorArg | null): void {
@@ -502,7 +509,7 @@ export function layerNormBackward(grad: TensorArg, out: TensorArg | null, weight
   writeTensor(mean)
   writeTensor(rstd)
   writeOptionalTensor(weight)
-  invoke(50, 'layer_norm_backward')
+  invoke(51, 'layer_norm_backward')
 }
 
 export function nllLoss(out: TensorArg, totalWeight: TensorArg, input: TensorArg, target: TensorArg, weight: TensorArg | null, reduction: number, ignoreIndex: number): void {
@@ -514,7 +521,7 @@ export function nllLoss(out: TensorArg, totalWeight: TensorArg, input: TensorArg
   writeOptionalTensor(weight)
   writeNumber(reduction)
   writeNumber(ignoreIndex)
-  invoke(51, 'nll_loss')
+  invoke(52, 'nll_loss')
 }
 
 export function nllLossBackward(out: TensorArg, grad: TensorArg, target: TensorArg, weight: TensorArg | null, totalWeight: TensorArg, reduction: number, ignoreIndex: number): void {
@@ -526,7 +533,7 @@ export function nllLossBackward(out: TensorArg, grad: TensorArg, target: TensorA
   writeTensor(totalWeight)
   writeNumber(reduction)
   writeNumber(ignoreIndex)
-  invoke(52, 'nll_loss_backward')
+  invoke(53, 'nll_loss_backward')
 }
 
 export function embedding(out: TensorArg, weight: TensorArg, indices: TensorArg): void {
@@ -534,7 +541,7 @@ export function embedding(out: TensorArg, weight: TensorArg, indices: TensorArg)
   writeTensor(out)
   writeTensor(weight)
   writeTensor(indices)
-  invoke(53, 'embedding')
+  invoke(54, 'embedding')
 }
 
 export function embeddingBackward(out: TensorArg, grad: TensorArg, indices: TensorArg, paddingIndex: number, scaleByFrequency: boolean): void {
@@ -544,14 +551,14 @@ export function embeddingBackward(out: TensorArg, grad: TensorArg, indices: Tens
   writeTensor(indices)
   writeNumber(paddingIndex)
   writeBoolean(scaleByFrequency)
-  invoke(54, 'embedding_backward')
+  invoke(55, 'embedding_backward')
 }
 
 export function generatorSeed(state: TensorArg, seed: Scalar): void {
   if (!begin(state, false)) return
   writeTensor(state)
   writeScalar(seed)
-  invoke(55, 'generator_seed')
+  invoke(56, 'generator_seed')
 }
 
 export function randomFill(out: TensorArg, state: TensorArg, distribution: number, a: Scalar, b: Scalar): void {
@@ -561,7 +568,7 @@ export function randomFill(out: TensorArg, state: TensorArg, distribution: numbe
   writeNumber(distribution)
   writeScalar(a)
   writeScalar(b)
-  invoke(56, 'random_fill')
+  invoke(57, 'random_fill')
 }
 
 export function randomBernoulli(out: TensorArg, p: TensorArg, state: TensorArg): void {
@@ -569,14 +576,14 @@ export function randomBernoulli(out: TensorArg, p: TensorArg, state: TensorArg):
   writeTensor(out)
   writeTensor(p)
   writeTensor(state)
-  invoke(57, 'random_bernoulli')
+  invoke(58, 'random_bernoulli')
 }
 
 export function randomPermutation(out: TensorArg, state: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(state)
-  invoke(58, 'random_permutation')
+  invoke(59, 'random_permutation')
 }
 
 export function randomMultinomial(out: TensorArg, weights: TensorArg, state: TensorArg, replacement: boolean): void {
@@ -585,7 +592,7 @@ export function randomMultinomial(out: TensorArg, weights: TensorArg, state: Ten
   writeTensor(weights)
   writeTensor(state)
   writeBoolean(replacement)
-  invoke(59, 'random_multinomial')
+  invoke(60, 'random_multinomial')
 }
 
 export function dropout(out: TensorArg, mask: TensorArg, input: TensorArg, state: TensorArg, keep: number, scale: number): void {
@@ -596,7 +603,7 @@ export function dropout(out: TensorArg, mask: TensorArg, input: TensorArg, state
   writeTensor(state)
   writeNumber(keep)
   writeNumber(scale)
-  invoke(60, 'dropout')
+  invoke(61, 'dropout')
 }
 
 export function maskScale(out: TensorArg, input: TensorArg, mask: TensorArg, scale: number): void {
@@ -605,5 +612,5 @@ export function maskScale(out: TensorArg, input: TensorArg, mask: TensorArg, sca
   writeTensor(input)
   writeTensor(mask)
   writeNumber(scale)
-  invoke(61, 'mask_scale')
+  invoke(62, 'mask_scale')
 }

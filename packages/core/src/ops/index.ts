@@ -40,7 +40,8 @@ attach(whereMethod)
 type Operators = Methods<typeof conversions> &
   Omit<Methods<typeof operators>, 'put'> &
   Methods<typeof whereMethod> &
-  operators.SelectionMethods
+  operators.SelectionMethods &
+  operators.CountingMethods
 
 declare module '../tensor/tensor.js' {
   interface Tensor extends Operators {
