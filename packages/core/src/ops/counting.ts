@@ -73,7 +73,9 @@ function distinct(name: string, self: Tensor, options: UniqueOptions, consecutiv
   const source = whole ? reshape(input, [-1]) : input
   const n = source.ndim === 0 ? 1 : source.shape[d]
   if (!whole && n === 0 && source.numel() === 0 && source.shape.some((size, i) => i !== d && size === 0))
-    throw new ShapeError(`${name}: expected slices with elements along dim ${d}, got a tensor of shape ${formatShape(self.shape)}`)
+    throw new ShapeError(
+      `${name}: expected slices with elements along dim ${d}, got a tensor of shape ${formatShape(self.shape)}`,
+    )
   const front = source.ndim < 2 ? source : permute(source, [d, ...source.shape.map((_, i) => i).filter((i) => i !== d)])
   const rows = contiguousRaw(front)
   const shape = [n, n === 0 ? 0 : rows.numel() / n]
@@ -162,7 +164,9 @@ export const searchsorted: FunctionOp<
     if (sorter) {
       if (sorter.dtype !== 'int64') throw new DTypeError(`${name}: expected an int64 sorter, got ${sorter.dtype}`)
       if (!sameShape(sorter.shape, sequence.shape))
-        throw new ShapeError(`${name}: expected sorter of shape ${formatShape(sequence.shape)}, got ${formatShape(sorter.shape)}`)
+        throw new ShapeError(
+          `${name}: expected sorter of shape ${formatShape(sequence.shape)}, got ${formatShape(sorter.shape)}`,
+        )
     }
     if (outInt32 && sequence.shape[sequence.ndim - 1] > 2 ** 31 - 1)
       throw new ArgumentError(`${name}: the sequence is too long for int32 results`)
@@ -229,10 +233,13 @@ export const bincount: Op<[self: Tensor, weights?: Tensor | null, minlength?: nu
     if (!Number.isInteger(minlength) || minlength < 0)
       throw new ArgumentError(`bincount: expected minlength ≥ 0, got ${describe(minlength)}`)
     if (weights && !sameShape(weights.shape, self.shape))
-      throw new ShapeError(`bincount: expected weights of shape ${formatShape(self.shape)}, got ${formatShape(weights.shape)}`)
+      throw new ShapeError(
+        `bincount: expected weights of shape ${formatShape(self.shape)}, got ${formatShape(weights.shape)}`,
+      )
     const input = contiguousRaw(to(self, 'int64'))
     const empty = self.numel() === 0
-    if (!empty && min(input).itemBigInt() < 0n) throw new ArgumentError('bincount: expected integers that are not negative')
+    if (!empty && min(input).itemBigInt() < 0n)
+      throw new ArgumentError('bincount: expected integers that are not negative')
     const size = Math.max(minlength, empty ? 0 : Number(max(input).itemBigInt()) + 1)
     const dtype = !weights || empty ? 'int64' : weights.dtype === 'float32' ? 'float32' : 'float64'
     const out = fillRaw([size], 0, dtype, self.device)
@@ -261,15 +268,20 @@ function quantiles(
 ): Tensor {
   if (self.dtype !== 'float32' && self.dtype !== 'float64')
     throw new DTypeError(`${name}: expected float32 or float64, got ${self.dtype}`)
-  if (self.numel() === 0) throw new ShapeError(`${name}: expected a tensor with elements, got ${formatShape(self.shape)}`)
+  if (self.numel() === 0)
+    throw new ShapeError(`${name}: expected a tensor with elements, got ${formatShape(self.shape)}`)
   if (!INTERPOLATIONS.includes(interpolation))
-    throw new ArgumentError(`${name}: expected interpolation ${INTERPOLATIONS.join(', ')}, got ${describe(interpolation)}`)
+    throw new ArgumentError(
+      `${name}: expected interpolation ${INTERPOLATIONS.join(', ')}, got ${describe(interpolation)}`,
+    )
   const points = q instanceof Tensor ? q : fillRaw([], q, self.dtype, self.device)
-  if (points.ndim > 1) throw new ShapeError(`${name}: expected q of at most 1 dimension, got ${formatShape(points.shape)}`)
+  if (points.ndim > 1)
+    throw new ShapeError(`${name}: expected q of at most 1 dimension, got ${formatShape(points.shape)}`)
   if (points.dtype !== self.dtype || !isFloating(points.dtype))
     throw new DTypeError(`${name}: expected q of dtype ${self.dtype}, got ${points.dtype}`)
   for (const value of points.detach().reshape([-1]).data())
-    if (!(Number(value) >= 0 && Number(value) <= 1)) throw new ArgumentError(`${name}: expected q in [0, 1], got ${value}`)
+    if (!(Number(value) >= 0 && Number(value) <= 1))
+      throw new ArgumentError(`${name}: expected q in [0, 1], got ${value}`)
 
   const whole = dim === null || dim === undefined
   const d = whole ? 0 : wrapDim(name, dim, self.ndim)
