@@ -230,12 +230,14 @@ function run(plan: Plan, operands: readonly Operand[], params: readonly Scalar[]
   let lead: Tensor | null = null
   let mask = 0
   let uniform = true
+  let numbers = false
   for (let i = 0; i < operands.length; i++) {
     const operand = operands[i]
     if (!(operand instanceof Tensor)) {
       if (i < plan.tensors)
         throw new ArgumentError(`${name}: expected a tensor for argument ${i + 1}, got ${describe(operand)}`)
-      uniform = false
+      if (typeof operand === 'number') numbers = true
+      else uniform = false
       continue
     }
     mask |= 1 << i
@@ -247,8 +249,9 @@ function run(plan: Plan, operands: readonly Operand[], params: readonly Scalar[]
   }
   if (lead === null || shape === null)
     throw new ArgumentError(`${name}: expected a tensor, got ${operands.map(describe).join(', ')}`)
+  // Real numbers leave floating-point and complex tensors as they are.
   const promoted =
-    uniform && conditions === 0
+    uniform && conditions === 0 && (!numbers || isFloating(lead.dtype) || isComplex(lead.dtype))
       ? lead.dtype
       : resultType(
           name,
