@@ -2,7 +2,7 @@
 import { noGrad } from '../autograd/mode.js'
 import { ArgumentError, describe, ShapeError } from '../errors.js'
 import { copy_, emptyLike, eye, fillRaw, randperm, where } from '../ops/index.js'
-import type { DrawOptions } from '../ops/random.js'
+import type { DrawOptions } from '../ops/generator.js'
 import { formatShape } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
 

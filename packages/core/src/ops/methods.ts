@@ -1,6 +1,6 @@
 // Methods of Tensor that are no operators: reading back, printing, iterating.
 import { gradMode } from '../autograd/mode.js'
-import { AutogradError, ShapeError } from '../errors.js'
+import { ArgumentError, AutogradError, describe, ShapeError } from '../errors.js'
 import { checkShape, contiguousStrides, numelOf, sameShape } from '../tensor/shape.js'
 import { Storage } from '../tensor/storage.js'
 import { Tensor } from '../tensor/tensor.js'
@@ -84,6 +84,8 @@ const methods = {
     return resize(this, size)
   },
   resizeAs_(this: Tensor, other: Tensor): Tensor {
+    if (!(other instanceof Tensor))
+      throw new ArgumentError(`resize_as_: expected a tensor for other, got ${describe(other)}`)
     return resize(this, other.shape)
   },
   toString(this: Tensor): string {

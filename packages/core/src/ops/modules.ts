@@ -35,3 +35,14 @@ export * from './rearrange.js'
 export * from './scatterReduce.js'
 export * from './variants.js'
 export * from './unusual.js'
+export {
+  defaultGenerator,
+  type DrawOptions,
+  Generator,
+  getRngState,
+  initialSeed,
+  manualSeed,
+  type RandomOptions,
+  seed,
+  setRngState,
+} from './generator.js'

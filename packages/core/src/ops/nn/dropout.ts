@@ -10,7 +10,7 @@ import { to } from '../copies.js'
 import { zeros } from '../creation.js'
 import { composite, primitive } from '../dispatch.js'
 import { contiguousRaw, inplace } from '../inplace.js'
-import { type DrawOptions, drawInto, stateOf } from '../random.js'
+import { type DrawOptions, drawInto, stateOf } from '../generator.js'
 import { type FunctionOp, saving } from '../record.js'
 
 /** What dropout takes. */
