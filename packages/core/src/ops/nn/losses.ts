@@ -221,7 +221,10 @@ export const gaussianNllLoss: FunctionOp<
     let spread = typeof variance === 'number' ? fillRaw(input.shape, variance, input.dtype, input.device) : variance
     if (!sameShape(spread.shape, input.shape)) {
       if (sameShape(spread.shape, input.shape.slice(0, -1))) spread = reshape(spread, [...spread.shape, 1])
-      else if (spread.ndim !== input.ndim || spread.shape[spread.ndim - 1] !== 1)
+      else if (
+        spread.ndim !== input.ndim ||
+        spread.shape.reduce((n, size, d) => (size === input.shape[d] ? n : n + size), 0) !== 1
+      )
         throw new ShapeError(
           `gaussian_nll_loss: expected var of shape ${formatShape(input.shape)}, got ${formatShape(spread.shape)}`,
         )
