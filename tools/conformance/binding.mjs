@@ -63,7 +63,9 @@ export function bind(params, args, kwargs, refusal = false) {
     const rest = params.findIndex((p) => p.rest)
     if (rest >= 0 && i >= rest) {
       const name = params[rest].name
-      given.set(name, [...(given.get(name) ?? []), ...(Array.isArray(value) ? value : [value])])
+      // A list of tensors is spread out, a list of sizes is one shape.
+      const spread = Array.isArray(value) && typeof value[0] === 'object'
+      given.set(name, [...(given.get(name) ?? []), ...(spread ? value : [value])])
     } else if (i < params.length) given.set(params[i].name, value)
     else throw new Unbindable(`the signature takes ${params.length} arguments, the case has ${list.length}`)
   })
