@@ -1,6 +1,7 @@
 // Running sums, products and extremes along a dimension.
 import { gradMode } from '../autograd/mode.js'
 import * as kernels from '../binding/kernels.gen.js'
+import { ArgumentError, describe } from '../errors.js'
 import { alias, allocate } from '../tensor/create.js'
 import { type DType, isDifferentiable } from '../tensor/dtype.js'
 import { wrapDim } from '../tensor/shape.js'
@@ -206,6 +207,7 @@ export const diff: Op<[self: Tensor, n?: number, dim?: number, options?: DiffOpt
   (self: Tensor, n = 1, dim = -1, { prepend, append }: DiffOptions = {}): Tensor => {
     const d = wrapDim('diff', dim, self.ndim)
     const parts = [prepend, self, append].filter((t): t is Tensor => t !== null && t !== undefined)
+    if (!Number.isInteger(n) || n < 0) throw new ArgumentError(`diff: expected n ≥ 0, got ${describe(n)}`)
     if (n === 0) return clone(self)
     let result = parts.length > 1 ? cat(parts, d) : self
     for (let i = 0; i < n; i++) {

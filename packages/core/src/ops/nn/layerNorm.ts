@@ -3,12 +3,12 @@ import { gradMode } from '../../autograd/mode.js'
 import * as kernels from '../../binding/kernels.gen.js'
 import { ArgumentError, DTypeError, describe, ShapeError } from '../../errors.js'
 import { alias, allocate } from '../../tensor/create.js'
-import { isFloating } from '../../tensor/dtype.js'
+import { isComplex, isFloating, toReal } from '../../tensor/dtype.js'
 import { contiguousStrides, formatShape, numelOf, sameShape, wrapDim } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { add, div, mul, rsqrt, square, sub } from '../arithmetic.js'
-import { clampMin } from '../extrema.js'
 import { composite, primitive } from '../dispatch.js'
+import { clampMin } from '../extrema.js'
 import { contiguousRaw } from '../inplace.js'
 import { type FunctionOp, saving } from '../record.js'
 import type { Dim } from '../reduce.js'
@@ -112,7 +112,7 @@ function checkNormalized(
     throw new ShapeError(
       `${operation}: expected input of shape [*, ${shape.join(', ')}], got ${formatShape(input.shape)}`,
     )
-  if (!isFloating(input.dtype))
+  if (!isFloating(input.dtype) && !(operation === 'rms_norm' && isComplex(input.dtype)))
     throw new DTypeError(`${operation}: expected a floating-point input, got ${input.dtype}`)
   for (const [name, t] of [
     ['weight', weight],
@@ -160,7 +160,7 @@ export const rmsNorm: FunctionOp<
     const half = dtype === 'float16' || dtype === 'bfloat16'
     const x = half ? input.to('float32') : input
     const dims = normalizedShape.map((_, i) => input.ndim - normalizedShape.length + i)
-    const step = eps ?? EPSILON[half ? 'float32' : (dtype as keyof typeof EPSILON)]
+    const step = eps ?? EPSILON[half ? 'float32' : (toReal(dtype) as keyof typeof EPSILON)]
     const normal = mul(x, rsqrt(add(mean(square(x), dims, { keepdim: true }), step)))
     const scaled = weight ? mul(normal, weight) : normal
     return half ? scaled.to(dtype) : scaled
