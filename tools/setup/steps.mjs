@@ -93,7 +93,7 @@ function removeOrphans(folder) {
   if (!existsSync(dist)) return
   for (const path of readdirSync(dist, { recursive: true })) {
     const match = /^(.*?)\.(d\.ts|js)(\.map)?$/.exec(path)
-    if (match && !existsSync(join(root, sources(folder), `${match[1]}.ts`))) rmSync(join(dist, path))
+    if (match && !path.startsWith('bundle') && !existsSync(join(root, sources(folder), `${match[1]}.ts`))) rmSync(join(dist, path))
   }
 }
 
@@ -102,6 +102,7 @@ export const tsc = (folders) => runNode(join(root, 'node_modules/typescript/bin/
 export async function typescript() {
   const built = projects()
   const inputs = [
+    'tools/bundle.mjs',
     'tsconfig.base.json',
     'pnpm-lock.yaml',
     ...built.flatMap((folder) => [`${folder}/tsconfig.json`, sources(folder)]),
@@ -111,5 +112,7 @@ export async function typescript() {
     console.log('▸ TypeScript build')
     for (const folder of built) removeOrphans(folder)
     await tsc(built)
+    const { bundle } = await import('../bundle.mjs')
+    await bundle()
   })
 }
