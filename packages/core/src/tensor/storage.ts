@@ -14,6 +14,15 @@ const MOST = 2 ** 52
 let chunk: Handle | null = null
 let chunkUsed = 0
 
+/** A tensor [N, C, …] seen as [N, C / b, b, …], with the strides that this has in plain and in blocked memory. */
+export function blockedStrides(shape: readonly number[], b: number) {
+  const [n, channels, ...spatial] = shape
+  const split = [n, channels / b, b, ...spatial]
+  const size = numelOf(spatial)
+  const blocked = [channels * size, size * b, 1, ...contiguousStrides(spatial).map((s) => s * b)]
+  return { split, plain: contiguousStrides(split), blocked }
+}
+
 /** Native memory, shared by a tensor and its views. */
 export class Storage {
   /** Null once disposed, and for meta tensors. */
@@ -105,12 +114,7 @@ export class Storage {
     const { layout } = this
     this.makeBlocked(0, shape, code)
     if (this.meta) return
-    const [n, channels, ...spatial] = shape
-    const split = [n, channels / layout, layout, ...spatial]
-    const plain = contiguousStrides(split)
-    const size = numelOf(spatial)
-    // [N, C / b, …, b] read as [N, C / b, b, …].
-    const blocked = [channels * size, size * layout, 1, ...contiguousStrides(spatial).map((s) => s * layout)]
+    const { split, plain, blocked } = blockedStrides(shape, layout)
     const to = Storage.allocate(this.nbytes, this.device)
     kernels.copy(
       { storage: to, code, shape: split, strides: plain, offset: 0 },

@@ -44,7 +44,8 @@ export const scope: { tensors: Tensor[] | null } = { tensors: null }
  * Memory is collected with the object; `dispose()`, `using` and `tidy()` give it back at a line.
  */
 export class Tensor {
-  dtype: DType
+  /** The element type. */
+  readonly dtype: DType
   /** The size of each dimension. */
   shape: readonly number[]
   /** @internal */
@@ -54,7 +55,7 @@ export class Tensor {
   /** @internal */
   storage: Storage
   /** @internal The dtype's native code. */
-  code: number
+  readonly code: number
   /** @internal The node that made this value; null for a leaf. */
   node: GradNode | null = null
   /** @internal Which of the node's results this is. */

@@ -10,7 +10,7 @@ import { composite, primitive } from '../dispatch.js'
 import { type FunctionOp, saving } from '../record.js'
 import { sumToSize } from '../reductions.js'
 import { reshape } from '../views.js'
-import { allocateInLayoutOf, dense, sameLayout } from './spatial.js'
+import { allocateInLayoutOf, dense, inLayoutOf } from './spatial.js'
 
 interface Normalization {
   readonly runningMean: Tensor | null
@@ -58,7 +58,8 @@ function fusedBackward(
   invstd: Tensor,
   training: boolean,
 ): (Tensor | null)[] {
-  const [dy, x] = sameLayout(grad, input)
+  const x = dense(input)
+  const dy = inLayoutOf(input, grad)
   const gradInput = allocateInLayoutOf(x, input.shape)
   const parameter = () => allocate([input.shape[1]], weight?.dtype ?? mean.dtype, input.device)
   const gradWeight = weight ? parameter() : null

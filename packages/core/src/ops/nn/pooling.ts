@@ -6,7 +6,7 @@ import type { Tensor } from '../../tensor/tensor.js'
 import { composite, primitive } from '../dispatch.js'
 import { type AnyRecord, type FunctionOp, saving } from '../record.js'
 import { reshape } from '../views.js'
-import { allocateInLayoutOf, batched, dense, type Sizes, sameLayout, spread } from './spatial.js'
+import { allocateInLayoutOf, batched, dense, inLayoutOf, type Sizes, spread } from './spatial.js'
 
 /** The windows of a pooling, one number a spatial dimension. */
 interface Windows {
@@ -65,9 +65,9 @@ const maxPoolScatter: FunctionOp<[grad: Tensor, indices: Tensor, shape: readonly
   signature: '_max_pool_scatter(grad, indices, shape)',
   opaque: true,
   forward(grad: Tensor, indices: Tensor, shape: readonly number[]) {
-    const [g, at] = matchIndices(grad, indices)
+    const g = inLayoutOf(indices, grad)
     const out = allocateInLayoutOf(g, shape)
-    kernels.maxPoolScatter(out, g, at, shape.length - 2)
+    kernels.maxPoolScatter(out, g, dense(indices), shape.length - 2)
     return saving(out, indices)
   },
   backward: (cotangent, [indices]) => [maxPoolGather(cotangent, indices), null],
@@ -78,16 +78,13 @@ const maxPoolGather: FunctionOp<[input: Tensor, indices: Tensor], Tensor> = prim
   signature: '_max_pool_gather(input, indices)',
   opaque: true,
   forward(input: Tensor, indices: Tensor) {
-    const [source, at] = matchIndices(input, indices)
+    const source = inLayoutOf(indices, input)
     const out = allocateInLayoutOf(source, indices.shape)
-    kernels.maxPoolGather(out, source, at, input.ndim - 2)
+    kernels.maxPoolGather(out, source, dense(indices), input.ndim - 2)
     return saving(out, indices, input.shape)
   },
   backward: (cotangent, [indices, shape]) => [maxPoolScatter(cotangent, indices, shape), null],
 })
-
-/** Values and positions in one layout. A strided gradient is common where the result was read by other operators. */
-const matchIndices = (values: Tensor, indices: Tensor): [Tensor, Tensor] => sameLayout(values, indices)
 
 interface Averages extends Windows {
   readonly includePadding: boolean

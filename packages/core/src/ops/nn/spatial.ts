@@ -1,9 +1,11 @@
 // What convolutions and pooling share: sizes along spatial dimensions, batches that are not there, blocked layouts.
+import * as kernels from '../../binding/kernels.gen.js'
 import { native } from '../../binding/native.js'
 import { ArgumentError, describe, ShapeError } from '../../errors.js'
 import { allocate } from '../../tensor/create.js'
 import type { DType } from '../../tensor/dtype.js'
 import { formatShape } from '../../tensor/shape.js'
+import { blockedStrides } from '../../tensor/storage.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { contiguousRaw } from '../inplace.js'
 import { reshape } from '../views.js'
@@ -55,11 +57,19 @@ export function allocateInLayoutOf(like: Tensor, shape: readonly number[], dtype
 /** The tensor as the kernels of this folder read it: blocked, or contiguous. */
 export const dense = (t: Tensor): Tensor => (t.storage.layout !== 0 ? t : contiguousRaw(t))
 
-/** `a` and `b` in one layout: both as they are where they agree, both contiguous otherwise. */
-export function sameLayout(a: Tensor, b: Tensor): [Tensor, Tensor] {
-  if (a.storage.layout !== b.storage.layout) {
-    a.storage.makeStrided()
-    b.storage.makeStrided()
-  }
-  return [dense(a), dense(b)]
+/** The tensor in the layout of `like`, whose channels are as many: itself, or a copy. */
+export function inLayoutOf(like: Tensor, t: Tensor): Tensor {
+  const { layout } = like.storage
+  if (t.storage.layout === layout) return dense(t)
+  t.storage.makeStrided()
+  const source = contiguousRaw(t)
+  if (layout === 0) return source
+  const out = allocateInLayoutOf(like, t.shape, t.dtype)
+  const { split, plain, blocked } = blockedStrides(t.shape, layout)
+  const { handle, base, meta } = out.storage
+  kernels.copy(
+    { storage: { handle, base, meta, layout: 0 }, code: out.code, shape: split, strides: blocked, offset: 0 },
+    { storage: source.storage, code: source.code, shape: split, strides: plain, offset: source.offset },
+  )
+  return out
 }
