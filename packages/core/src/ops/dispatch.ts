@@ -212,8 +212,10 @@ function register<Args extends unknown[], R>(record: AnyRecord, inplace: boolean
   const call = (...args: unknown[]): unknown => {
     try {
       const last = args[args.length - 1]
-      if (typeof last === 'object' && last !== null && !(last instanceof Tensor) && !hidden)
-        checkOptions(record, (known ??= optionsOf(record.signature)), last)
+      if (typeof last === 'object' && last !== null && !(last instanceof Tensor) && !hidden) {
+        known ??= optionsOf(record.signature)
+        checkOptions(record, known, last)
+      }
       return dispatch(record, args)
     } catch (error) {
       throw unforeseen(record.name, record.signature, args, error)
