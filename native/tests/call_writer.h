@@ -17,7 +17,9 @@ class Memory {
   Storage* get() const { return storage_; }
   Storage& operator*() const { return *storage_; }
   template <typename T>
-  T* as() const { return static_cast<T*>(storage_->data); }
+  T* as() const {
+    return static_cast<T*>(storage_->data);
+  }
 
  private:
   Storage* storage_;
@@ -43,9 +45,7 @@ struct CallWriter {
     return *this;
   }
   CallWriter& real(double value) { return number(0).number(value).number(0); }
-  CallWriter& integer(int64_t value) {
-    return number(1).number(double(value >> 32)).number(double(uint32_t(value)));
-  }
+  CallWriter& integer(int64_t value) { return number(1).number(double(value >> 32)).number(double(uint32_t(value))); }
   Status submit(Backend& backend, Kernel kernel) const { return backend.submit(int(kernel), words, storages); }
 };
 

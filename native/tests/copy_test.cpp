@@ -32,8 +32,10 @@ Layout layout(Rng& rng, const std::vector<int64_t>& shape, bool source) {
   l.strides.assign(shape.size(), 0);
   std::vector<size_t> order(shape.size());
   std::iota(order.begin(), order.end(), 0);
-  if (pick(rng, 0, 2) > 0) std::shuffle(order.begin(), order.end(), rng);
-  else std::reverse(order.begin(), order.end());
+  if (pick(rng, 0, 2) > 0)
+    std::shuffle(order.begin(), order.end(), rng);
+  else
+    std::reverse(order.begin(), order.end());
   int64_t step = pick(rng, 0, 3) == 0 ? 2 : 1;
   for (size_t d : order) {
     if (source && pick(rng, 0, 5) == 0) continue;  // stride 0

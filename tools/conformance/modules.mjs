@@ -1,7 +1,8 @@
 // One module case: forward, gradients of inputs and parameters, and the state dict afterwards.
+
+import { bind, camel, parseSignature } from './binding.mjs'
 import { bytesOf, decodeValue, describeCall, expectedValues } from './cases.mjs'
 import { compareValues, leavesOf, valuesOf } from './compare.mjs'
-import { bind, camel, parseSignature } from './binding.mjs'
 import { core, fromBytes, getDevice, Tensor } from './library.mjs'
 import { compareGradients, compareResults, describeError } from './ops.mjs'
 import { isComplex, isFloating } from './values.mjs'

@@ -1,6 +1,7 @@
 // One optimizer case: the parameters after each step.
-import { bytesOf, decodeValue, describeCall, expectedValues } from './cases.mjs'
+
 import { camel } from './binding.mjs'
+import { bytesOf, decodeValue, describeCall, expectedValues } from './cases.mjs'
 import { compareValues, valuesOf } from './compare.mjs'
 import { core, fromBytes } from './library.mjs'
 import { describeError } from './ops.mjs'

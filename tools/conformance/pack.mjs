@@ -1,11 +1,12 @@
 // `node tools/conformance/pack.mjs DIR… --out FILE`: a small set of cases in one compressed file, for machines without
 // PyTorch. Of each folder it takes a few small cases that differ in their arguments.
-import { brotliCompressSync, constants } from 'node:zlib'
+
 import { writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { parseArgs } from 'node:util'
-import { describeValue, findFolders, readFolder } from './cases.mjs'
+import { brotliCompressSync, constants } from 'node:zlib'
 import { packArchive } from './archive.mjs'
+import { describeValue, findFolders, readFolder } from './cases.mjs'
 
 /** How many ordinary cases and refusals of a folder of each kind, and the bytes that a case may have. */
 const QUOTA = {

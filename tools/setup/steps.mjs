@@ -93,7 +93,8 @@ function removeOrphans(folder) {
   if (!existsSync(dist)) return
   for (const path of readdirSync(dist, { recursive: true })) {
     const match = /^(.*?)\.(d\.ts|js)(\.map)?$/.exec(path)
-    if (match && !path.startsWith('bundle') && !existsSync(join(root, sources(folder), `${match[1]}.ts`))) rmSync(join(dist, path))
+    if (match && !path.startsWith('bundle') && !existsSync(join(root, sources(folder), `${match[1]}.ts`)))
+      rmSync(join(dist, path))
   }
 }
 

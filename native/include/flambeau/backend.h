@@ -12,9 +12,9 @@
 namespace flambeau {
 
 struct MemoryStats {
-  size_t in_use = 0;     // bytes held by storages
-  size_t cached = 0;     // bytes kept for reuse
-  size_t peak = 0;       // most bytes in use since the last reset
+  size_t in_use = 0;       // bytes held by storages
+  size_t cached = 0;       // bytes kept for reuse
+  size_t peak = 0;         // most bytes in use since the last reset
   size_t allocations = 0;  // requests since start
 };
 

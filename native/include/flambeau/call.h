@@ -42,7 +42,9 @@ struct TensorView {
     return true;
   }
   template <typename T>
-  T* as() const { return static_cast<T*>(data); }
+  T* as() const {
+    return static_cast<T*>(data);
+  }
 };
 
 // A number from the host: a double, a 64-bit integer, a bool or a complex number.

@@ -64,7 +64,7 @@ constexpr size_t size_of(DType dtype) {
 }
 
 constexpr const char* name_of(DType dtype) {
-  constexpr const char* names[kNumDTypes] = {"float32", "float64", "float16", "bfloat16", "int8", "uint8",
+  constexpr const char* names[kNumDTypes] = {"float32", "float64", "float16", "bfloat16", "int8",      "uint8",
                                              "int16",   "int32",   "int64",   "bool",     "complex64", "complex128"};
   return names[int(dtype)];
 }
@@ -74,35 +74,83 @@ constexpr bool is_floating(DType d) { return d <= DType::bf16; }
 
 template <DType D>
 struct CType;
-template <> struct CType<DType::f32> { using type = float; };
-template <> struct CType<DType::f64> { using type = double; };
-template <> struct CType<DType::f16> { using type = float16; };
-template <> struct CType<DType::bf16> { using type = bfloat16; };
-template <> struct CType<DType::i8> { using type = int8_t; };
-template <> struct CType<DType::u8> { using type = uint8_t; };
-template <> struct CType<DType::i16> { using type = int16_t; };
-template <> struct CType<DType::i32> { using type = int32_t; };
-template <> struct CType<DType::i64> { using type = int64_t; };
-template <> struct CType<DType::boolean> { using type = bool; };
-template <> struct CType<DType::c64> { using type = complex64; };
-template <> struct CType<DType::c128> { using type = complex128; };
+template <>
+struct CType<DType::f32> {
+  using type = float;
+};
+template <>
+struct CType<DType::f64> {
+  using type = double;
+};
+template <>
+struct CType<DType::f16> {
+  using type = float16;
+};
+template <>
+struct CType<DType::bf16> {
+  using type = bfloat16;
+};
+template <>
+struct CType<DType::i8> {
+  using type = int8_t;
+};
+template <>
+struct CType<DType::u8> {
+  using type = uint8_t;
+};
+template <>
+struct CType<DType::i16> {
+  using type = int16_t;
+};
+template <>
+struct CType<DType::i32> {
+  using type = int32_t;
+};
+template <>
+struct CType<DType::i64> {
+  using type = int64_t;
+};
+template <>
+struct CType<DType::boolean> {
+  using type = bool;
+};
+template <>
+struct CType<DType::c64> {
+  using type = complex64;
+};
+template <>
+struct CType<DType::c128> {
+  using type = complex128;
+};
 
 // Calls `body.template operator()<T>()` for the C++ type of `dtype`; the one place that switches over dtypes.
 template <typename Body>
 decltype(auto) visit_dtype(DType dtype, Body&& body) {
   switch (dtype) {
-    case DType::f32: return body.template operator()<float>();
-    case DType::f64: return body.template operator()<double>();
-    case DType::f16: return body.template operator()<float16>();
-    case DType::bf16: return body.template operator()<bfloat16>();
-    case DType::i8: return body.template operator()<int8_t>();
-    case DType::u8: return body.template operator()<uint8_t>();
-    case DType::i16: return body.template operator()<int16_t>();
-    case DType::i32: return body.template operator()<int32_t>();
-    case DType::i64: return body.template operator()<int64_t>();
-    case DType::boolean: return body.template operator()<bool>();
-    case DType::c64: return body.template operator()<complex64>();
-    case DType::c128: break;
+    case DType::f32:
+      return body.template operator()<float>();
+    case DType::f64:
+      return body.template operator()<double>();
+    case DType::f16:
+      return body.template operator()<float16>();
+    case DType::bf16:
+      return body.template operator()<bfloat16>();
+    case DType::i8:
+      return body.template operator()<int8_t>();
+    case DType::u8:
+      return body.template operator()<uint8_t>();
+    case DType::i16:
+      return body.template operator()<int16_t>();
+    case DType::i32:
+      return body.template operator()<int32_t>();
+    case DType::i64:
+      return body.template operator()<int64_t>();
+    case DType::boolean:
+      return body.template operator()<bool>();
+    case DType::c64:
+      return body.template operator()<complex64>();
+    case DType::c128:
+      break;
   }
   return body.template operator()<complex128>();
 }

@@ -15,7 +15,8 @@ namespace {
 struct Channels {
   int64_t batch, channels, size, inner;
 
-  explicit Channels(const TensorView& t) : batch(t.shape[0]), channels(t.shape[1]), size(1), inner(t.layout > 0 ? t.layout : 1) {
+  explicit Channels(const TensorView& t)
+      : batch(t.shape[0]), channels(t.shape[1]), size(1), inner(t.layout > 0 ? t.layout : 1) {
     for (int i = 2; i < t.ndim; ++i) size *= t.shape[i];
   }
   int64_t groups() const { return channels / inner; }
@@ -26,9 +27,10 @@ struct Channels {
 
 template <typename Body>
 void each_group(const Channels& c, const Body& body) {
-  parallel_for(c.groups(), std::max<int64_t>(1, kGrain / std::max<int64_t>(1, c.count() * c.inner)), [&](int64_t begin, int64_t end) {
-    for (int64_t g = begin; g < end; ++g) body(g);
-  });
+  parallel_for(c.groups(), std::max<int64_t>(1, kGrain / std::max<int64_t>(1, c.count() * c.inner)),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t g = begin; g < end; ++g) body(g);
+               });
 }
 
 // A per-channel parameter as doubles; `missing` where it is absent.
@@ -44,7 +46,8 @@ std::vector<double> parameter(const TensorView& t, int64_t channels, double miss
 void put(const TensorView& t, const std::vector<double>& values) {
   if (!t.defined()) return;
   visit_dtype(t.dtype, [&]<typename T>() {
-    for (size_t i = 0; i < values.size(); ++i) t.as<T>()[static_cast<int64_t>(i) * t.strides[0]] = convert<T>(values[i]);
+    for (size_t i = 0; i < values.size(); ++i)
+      t.as<T>()[static_cast<int64_t>(i) * t.strides[0]] = convert<T>(values[i]);
   });
 }
 
@@ -78,11 +81,20 @@ void sum_run(const Channels& c, int64_t g, double* total, const Term& term) {
 template <typename Body>
 Status visit_float(DType dtype, const Body& body) {
   switch (dtype) {
-    case DType::f32: body.template operator()<float>(); return {};
-    case DType::f64: body.template operator()<double>(); return {};
-    case DType::f16: body.template operator()<float16>(); return {};
-    case DType::bf16: body.template operator()<bfloat16>(); return {};
-    default: return {StatusCode::unsupported_dtype, 0, static_cast<int64_t>(dtype)};
+    case DType::f32:
+      body.template operator()<float>();
+      return {};
+    case DType::f64:
+      body.template operator()<double>();
+      return {};
+    case DType::f16:
+      body.template operator()<float16>();
+      return {};
+    case DType::bf16:
+      body.template operator()<bfloat16>();
+      return {};
+    default:
+      return {StatusCode::unsupported_dtype, 0, static_cast<int64_t>(dtype)};
   }
 }
 
@@ -94,8 +106,10 @@ Status batch_norm(BatchNormArgs& args) {
     using C = ComputeType<T>;
     const T* x = args.input.as<T>();
     T* out = args.out.as<T>();
-    const std::vector<double> weight = parameter(args.weight, c.channels, 1), bias = parameter(args.bias, c.channels, 0);
-    std::vector<double> mean = parameter(args.running_mean, c.channels, 0), variance = parameter(args.running_var, c.channels, 1);
+    const std::vector<double> weight = parameter(args.weight, c.channels, 1),
+                              bias = parameter(args.bias, c.channels, 0);
+    std::vector<double> mean = parameter(args.running_mean, c.channels, 0),
+                        variance = parameter(args.running_var, c.channels, 1);
     std::vector<double> running_mean = mean, running_var = variance, invstd(c.channels);
     each_group(c, [&](int64_t g) {
       const int64_t first = g * c.inner;
@@ -125,7 +139,8 @@ Status batch_norm(BatchNormArgs& args) {
       for (int64_t n = 0; n < c.batch; ++n) {
         const int64_t base = c.at(n, g);
         if (c.inner == 1) {
-          for (int64_t i = 0; i < c.size; ++i) out[base + i] = convert<T>(static_cast<C>(x[base + i]) * scale[0] + shift[0]);
+          for (int64_t i = 0; i < c.size; ++i)
+            out[base + i] = convert<T>(static_cast<C>(x[base + i]) * scale[0] + shift[0]);
         } else {
           for (int64_t i = 0; i < c.size; ++i)
             for (int64_t l = 0; l < c.inner; ++l)
@@ -148,7 +163,8 @@ Status batch_norm_backward(BatchNormBackwardArgs& args) {
     using C = ComputeType<T>;
     const T *x = args.input.as<T>(), *dy = args.grad.as<T>();
     T* dx = args.grad_input.as<T>();
-    const std::vector<double> weight = parameter(args.weight, c.channels, 1), mean = parameter(args.mean, c.channels, 0),
+    const std::vector<double> weight = parameter(args.weight, c.channels, 1),
+                              mean = parameter(args.mean, c.channels, 0),
                               invstd = parameter(args.invstd, c.channels, 1);
     std::vector<double> grad_weight(c.channels), grad_bias(c.channels);
     each_group(c, [&](int64_t g) {
@@ -157,7 +173,8 @@ Status batch_norm_backward(BatchNormBackwardArgs& args) {
       C center[16] = {};
       for (int64_t l = 0; l < c.inner; ++l) center[l] = static_cast<C>(mean[first + l]);
       sum_run<T>(c, g, sums, [&](int64_t i, int64_t) { return static_cast<C>(dy[i]); });
-      sum_run<T>(c, g, products, [&](int64_t i, int64_t l) { return static_cast<C>(dy[i]) * (static_cast<C>(x[i]) - center[l]); });
+      sum_run<T>(c, g, products,
+                 [&](int64_t i, int64_t l) { return static_cast<C>(dy[i]) * (static_cast<C>(x[i]) - center[l]); });
       // dx = w·σ⁻¹·(dy − mean(dy) − x̂·mean(dy·x̂)) when training; the statistics are constants otherwise.
       C a[16], b[16], shift[16];
       const double count = static_cast<double>(c.count());

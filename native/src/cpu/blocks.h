@@ -14,9 +14,8 @@ inline constexpr int64_t kBlock = 1024;
 
 // The type in which elementwise arithmetic on a dtype is done.
 template <typename T>
-using ComputeType = std::conditional_t<
-    std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>, float,
-    std::conditional_t<std::is_integral_v<T> && (sizeof(T) < 4), int32_t, T>>;
+using ComputeType = std::conditional_t<std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>, float,
+                                       std::conditional_t<std::is_integral_v<T> && (sizeof(T) < 4), int32_t, T>>;
 
 template <typename T>
 inline constexpr bool kIsComplex = std::is_same_v<T, complex64> || std::is_same_v<T, complex128>;
@@ -30,11 +29,15 @@ inline To convert(From value) {
     return value;
   } else if constexpr (kIsComplex<To>) {
     using R = typename To::value_type;
-    if constexpr (kIsComplex<From>) return To(static_cast<R>(value.real()), static_cast<R>(value.imag()));
-    else return To(convert<R>(value), R(0));
+    if constexpr (kIsComplex<From>)
+      return To(static_cast<R>(value.real()), static_cast<R>(value.imag()));
+    else
+      return To(convert<R>(value), R(0));
   } else if constexpr (kIsComplex<From>) {
-    if constexpr (std::is_same_v<To, bool>) return value.real() != 0 || value.imag() != 0;
-    else return convert<To>(value.real());
+    if constexpr (std::is_same_v<To, bool>)
+      return value.real() != 0 || value.imag() != 0;
+    else
+      return convert<To>(value.real());
   } else if constexpr (kIsHalf<From>) {
     return convert<To>(static_cast<float>(value));
   } else if constexpr (std::is_same_v<To, bool>) {

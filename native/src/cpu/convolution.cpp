@@ -31,10 +31,14 @@ struct Geometry {
   int64_t groups;
   int spatial;
 
-  Geometry(const IntList& s, const IntList& p, const IntList& d, int64_t groups, const TensorView& input, const TensorView& weight,
-           const TensorView& out)
-      : stride(s.begin(), s.end()), dilation(d.begin(), d.end()), padding(p.begin(), p.end()), padding_end(p.begin(), p.end()),
-        groups(groups), spatial(static_cast<int>(s.size())) {
+  Geometry(const IntList& s, const IntList& p, const IntList& d, int64_t groups, const TensorView& input,
+           const TensorView& weight, const TensorView& out)
+      : stride(s.begin(), s.end()),
+        dilation(d.begin(), d.end()),
+        padding(p.begin(), p.end()),
+        padding_end(p.begin(), p.end()),
+        groups(groups),
+        spatial(static_cast<int>(s.size())) {
     for (int i = 0; i < spatial; ++i) {
       // What the last window reaches; negative where the result leaves the end of the input out.
       padding_end[i] = (out.shape[2 + i] - 1) * s[i] + (weight.shape[2 + i] - 1) * d[i] + 1 - input.shape[2 + i] - p[i];
@@ -92,7 +96,8 @@ TensorView dense(const TensorView& t, std::unique_ptr<Workspace>& workspace) {
 // Memory in the primitive's layout: the tensor's own, or a workspace that is filled or read back by a reorder.
 class Operand {
  public:
-  Operand(void* data, const memory::desc& own, const memory::desc& primitive) : own_(dnnl_memory(own, data)), used_(own_) {
+  Operand(void* data, const memory::desc& own, const memory::desc& primitive)
+      : own_(dnnl_memory(own, data)), used_(own_) {
     if (own == primitive) return;
     workspace_ = std::make_unique<Workspace>(primitive.get_size());
     used_ = dnnl_memory(primitive, workspace_->as());
@@ -111,7 +116,8 @@ class Operand {
   std::unique_ptr<Workspace> workspace_;
 };
 
-PrimitiveKey key_of(int kind, const TensorView& a, const TensorView& b, const TensorView& c, const Geometry& g, bool bias) {
+PrimitiveKey key_of(int kind, const TensorView& a, const TensorView& b, const TensorView& c, const Geometry& g,
+                    bool bias) {
   PrimitiveKey key{kind, g.groups, bias, get_num_threads()};
   for (const TensorView* t : {&a, &b, &c}) {
     key.push_back(t->layout);
@@ -138,16 +144,19 @@ struct Forward {
   dnnl::convolution_forward primitive;
 };
 
-dnnl::convolution_forward::primitive_desc forward_desc(const TensorView& out, const TensorView& input, const TensorView& weight,
-                                                       const TensorView* bias, const Geometry& g) {
+dnnl::convolution_forward::primitive_desc forward_desc(const TensorView& out, const TensorView& input,
+                                                       const TensorView& weight, const TensorView* bias,
+                                                       const Geometry& g) {
   const auto make = [&](Algorithm algorithm) {
     const auto kind = dnnl::prop_kind::forward_training;
     const memory::desc w = any(weight_dims(weight, g.groups));
-    const auto desc = bias ? dnnl::convolution_forward::desc(kind, algorithm, wanted(input), w, any(dims_of(*bias)), wanted(out), g.stride,
-                                                             g.dilation, g.padding, g.padding_end)
-                           : dnnl::convolution_forward::desc(kind, algorithm, wanted(input), w, wanted(out), g.stride, g.dilation,
-                                                             g.padding, g.padding_end);
-    return dnnl::convolution_forward::primitive_desc(desc, dnnl_engine(), /*allow_empty=*/algorithm == Algorithm::convolution_winograd);
+    const auto desc = bias
+                          ? dnnl::convolution_forward::desc(kind, algorithm, wanted(input), w, any(dims_of(*bias)),
+                                                            wanted(out), g.stride, g.dilation, g.padding, g.padding_end)
+                          : dnnl::convolution_forward::desc(kind, algorithm, wanted(input), w, wanted(out), g.stride,
+                                                            g.dilation, g.padding, g.padding_end);
+    return dnnl::convolution_forward::primitive_desc(desc, dnnl_engine(),
+                                                     /*allow_empty=*/algorithm == Algorithm::convolution_winograd);
   };
   if (winograd(input, weight, out, g))
     if (auto desc = make(Algorithm::convolution_winograd)) return desc;
@@ -159,7 +168,8 @@ memory::desc plain_weight(const TensorView& w, int64_t groups) {
   return {dims, memory::data_type::f32, plain_tag(static_cast<int>(dims.size()))};
 }
 
-void forward(const TensorView& out, const TensorView& input, const TensorView& weight, const TensorView* bias, const Geometry& g) {
+void forward(const TensorView& out, const TensorView& input, const TensorView& weight, const TensorView* bias,
+             const Geometry& g) {
   thread_local PrimitiveCache<Forward> cache;
   Forward& entry = cache.get(key_of(0, out, input, weight, g, bias), [&] {
     Forward f{forward_desc(out, input, weight, bias, g), {}};
@@ -169,7 +179,8 @@ void forward(const TensorView& out, const TensorView& input, const TensorView& w
   Operand src(input.data, desc_of(input), entry.desc.src_desc());
   Operand w(weight.data, plain_weight(weight, g.groups), entry.desc.weights_desc());
   Operand dst(out.data, desc_of(out), entry.desc.dst_desc());
-  std::unordered_map<int, memory> args{{DNNL_ARG_SRC, src.load()}, {DNNL_ARG_WEIGHTS, w.load()}, {DNNL_ARG_DST, dst.used()}};
+  std::unordered_map<int, memory> args{
+      {DNNL_ARG_SRC, src.load()}, {DNNL_ARG_WEIGHTS, w.load()}, {DNNL_ARG_DST, dst.used()}};
   if (bias) args.emplace(DNNL_ARG_BIAS, dnnl_memory(entry.desc.bias_desc(), bias->data));
   entry.primitive.execute(dnnl_stream(), args);
   dst.store();
@@ -184,9 +195,11 @@ void backward_input(const TensorView& grad_input, const TensorView& grad, const 
   thread_local PrimitiveCache<BackwardInput> cache;
   BackwardInput& entry = cache.get(key_of(1, grad_input, grad, weight, g, false), [&] {
     const auto make = [&](Algorithm algorithm) {
-      const auto desc = dnnl::convolution_backward_data::desc(algorithm, wanted(grad_input), any(weight_dims(weight, g.groups)), wanted(grad),
-                                                              g.stride, g.dilation, g.padding, g.padding_end);
-      return dnnl::convolution_backward_data::primitive_desc(desc, dnnl_engine(), forward_desc(grad, grad_input, weight, nullptr, g),
+      const auto desc =
+          dnnl::convolution_backward_data::desc(algorithm, wanted(grad_input), any(weight_dims(weight, g.groups)),
+                                                wanted(grad), g.stride, g.dilation, g.padding, g.padding_end);
+      return dnnl::convolution_backward_data::primitive_desc(desc, dnnl_engine(),
+                                                             forward_desc(grad, grad_input, weight, nullptr, g),
                                                              algorithm == Algorithm::convolution_winograd);
     };
     BackwardInput b;
@@ -198,7 +211,8 @@ void backward_input(const TensorView& grad_input, const TensorView& grad, const 
   Operand src(grad_input.data, desc_of(grad_input), entry.desc.diff_src_desc());
   Operand w(weight.data, plain_weight(weight, g.groups), entry.desc.weights_desc());
   Operand dst(grad.data, desc_of(grad), entry.desc.diff_dst_desc());
-  entry.primitive.execute(dnnl_stream(), {{DNNL_ARG_DIFF_SRC, src.used()}, {DNNL_ARG_WEIGHTS, w.load()}, {DNNL_ARG_DIFF_DST, dst.load()}});
+  entry.primitive.execute(
+      dnnl_stream(), {{DNNL_ARG_DIFF_SRC, src.used()}, {DNNL_ARG_WEIGHTS, w.load()}, {DNNL_ARG_DIFF_DST, dst.load()}});
   src.store();
 }
 
@@ -207,18 +221,20 @@ struct BackwardWeight {
   dnnl::convolution_backward_weights primitive;
 };
 
-void backward_weight(const TensorView& grad_weight, const TensorView* grad_bias, const TensorView& grad, const TensorView& input,
-                     const Geometry& g) {
+void backward_weight(const TensorView& grad_weight, const TensorView* grad_bias, const TensorView& grad,
+                     const TensorView& input, const Geometry& g) {
   thread_local PrimitiveCache<BackwardWeight> cache;
   BackwardWeight& entry = cache.get(key_of(2, grad_weight, grad, input, g, grad_bias), [&] {
     const auto make = [&](Algorithm algorithm) {
       const memory::desc w = any(weight_dims(grad_weight, g.groups));
       const auto desc =
-          grad_bias ? dnnl::convolution_backward_weights::desc(algorithm, wanted(input), w, any(dims_of(*grad_bias)), wanted(grad), g.stride,
-                                                               g.dilation, g.padding, g.padding_end)
-                    : dnnl::convolution_backward_weights::desc(algorithm, wanted(input), w, wanted(grad), g.stride, g.dilation, g.padding,
-                                                               g.padding_end);
-      return dnnl::convolution_backward_weights::primitive_desc(desc, dnnl_engine(), forward_desc(grad, input, grad_weight, grad_bias, g),
+          grad_bias
+              ? dnnl::convolution_backward_weights::desc(algorithm, wanted(input), w, any(dims_of(*grad_bias)),
+                                                         wanted(grad), g.stride, g.dilation, g.padding, g.padding_end)
+              : dnnl::convolution_backward_weights::desc(algorithm, wanted(input), w, wanted(grad), g.stride,
+                                                         g.dilation, g.padding, g.padding_end);
+      return dnnl::convolution_backward_weights::primitive_desc(desc, dnnl_engine(),
+                                                                forward_desc(grad, input, grad_weight, grad_bias, g),
                                                                 algorithm == Algorithm::convolution_winograd);
     };
     BackwardWeight b;
@@ -230,7 +246,8 @@ void backward_weight(const TensorView& grad_weight, const TensorView* grad_bias,
   Operand src(input.data, desc_of(input), entry.desc.src_desc());
   Operand w(grad_weight.data, plain_weight(grad_weight, g.groups), entry.desc.diff_weights_desc());
   Operand dst(grad.data, desc_of(grad), entry.desc.diff_dst_desc());
-  std::unordered_map<int, memory> args{{DNNL_ARG_SRC, src.load()}, {DNNL_ARG_DIFF_WEIGHTS, w.used()}, {DNNL_ARG_DIFF_DST, dst.load()}};
+  std::unordered_map<int, memory> args{
+      {DNNL_ARG_SRC, src.load()}, {DNNL_ARG_DIFF_WEIGHTS, w.used()}, {DNNL_ARG_DIFF_DST, dst.load()}};
   if (grad_bias) args.emplace(DNNL_ARG_DIFF_BIAS, dnnl_memory(entry.desc.diff_bias_desc(), grad_bias->data));
   entry.primitive.execute(dnnl_stream(), args);
   w.store();
@@ -249,7 +266,8 @@ Status convolution(ConvolutionArgs& args) {
     if (bias.defined()) bias = dense(args.bias, wb);
     if (!by_dnnl(args.out) || input.shape[1] == 0)
       return unfold::forward(args.out, input, weight, bias, args.stride, args.padding, args.dilation, args.groups);
-    forward(args.out, input, weight, bias.defined() ? &bias : nullptr, Geometry(args.stride, args.padding, args.dilation, args.groups, input, weight, args.out));
+    forward(args.out, input, weight, bias.defined() ? &bias : nullptr,
+            Geometry(args.stride, args.padding, args.dilation, args.groups, input, weight, args.out));
     return {};
   });
 }
@@ -260,7 +278,8 @@ Status convolution_backward_input(ConvolutionBackwardInputArgs& args) {
     std::unique_ptr<Workspace> wg, ww;
     const TensorView grad = dense(args.grad, wg), weight = dense(args.weight, ww);
     if (!by_dnnl(grad) || grad.numel() == 0)
-      return unfold::backward_input(args.grad_input, grad, weight, args.stride, args.padding, args.dilation, args.groups);
+      return unfold::backward_input(args.grad_input, grad, weight, args.stride, args.padding, args.dilation,
+                                    args.groups);
     backward_input(args.grad_input, grad, weight,
                    Geometry(args.stride, args.padding, args.dilation, args.groups, args.grad_input, weight, grad));
     return {};
@@ -272,7 +291,8 @@ Status convolution_backward_weight(ConvolutionBackwardWeightArgs& args) {
     std::unique_ptr<Workspace> wg, wi;
     const TensorView grad = dense(args.grad, wg), input = dense(args.input, wi);
     if (!by_dnnl(grad) || grad.numel() == 0 || input.numel() == 0)
-      return unfold::backward_weight(args.grad_weight, args.grad_bias, grad, input, args.stride, args.padding, args.dilation, args.groups);
+      return unfold::backward_weight(args.grad_weight, args.grad_bias, grad, input, args.stride, args.padding,
+                                     args.dilation, args.groups);
     backward_weight(args.grad_weight, args.grad_bias.defined() ? &args.grad_bias : nullptr, grad, input,
                     Geometry(args.stride, args.padding, args.dilation, args.groups, input, args.grad_weight, grad));
     return {};

@@ -9,8 +9,10 @@ namespace {
 
 template <typename From, typename To>
 void copy_row(To* dst, int64_t dst_stride, const From* src, int64_t src_stride, int64_t n) {
-  if (dst_stride == 1) load_block(dst, src, src_stride, n);
-  else if (src_stride == 1) store_block(dst, dst_stride, src, n);
+  if (dst_stride == 1)
+    load_block(dst, src, src_stride, n);
+  else if (src_stride == 1)
+    store_block(dst, dst_stride, src, n);
   else
     for (int64_t i = 0; i < n; ++i) dst[i * dst_stride] = convert<To>(src[i * src_stride]);
 }
@@ -57,9 +59,12 @@ Status copy(CopyArgs& args) {
         }
       }
       if (rows == 1) {
-        parallel_for(inner, kGrain, [&](int64_t b, int64_t e) {
-          copy_row(out + b * out_stride, out_stride, in + b * in_stride, in_stride, e - b);
-        }, 64);
+        parallel_for(
+            inner, kGrain,
+            [&](int64_t b, int64_t e) {
+              copy_row(out + b * out_stride, out_stride, in + b * in_stride, in_stride, e - b);
+            },
+            64);
       } else {
         parallel_for(rows, std::max<int64_t>(1, kGrain / inner), [&](int64_t b, int64_t e) {
           RowCursor cursor(loop, b);
@@ -85,7 +90,8 @@ Status fill(FillArgs& args) {
       for (int64_t i = 0; i < n; ++i) dst[i * stride] = value;
     };
     if (rows == 1) {
-      parallel_for(inner, kGrain, [&](int64_t b, int64_t e) { fill_row(out + b * stride, e - b); }, 64);
+      parallel_for(
+          inner, kGrain, [&](int64_t b, int64_t e) { fill_row(out + b * stride, e - b); }, 64);
     } else {
       parallel_for(rows, std::max<int64_t>(1, kGrain / inner), [&](int64_t b, int64_t e) {
         RowCursor cursor(loop, b);

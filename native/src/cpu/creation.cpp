@@ -10,9 +10,9 @@ namespace {
 
 // The type in which a range over T is computed.
 template <typename T>
-using RangeType = std::conditional_t<
-    kIsComplex<T>, T, std::conditional_t<kIsHalf<T> || std::is_same_v<T, float>, float,
-                                         std::conditional_t<std::is_same_v<T, double>, double, float>>>;
+using RangeType = std::conditional_t<kIsComplex<T>, T,
+                                     std::conditional_t<kIsHalf<T> || std::is_same_v<T, float>, float,
+                                                        std::conditional_t<std::is_same_v<T, double>, double, float>>>;
 
 // Counts from the nearer end, as PyTorch does, so that both ends are exact.
 template <typename T, typename Value>
@@ -33,8 +33,7 @@ Status arange(ArangeArgs& args) {
   const int64_t n = args.out.numel();
   visit_dtype(args.out.dtype, [&]<typename T>() {
     T* out = args.out.as<T>();
-    if (args.start.kind == Scalar::Kind::integer && args.step.kind == Scalar::Kind::integer &&
-        std::is_integral_v<T>) {
+    if (args.start.kind == Scalar::Kind::integer && args.step.kind == Scalar::Kind::integer && std::is_integral_v<T>) {
       const auto start = static_cast<uint64_t>(args.start.integer), step = static_cast<uint64_t>(args.step.integer);
       parallel_for(n, kGrain, [&](int64_t b, int64_t e) {
         for (int64_t i = b; i < e; ++i)
@@ -92,12 +91,16 @@ Status logspace(LogspaceArgs& args) {
       // Integer ends are truncated, and half types rounded at every step, as PyTorch has it.
       using Step = std::conditional_t<std::is_integral_v<T>, double, Value>;
       const auto round = [](Step v) {
-        if constexpr (kIsHalf<T>) return static_cast<Step>(T(v));
-        else return v;
+        if constexpr (kIsHalf<T>)
+          return static_cast<Step>(T(v));
+        else
+          return v;
       };
       const auto end_value = [&](const Scalar& s) {
-        if constexpr (std::is_integral_v<T>) return static_cast<Step>(convert<T>(s.to<double>()));
-        else return round(s.to<Step>());
+        if constexpr (std::is_integral_v<T>)
+          return static_cast<Step>(convert<T>(s.to<double>()));
+        else
+          return round(s.to<Step>());
       };
       const int64_t n = args.out.numel();
       T* out = args.out.as<T>();
@@ -107,11 +110,12 @@ Status logspace(LogspaceArgs& args) {
       parallel_for(n, kGrain, [&](int64_t b, int64_t e) {
         for (int64_t i = b; i < e; ++i) {
           if (n == 1) {
-            out[0] = convert<T>(std::pow(base, std::is_integral_v<T> ? static_cast<double>(from) : args.start.to<double>()));
+            out[0] =
+                convert<T>(std::pow(base, std::is_integral_v<T> ? static_cast<double>(from) : args.start.to<double>()));
             continue;
           }
           const Step v = i < n / 2 ? round(from + round(step * static_cast<Step>(i)))
-                                             : round(to - round(step * static_cast<Step>(n - i - 1)));
+                                   : round(to - round(step * static_cast<Step>(n - i - 1)));
           out[i] = convert<T>(std::pow(base, static_cast<double>(v)));
         }
       });

@@ -32,7 +32,8 @@ void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* 
         for (int64_t j = 0; j < n; ++j) row[j] = accumulate ? static_cast<uint64_t>(c[i * ldc + j]) : 0;
         for (int64_t p = 0; p < k; ++p) {
           const uint64_t x = static_cast<uint64_t>(trans_a ? a[p * lda + i] : a[i * lda + p]);
-          for (int64_t j = 0; j < n; ++j) row[j] += x * static_cast<uint64_t>(trans_b ? b[j * ldb + p] : b[p * ldb + j]);
+          for (int64_t j = 0; j < n; ++j)
+            row[j] += x * static_cast<uint64_t>(trans_b ? b[j * ldb + p] : b[p * ldb + j]);
         }
         for (int64_t j = 0; j < n; ++j) c[i * ldc + j] = static_cast<T>(row[j]);
       }

@@ -95,20 +95,28 @@ struct Wide {
 template <typename Body>
 void visit_size(size_t size, Body&& body) {
   switch (size) {
-    case 1: return body.template operator()<uint8_t>();
-    case 2: return body.template operator()<uint16_t>();
-    case 4: return body.template operator()<uint32_t>();
-    case 8: return body.template operator()<uint64_t>();
-    default: return body.template operator()<Wide>();
+    case 1:
+      return body.template operator()<uint8_t>();
+    case 2:
+      return body.template operator()<uint16_t>();
+    case 4:
+      return body.template operator()<uint32_t>();
+    case 8:
+      return body.template operator()<uint64_t>();
+    default:
+      return body.template operator()<Wide>();
   }
 }
 
 template <typename T>
 T reduced(Reduce op, T a, T b) {
   switch (op) {
-    case Reduce::add: return plus(a, b);
-    case Reduce::multiply: return times(a, b);
-    default: break;
+    case Reduce::add:
+      return plus(a, b);
+    case Reduce::multiply:
+      return times(a, b);
+    default:
+      break;
   }
   if constexpr (kIsComplex<T>) {
     return b;  // the host refuses extremes of complex numbers
@@ -176,7 +184,8 @@ Status index_get(IndexGetArgs& args) {
       const T* s = in + cursor.offsets[2];
       if (at.fixed_in_row) {
         s += at.position(cursor, 0);
-        if (os == 1 && is == 1) std::copy(s + begin, s + end, o + begin);
+        if (os == 1 && is == 1)
+          std::copy(s + begin, s + end, o + begin);
         else
           for (int64_t i = begin; i < end; ++i) o[i * os] = s[i * is];
       } else {
@@ -184,7 +193,8 @@ Status index_get(IndexGetArgs& args) {
       }
     };
     if (rows == 1) {
-      parallel_for(inner, kGrain / 4, [&](int64_t b, int64_t e) { row(RowCursor(loop, 0), b, e); }, 64);
+      parallel_for(
+          inner, kGrain / 4, [&](int64_t b, int64_t e) { row(RowCursor(loop, 0), b, e); }, 64);
     } else {
       parallel_for(rows, std::max<int64_t>(1, kGrain / 4 / inner), [&](int64_t b, int64_t e) {
         RowCursor cursor(loop, b);

@@ -28,7 +28,8 @@ TensorView packed(const TensorView& t, std::unique_ptr<Workspace>& workspace) {
   const auto fits = [](int64_t unit, int64_t other, int64_t size, int64_t extent) {
     return (unit == 1 || extent == 1) && (other >= std::max<int64_t>(1, extent) || size == 1);
   };
-  if (fits(t.strides[n - 1], t.strides[n - 2], rows, cols) || fits(t.strides[n - 2], t.strides[n - 1], cols, rows)) return t;
+  if (fits(t.strides[n - 1], t.strides[n - 2], rows, cols) || fits(t.strides[n - 2], t.strides[n - 1], cols, rows))
+    return t;
   workspace = std::make_unique<Workspace>(std::max<size_t>(1, t.numel() * size_of(t.dtype)));
   TensorView copy_of = t;
   copy_of.data = workspace->as();
@@ -44,10 +45,11 @@ TensorView packed(const TensorView& t, std::unique_ptr<Workspace>& workspace) {
 
 Matrix matrix_of(const TensorView& t, int64_t offset) {
   const int n = t.ndim;
-  Matrix m{static_cast<const char*>(t.data) + offset * static_cast<int64_t>(size_of(t.dtype)), t.shape[n - 2], t.shape[n - 1],
-           t.strides[n - 2], t.strides[n - 1]};
+  Matrix m{static_cast<const char*>(t.data) + offset * static_cast<int64_t>(size_of(t.dtype)), t.shape[n - 2],
+           t.shape[n - 1], t.strides[n - 2], t.strides[n - 1]};
   // A dimension of size 1 may have any stride: give it the one that makes a plain matrix.
-  const bool row_major = (m.col_stride == 1 || m.cols == 1) && (m.row_stride >= std::max<int64_t>(1, m.cols) || m.rows == 1);
+  const bool row_major =
+      (m.col_stride == 1 || m.cols == 1) && (m.row_stride >= std::max<int64_t>(1, m.cols) || m.rows == 1);
   if (row_major) {
     m.col_stride = 1;
     if (m.rows == 1) m.row_stride = m.cols;
@@ -66,7 +68,9 @@ StridedLoop batch_loop(const TensorView& out, const TensorView& a, const TensorV
   return make_loop(pointers);
 }
 
-memory::data_type dnnl_type(DType dtype) { return dtype == DType::bf16 ? memory::data_type::bf16 : memory::data_type::f32; }
+memory::data_type dnnl_type(DType dtype) {
+  return dtype == DType::bf16 ? memory::data_type::bf16 : memory::data_type::f32;
+}
 
 struct MatmulEntry {
   dnnl::matmul primitive;
@@ -74,12 +78,25 @@ struct MatmulEntry {
 };
 
 // One oneDNN product over a batch of equally spaced matrices.
-void dnnl_matmul(DType dtype, int64_t batch, const Matrix& a, int64_t a_step, const Matrix& b, int64_t b_step, const Matrix& out,
-                 int64_t out_step, const void* bias) {
+void dnnl_matmul(DType dtype, int64_t batch, const Matrix& a, int64_t a_step, const Matrix& b, int64_t b_step,
+                 const Matrix& out, int64_t out_step, const void* bias) {
   thread_local PrimitiveCache<MatmulEntry> cache;
   const int64_t m = out.rows, n = out.cols, k = a.cols;
-  const PrimitiveKey key{static_cast<int64_t>(dtype), batch, m, n, k, a.row_stride, a.col_stride, a_step, b.row_stride, b.col_stride,
-                         b_step, out.row_stride, out_step, bias != nullptr, get_num_threads()};
+  const PrimitiveKey key{static_cast<int64_t>(dtype),
+                         batch,
+                         m,
+                         n,
+                         k,
+                         a.row_stride,
+                         a.col_stride,
+                         a_step,
+                         b.row_stride,
+                         b.col_stride,
+                         b_step,
+                         out.row_stride,
+                         out_step,
+                         bias != nullptr,
+                         get_num_threads()};
   MatmulEntry& entry = cache.get(key, [&] {
     const auto type = dnnl_type(dtype);
     MatmulEntry e;

@@ -113,15 +113,19 @@ struct lcm_op {
   }
 };
 // Special functions compute in double.
-#define FLAMBEAU_SPECIAL_1(name)                                                   \
-  struct name##_op {                                                               \
-    template <typename T>                                                          \
-    T operator()(T a) const { return static_cast<T>(special::name(double(a))); } \
+#define FLAMBEAU_SPECIAL_1(name)                       \
+  struct name##_op {                                   \
+    template <typename T>                              \
+    T operator()(T a) const {                          \
+      return static_cast<T>(special::name(double(a))); \
+    }                                                  \
   };
-#define FLAMBEAU_SPECIAL_2(name)                                                                   \
-  struct name##_op {                                                                               \
-    template <typename T>                                                                          \
-    T operator()(T a, T b) const { return static_cast<T>(special::name(double(a), double(b))); } \
+#define FLAMBEAU_SPECIAL_2(name)                                  \
+  struct name##_op {                                              \
+    template <typename T>                                         \
+    T operator()(T a, T b) const {                                \
+      return static_cast<T>(special::name(double(a), double(b))); \
+    }                                                             \
   };
 FLAMBEAU_SPECIAL_1(erfinv)
 FLAMBEAU_SPECIAL_1(lgamma)

@@ -26,8 +26,8 @@ void set_extents(Pool& pool, const TensorView& output, const TensorView& input, 
   pool.planes /= pool.inner;
 }
 
-Pool make_pool(const TensorView& output, const TensorView& input, const IntList& kernel, const IntList& stride, const IntList& padding,
-               const IntList* dilation, bool adaptive) {
+Pool make_pool(const TensorView& output, const TensorView& input, const IntList& kernel, const IntList& stride,
+               const IntList& padding, const IntList* dilation, bool adaptive) {
   Pool pool;
   const int spatial = static_cast<int>(kernel.size()), first = 3 - spatial;
   set_extents(pool, output, input, spatial);
@@ -84,8 +84,10 @@ void each_plane(const Pool& p, const Body& body) {
 // NaN wins, as in PyTorch.
 template <typename T>
 bool replaces(T candidate, T best) {
-  if constexpr (std::is_floating_point_v<T>) return candidate > best || candidate != candidate;
-  else return candidate > best;
+  if constexpr (std::is_floating_point_v<T>)
+    return candidate > best || candidate != candidate;
+  else
+    return candidate > best;
 }
 
 template <typename T, typename Index, int64_t kInner>
@@ -97,7 +99,8 @@ void max_plane(const Pool& p, T* out, Index* indices, const T* in) {
     Index where[16];
     const int64_t first = (d.begin * p.in[1] + h.begin) * p.in[2] + w.begin;
     for (int64_t c = 0; c < inner; ++c) {
-      best[c] = std::numeric_limits<C>::has_infinity ? -std::numeric_limits<C>::infinity() : std::numeric_limits<C>::lowest();
+      best[c] =
+          std::numeric_limits<C>::has_infinity ? -std::numeric_limits<C>::infinity() : std::numeric_limits<C>::lowest();
       where[c] = static_cast<Index>(first);
     }
     each_input(p, d, h, w, [&](int64_t from) {
@@ -118,11 +121,14 @@ void max_plane(const Pool& p, T* out, Index* indices, const T* in) {
 // Calls body.operator()<T, Index>() for the types of a tensor and of its indices.
 template <typename Body>
 Status visit(const TensorView& t, const TensorView& indices, const Body& body) {
-  if (is_complex(t.dtype) || t.dtype == DType::boolean) return {StatusCode::unsupported_dtype, 0, static_cast<int64_t>(t.dtype)};
+  if (is_complex(t.dtype) || t.dtype == DType::boolean)
+    return {StatusCode::unsupported_dtype, 0, static_cast<int64_t>(t.dtype)};
   visit_dtype(t.dtype, [&]<typename T>() {
     if constexpr (!kIsComplex<T> && !std::is_same_v<T, bool>) {
-      if (indices.dtype == DType::i32) body.template operator()<T, int32_t>();
-      else body.template operator()<T, int64_t>();
+      if (indices.dtype == DType::i32)
+        body.template operator()<T, int32_t>();
+      else
+        body.template operator()<T, int64_t>();
     }
   });
   return {};
@@ -140,9 +146,12 @@ Status max_pool(MaxPoolArgs& args) {
       if constexpr (std::is_same_v<T, float> && std::is_same_v<Index, int32_t>) {
         if (p.inner > 1) return max_pool_blocks(p, out, indices, in);
       }
-      if (p.inner == 16) max_plane<T, Index, 16>(p, out, indices, in);
-      else if (p.inner == 8) max_plane<T, Index, 8>(p, out, indices, in);
-      else max_plane<T, Index, 1>(p, out, indices, in);
+      if (p.inner == 16)
+        max_plane<T, Index, 16>(p, out, indices, in);
+      else if (p.inner == 8)
+        max_plane<T, Index, 8>(p, out, indices, in);
+      else
+        max_plane<T, Index, 1>(p, out, indices, in);
     });
   });
 }
@@ -218,7 +227,8 @@ Status avg_pool_backward(AvgPoolBackwardArgs& args) {
       each_output(p, [&](int64_t at, const Window& d, const Window& h, const Window& w) {
         const C divisor = divisor_of<C>(d, h, w, args.include_padding, args.divisor);
         each_input(p, d, h, w, [&](int64_t from) {
-          for (int64_t c = 0; c < p.inner; ++c) sum[from * p.inner + c] += static_cast<C>(static_cast<C>(grad[at * p.inner + c]) / divisor);
+          for (int64_t c = 0; c < p.inner; ++c)
+            sum[from * p.inner + c] += static_cast<C>(static_cast<C>(grad[at * p.inner + c]) / divisor);
         });
       });
       store_block(to, 1, sum.data(), p.in_size() * p.inner);

@@ -27,7 +27,17 @@ double Generator::normal() {
 namespace {
 
 // The order is that of DISTRIBUTION in packages/core/src/ops/random.ts.
-enum class Distribution : int { uniform, normal, integers, any_integer, bernoulli, exponential, geometric, cauchy, log_normal };
+enum class Distribution : int {
+  uniform,
+  normal,
+  integers,
+  any_integer,
+  bernoulli,
+  exponential,
+  geometric,
+  cauchy,
+  log_normal
+};
 
 template <typename T, typename Draw>
 void each_in_memory_order(const TensorView& out, const Draw& draw) {
@@ -44,8 +54,10 @@ void each_in_memory_order(const TensorView& out, const Draw& draw) {
 
 template <typename T>
 T uniform(Generator& g) {
-  if constexpr (std::is_same_v<T, double>) return g.uniform_double();
-  else return convert<T>(g.uniform_float());
+  if constexpr (std::is_same_v<T, double>)
+    return g.uniform_double();
+  else
+    return convert<T>(g.uniform_float());
 }
 
 // Turns 8 + 8 uniforms into 16 normals.
@@ -102,20 +114,24 @@ void fill_normal(Generator& g, const TensorView& out, double mean, double std) {
 // The largest value of random_() without bounds, and one: every integer that the type holds exactly.
 template <typename T>
 constexpr uint64_t integer_range() {
-  if constexpr (std::is_same_v<T, bool>) return 2;
-  else if constexpr (std::is_same_v<T, double>) return (uint64_t{1} << 53) + 1;
-  else if constexpr (std::is_same_v<T, float>) return (uint64_t{1} << 24) + 1;
-  else if constexpr (std::is_same_v<T, float16>) return (uint64_t{1} << 11) + 1;
-  else if constexpr (std::is_same_v<T, bfloat16>) return (uint64_t{1} << 8) + 1;
-  else return static_cast<uint64_t>(std::numeric_limits<T>::max()) + 1;
+  if constexpr (std::is_same_v<T, bool>)
+    return 2;
+  else if constexpr (std::is_same_v<T, double>)
+    return (uint64_t{1} << 53) + 1;
+  else if constexpr (std::is_same_v<T, float>)
+    return (uint64_t{1} << 24) + 1;
+  else if constexpr (std::is_same_v<T, float16>)
+    return (uint64_t{1} << 11) + 1;
+  else if constexpr (std::is_same_v<T, bfloat16>)
+    return (uint64_t{1} << 8) + 1;
+  else
+    return static_cast<uint64_t>(std::numeric_limits<T>::max()) + 1;
 }
 
 template <typename T>
 void fill(Generator& g, const TensorView& out, Distribution kind, const Scalar& a, const Scalar& b) {
   const double x = a.to<double>(), y = b.to<double>();
-  const auto fill_with = [&](const auto& draw) {
-    each_in_memory_order<T>(out, [&] { return convert<T>(draw()); });
-  };
+  const auto fill_with = [&](const auto& draw) { each_in_memory_order<T>(out, [&] { return convert<T>(draw()); }); };
   switch (kind) {
     case Distribution::uniform:
       if constexpr (std::is_same_v<T, double>) {
@@ -132,19 +148,22 @@ void fill(Generator& g, const TensorView& out, Distribution kind, const Scalar& 
       // From a to a + b - 1; two draws where one has too few bits.
       const auto base = a.to<int64_t>();
       const auto range = static_cast<uint64_t>(b.to<int64_t>());
-      const auto from_base = [&](uint64_t v) {
-        return static_cast<int64_t>(v + static_cast<uint64_t>(base));
-      };
-      if (range == 0) fill_with([&] { return from_base(g.random64()); });
-      else if (range >= uint64_t{1} << 28) fill_with([&] { return from_base(g.random64() % range); });
-      else fill_with([&, small = static_cast<uint32_t>(range)] { return from_base(g.random() % small); });
+      const auto from_base = [&](uint64_t v) { return static_cast<int64_t>(v + static_cast<uint64_t>(base)); };
+      if (range == 0)
+        fill_with([&] { return from_base(g.random64()); });
+      else if (range >= uint64_t{1} << 28)
+        fill_with([&] { return from_base(g.random64() % range); });
+      else
+        fill_with([&, small = static_cast<uint32_t>(range)] { return from_base(g.random() % small); });
       break;
     }
     case Distribution::any_integer:
       if constexpr (!kIsComplex<T>) {
         constexpr uint64_t range = integer_range<T>();
-        if constexpr (sizeof(T) == 8) fill_with([&] { return static_cast<int64_t>(g.random64() % range); });
-        else fill_with([&] { return static_cast<int64_t>(g.random() % range); });
+        if constexpr (sizeof(T) == 8)
+          fill_with([&] { return static_cast<int64_t>(g.random64() % range); });
+        else
+          fill_with([&] { return static_cast<int64_t>(g.random() % range); });
       }
       break;
     case Distribution::bernoulli:
@@ -200,8 +219,7 @@ Status random_bernoulli(RandomBernoulliArgs& args) {
         for (int64_t r = 0; r < rows; ++r, cursor.next())
           for (int64_t i = 0; i < inner; ++i)
             if (!body(cursor.offsets[0] + i * loop.inner_stride(0),
-                      static_cast<double>(p[cursor.offsets[1] + i * loop.inner_stride(1)]),
-                      r * inner + i))
+                      static_cast<double>(p[cursor.offsets[1] + i * loop.inner_stride(1)]), r * inner + i))
               return;
       };
       each([&](int64_t, double v, int64_t position) {
@@ -213,8 +231,10 @@ Status random_bernoulli(RandomBernoulliArgs& args) {
       visit_dtype(args.out.dtype, [&]<typename T>() {
         T* out = args.out.as<T>();
         each([&](int64_t at, double v, int64_t) {
-          if constexpr (std::is_same_v<P, double>) out[at] = convert<T>(g.uniform_double() < v);
-          else out[at] = convert<T>(g.uniform_float() < static_cast<float>(v));
+          if constexpr (std::is_same_v<P, double>)
+            out[at] = convert<T>(g.uniform_double() < v);
+          else
+            out[at] = convert<T>(g.uniform_float() < static_cast<float>(v));
           return true;
         });
       });
@@ -280,8 +300,7 @@ Status random_multinomial(RandomMultinomialArgs& args) {
           std::partial_sort(order.get(), order.get() + draws, order.get() + n, [score](int64_t a, int64_t b) {
             return score[a] > score[b] || (score[a] == score[b] && a < b);
           });
-          for (int64_t k = 0; k < draws; ++k)
-            result[row * args.out.strides[0] + k * args.out.strides[1]] = order[k];
+          for (int64_t k = 0; k < draws; ++k) result[row * args.out.strides[0] + k * args.out.strides[1]] = order[k];
         }
         return;
       }
@@ -333,14 +352,16 @@ Status mask_scale(MaskScaleArgs& args) {
     const int64_t os = loop.inner_stride(0), is = loop.inner_stride(1), ms = loop.inner_stride(2);
     const auto row = [&](T* o, const T* x, const uint8_t* m, int64_t count) {
       if (os == 1 && is == 1 && ms == 1) {
-        for (int64_t i = 0; i < count; ++i) o[i] = convert<T>(static_cast<C>(x[i]) * (scale * C(static_cast<float>(m[i]))));
+        for (int64_t i = 0; i < count; ++i)
+          o[i] = convert<T>(static_cast<C>(x[i]) * (scale * C(static_cast<float>(m[i]))));
       } else {
         for (int64_t i = 0; i < count; ++i)
           o[i * os] = convert<T>(static_cast<C>(x[i * is]) * (scale * C(static_cast<float>(m[i * ms]))));
       }
     };
     if (rows == 1) {
-      parallel_for(inner, kGrain, [&](int64_t b, int64_t e) { row(out + b * os, in + b * is, mask + b * ms, e - b); }, 64);
+      parallel_for(
+          inner, kGrain, [&](int64_t b, int64_t e) { row(out + b * os, in + b * is, mask + b * ms, e - b); }, 64);
     } else {
       parallel_for(rows, std::max<int64_t>(1, kGrain / inner), [&](int64_t b, int64_t e) {
         RowCursor cursor(loop, b);

@@ -203,7 +203,8 @@ double ndtri(double p) {
   double x;
   if (p < 0.02425) {
     const double q = std::sqrt(-2 * std::log(p));
-    x = (((((c[0] * q + c[1]) * q + c[2]) * q + c[3]) * q + c[4]) * q + c[5]) / ((((d[0] * q + d[1]) * q + d[2]) * q + d[3]) * q + 1);
+    x = (((((c[0] * q + c[1]) * q + c[2]) * q + c[3]) * q + c[4]) * q + c[5]) /
+        ((((d[0] * q + d[1]) * q + d[2]) * q + d[3]) * q + 1);
   } else {
     const double q = p - 0.5, r = q * q;
     x = (((((a[0] * r + a[1]) * r + a[2]) * r + a[3]) * r + a[4]) * r + a[5]) * q /
@@ -271,12 +272,18 @@ double bessel_j1(double x) { return std::isinf(x) ? 0 : ::j1(x); }
 double bessel_y0(double x) { return x == 0 ? -kInf : x < 0 ? kNan : ::y0(x); }
 double bessel_y1(double x) { return x == 0 ? -kInf : x < 0 ? kNan : ::y1(x); }
 
-double scaled_modified_bessel_k0(double x) { return x == 0 ? kInf : !(x > 0) ? kNan : std::isinf(x) ? 0 : scaled_k(0, x); }
-double scaled_modified_bessel_k1(double x) { return x == 0 ? kInf : !(x > 0) ? kNan : std::isinf(x) ? 0 : scaled_k(1, x); }
+double scaled_modified_bessel_k0(double x) {
+  return x == 0 ? kInf : !(x > 0) ? kNan : std::isinf(x) ? 0 : scaled_k(0, x);
+}
+double scaled_modified_bessel_k1(double x) {
+  return x == 0 ? kInf : !(x > 0) ? kNan : std::isinf(x) ? 0 : scaled_k(1, x);
+}
 double modified_bessel_k0(double x) { return x > 745 ? 0 : scaled_modified_bessel_k0(x) * std::exp(-x); }
 double modified_bessel_k1(double x) { return x > 745 ? 0 : scaled_modified_bessel_k1(x) * std::exp(-x); }
 
-double spherical_bessel_j0(double x) { return std::isinf(x) ? 0 : std::fabs(x) < 1e-4 ? 1 - x * x / 6 : std::sin(x) / x; }
+double spherical_bessel_j0(double x) {
+  return std::isinf(x) ? 0 : std::fabs(x) < 1e-4 ? 1 - x * x / 6 : std::sin(x) / x;
+}
 
 // Series near 0; K of order ⅓ to the right; the asymptotic expansion of the oscillation to the left.
 double airy_ai(double x) {
@@ -291,8 +298,10 @@ double airy_ai(double x) {
     double even = 0, odd = 0, c = 1;
     for (int k = 0; k < 30; ++k) {
       const double term = (k & 2 ? -1 : 1) * c;
-      if (k & 1) odd += term;
-      else even += term;
+      if (k & 1)
+        odd += term;
+      else
+        even += term;
       const double next = c * (6.0 * k + 5) * (6.0 * k + 3) * (6.0 * k + 1) / (216.0 * (k + 1) * (2.0 * k + 1)) / zeta;
       if (next > c || next < kEpsilon) break;
       c = next;

@@ -13,10 +13,11 @@ namespace {
 // Everything as three spatial dimensions; missing ones have size 1.
 struct Shape {
   int64_t batch, channels, out_channels, groups;
-  std::array<int64_t, 3> in{1, 1, 1}, out{1, 1, 1}, kernel{1, 1, 1}, stride{1, 1, 1}, padding{0, 0, 0}, dilation{1, 1, 1};
+  std::array<int64_t, 3> in{1, 1, 1}, out{1, 1, 1}, kernel{1, 1, 1}, stride{1, 1, 1}, padding{0, 0, 0},
+      dilation{1, 1, 1};
 
-  Shape(const TensorView& input, const TensorView& weight, const TensorView& output, const IntList& s, const IntList& p, const IntList& d,
-        int64_t g)
+  Shape(const TensorView& input, const TensorView& weight, const TensorView& output, const IntList& s, const IntList& p,
+        const IntList& d, int64_t g)
       : batch(input.shape[0]), channels(input.shape[1]), out_channels(weight.shape[0]), groups(g) {
     const int spatial = input.ndim - 2, first = 3 - spatial;
     for (int i = 0; i < spatial; ++i) {
@@ -79,13 +80,15 @@ Status visit(DType dtype, const Body& body) {
 // Complex results conjugate nothing: as PyTorch's, the backward products take conjugates on the host.
 template <typename T>
 void unfold(const Shape& s, const T* image, T* columns) {
-  each_tap(s, [&](int64_t row, int64_t at, int64_t from) { columns[row * s.out_size() + at] = from < 0 ? T(0) : image[from]; });
+  each_tap(s, [&](int64_t row, int64_t at, int64_t from) {
+    columns[row * s.out_size() + at] = from < 0 ? T(0) : image[from];
+  });
 }
 
 }  // namespace
 
-Status forward(const TensorView& out, const TensorView& input, const TensorView& weight, const TensorView& bias, const IntList& stride,
-               const IntList& padding, const IntList& dilation, int64_t groups) {
+Status forward(const TensorView& out, const TensorView& input, const TensorView& weight, const TensorView& bias,
+               const IntList& stride, const IntList& padding, const IntList& dilation, int64_t groups) {
   const Shape s(input, weight, out, stride, padding, dilation, groups);
   return visit(out.dtype, [&]<typename T>() {
     using C = ComputeType<T>;
@@ -93,21 +96,23 @@ Status forward(const TensorView& out, const TensorView& input, const TensorView&
     std::vector<C> y(out.numel(), C(0)), columns(s.columns() * s.out_size());
     if (bias.defined()) {
       const std::vector<C> b = widen<T>(bias);
-      for (int64_t i = 0; i < s.batch * s.out_channels; ++i) std::fill_n(&y[i * s.out_size()], s.out_size(), b[i % s.out_channels]);
+      for (int64_t i = 0; i < s.batch * s.out_channels; ++i)
+        std::fill_n(&y[i * s.out_size()], s.out_size(), b[i % s.out_channels]);
     }
     if (s.columns() > 0)
       for (int64_t n = 0; n < s.batch; ++n)
         for (int64_t g = 0; g < groups; ++g) {
           unfold(s, &x[(n * s.channels + g * s.group_in()) * s.in_size()], columns.data());
-          gemm<C>(false, false, s.group_out(), s.out_size(), s.columns(), &w[g * s.group_out() * s.columns()], s.columns(), columns.data(),
-                  s.out_size(), true, &y[(n * s.out_channels + g * s.group_out()) * s.out_size()], s.out_size());
+          gemm<C>(false, false, s.group_out(), s.out_size(), s.columns(), &w[g * s.group_out() * s.columns()],
+                  s.columns(), columns.data(), s.out_size(), true,
+                  &y[(n * s.out_channels + g * s.group_out()) * s.out_size()], s.out_size());
         }
     store_block(out.as<T>(), 1, y.data(), out.numel());
   });
 }
 
-Status backward_input(const TensorView& grad_input, const TensorView& grad, const TensorView& weight, const IntList& stride,
-                      const IntList& padding, const IntList& dilation, int64_t groups) {
+Status backward_input(const TensorView& grad_input, const TensorView& grad, const TensorView& weight,
+                      const IntList& stride, const IntList& padding, const IntList& dilation, int64_t groups) {
   const Shape s(grad_input, weight, grad, stride, padding, dilation, groups);
   return visit(grad.dtype, [&]<typename T>() {
     using C = ComputeType<T>;
@@ -116,8 +121,9 @@ Status backward_input(const TensorView& grad_input, const TensorView& grad, cons
     if (s.out_size() > 0 && s.columns() > 0 && s.group_out() > 0)
       for (int64_t n = 0; n < s.batch; ++n)
         for (int64_t g = 0; g < groups; ++g) {
-          gemm<C>(true, false, s.columns(), s.out_size(), s.group_out(), &w[g * s.group_out() * s.columns()], s.columns(),
-                  &dy[(n * s.out_channels + g * s.group_out()) * s.out_size()], s.out_size(), false, columns.data(), s.out_size());
+          gemm<C>(true, false, s.columns(), s.out_size(), s.group_out(), &w[g * s.group_out() * s.columns()],
+                  s.columns(), &dy[(n * s.out_channels + g * s.group_out()) * s.out_size()], s.out_size(), false,
+                  columns.data(), s.out_size());
           C* image = &dx[(n * s.channels + g * s.group_in()) * s.in_size()];
           each_tap(s, [&](int64_t row, int64_t at, int64_t to) {
             if (to >= 0) image[to] += columns[row * s.out_size() + at];
@@ -127,8 +133,9 @@ Status backward_input(const TensorView& grad_input, const TensorView& grad, cons
   });
 }
 
-Status backward_weight(const TensorView& grad_weight, const TensorView& grad_bias, const TensorView& grad, const TensorView& input,
-                       const IntList& stride, const IntList& padding, const IntList& dilation, int64_t groups) {
+Status backward_weight(const TensorView& grad_weight, const TensorView& grad_bias, const TensorView& grad,
+                       const TensorView& input, const IntList& stride, const IntList& padding, const IntList& dilation,
+                       int64_t groups) {
   const Shape s(input, grad_weight, grad, stride, padding, dilation, groups);
   return visit(grad.dtype, [&]<typename T>() {
     using C = ComputeType<T>;
@@ -138,8 +145,9 @@ Status backward_weight(const TensorView& grad_weight, const TensorView& grad_bia
       for (int64_t n = 0; n < s.batch; ++n)
         for (int64_t g = 0; g < groups; ++g) {
           unfold(s, &x[(n * s.channels + g * s.group_in()) * s.in_size()], columns.data());
-          gemm<C>(false, true, s.group_out(), s.columns(), s.out_size(), &dy[(n * s.out_channels + g * s.group_out()) * s.out_size()],
-                  s.out_size(), columns.data(), s.out_size(), true, &dw[g * s.group_out() * s.columns()], s.columns());
+          gemm<C>(false, true, s.group_out(), s.columns(), s.out_size(),
+                  &dy[(n * s.out_channels + g * s.group_out()) * s.out_size()], s.out_size(), columns.data(),
+                  s.out_size(), true, &dw[g * s.group_out() * s.columns()], s.columns());
         }
     store_block(grad_weight.as<T>(), 1, dw.data(), grad_weight.numel());
     if (grad_bias.defined()) {

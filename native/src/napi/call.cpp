@@ -55,7 +55,8 @@ napi_value call(napi_env env, napi_callback_info info) {
   }
   Environment& environment = napi::environment(env);
   Backend& backend = *storages[0]->backend;
-  write_status(environment, backend.submit(kernel, {environment.scratch, static_cast<size_t>(words)}, {storages, count}));
+  write_status(environment,
+               backend.submit(kernel, {environment.scratch, static_cast<size_t>(words)}, {storages, count}));
   return nullptr;
 }
 

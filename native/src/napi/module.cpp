@@ -28,7 +28,9 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
 
 void empty_cache(const Napi::CallbackInfo& info) { backend_of(info).empty_cache(); }
 
-void synchronize(const Napi::CallbackInfo& info) { write_status(environment(info.Env()), backend_of(info).synchronize()); }
+void synchronize(const Napi::CallbackInfo& info) {
+  write_status(environment(info.Env()), backend_of(info).synchronize());
+}
 
 void set_threads(const Napi::CallbackInfo& info) { set_num_threads(info[0].ToNumber().Int32Value()); }
 

@@ -43,9 +43,12 @@ Backend& cpu_backend() {
 
 Backend* find_backend(int device) {
   switch (device) {
-    case kCpuDevice: return &cpu_backend();
-    case kDebugDevice: return &debug_backend();
-    default: return nullptr;
+    case kCpuDevice:
+      return &cpu_backend();
+    case kDebugDevice:
+      return &debug_backend();
+    default:
+      return nullptr;
   }
 }
 

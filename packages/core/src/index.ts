@@ -1,8 +1,20 @@
-export * from './errors.js'
-export { type BackwardOptions, backward, grad, type GradOptions } from './autograd/engine.js'
-export * as autograd from './autograd/index.js'
+export { type BackwardOptions, backward, type GradOptions, grad } from './autograd/engine.js'
 export type { HookHandle } from './autograd/hooks.js'
-export { enableGrad, inferenceMode, isGradEnabled, isInferenceModeEnabled, noGrad, setGradEnabled } from './autograd/mode.js'
+export * as autograd from './autograd/index.js'
+export {
+  enableGrad,
+  inferenceMode,
+  isGradEnabled,
+  isInferenceModeEnabled,
+  noGrad,
+  setGradEnabled,
+} from './autograd/mode.js'
+export * as data from './data/index.js'
+export * from './errors.js'
+export * from './files/index.js'
+export * as nn from './nn/index.js'
+export * from './ops/index.js'
+export * as optim from './optim/index.js'
 export { type Device, getDefaultDevice, setDefaultDevice } from './tensor/device.js'
 export { type DType, getDefaultDtype, promoteTypes, setDefaultDtype } from './tensor/dtype.js'
 export {
@@ -17,10 +29,5 @@ export {
   tidy,
 } from './tensor/memory.js'
 export { Tensor } from './tensor/tensor.js'
-export * from './files/index.js'
-export * from './ops/index.js'
-export * as data from './data/index.js'
-export * as nn from './nn/index.js'
-export * as optim from './optim/index.js'
 export { checkpoint } from './utils/checkpoint.js'
-export { gradcheck, gradgradcheck, type GradcheckOptions } from './utils/gradcheck.js'
+export { type GradcheckOptions, gradcheck, gradgradcheck } from './utils/gradcheck.js'

@@ -1,7 +1,7 @@
 // What the conformance cases do not say: hooks, in-place writes, views, custom functions, checkpoints, and the checks.
 import {
-  autograd,
   AutogradError,
+  autograd,
   checkpoint,
   F,
   grad,

@@ -1,6 +1,5 @@
 // Tensors from data and back, scopes of memory.
 import { runInNewContext } from 'node:vm'
-import { describe, expect, test } from '@jest/globals'
 import {
   arange,
   cat,
@@ -26,6 +25,7 @@ import {
   tidy,
   zeros,
 } from '@flambeau/core'
+import { describe, expect, test } from '@jest/globals'
 
 // biome-ignore format: a table
 const DATA: readonly (readonly [NestedData, DType, readonly number[], unknown])[] = [

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from '@jest/globals'
 import { data, Generator, type Tensor, WorkerError } from '@flambeau/core'
+import { expect, test } from '@jest/globals'
 
 const { DataLoader } = data
 const here = fileURLToPath(new URL('.', import.meta.url))

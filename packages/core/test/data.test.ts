@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from '@jest/globals'
 import { arange, data, Generator, manualSeed, type Tensor, tensor, zeros } from '@flambeau/core'
+import { expect, test } from '@jest/globals'
 
 const {
   BatchSampler,

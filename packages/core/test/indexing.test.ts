@@ -1,6 +1,7 @@
 // at and put, against PyTorch's x[…] for x = torch.arange(24).reshape(2, 3, 4), m = [True, False, True], i = [0, 1], j = [[1], [0]].
-import { describe, expect, test } from '@jest/globals'
+
 import { arange, type Device, ELLIPSIS, grad, type Index, ones, slice, tensor, zeros } from '@flambeau/core'
+import { describe, expect, test } from '@jest/globals'
 
 const x = arange(24).reshape([2, 3, 4])
 const m = tensor([true, false, true])

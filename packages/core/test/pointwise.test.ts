@@ -1,7 +1,8 @@
 // biome-ignore-all lint/suspicious/noApproximativeNumericConstant: the numbers are what PyTorch printed
 // Elementwise operators against PyTorch: values, first and second derivatives, promotion, strides, in-place forms, refusals.
-import { expect, test } from '@jest/globals'
+
 import { type DType, F, float, grad, ones, type Tensor, tensor, where } from '@flambeau/core'
+import { expect, test } from '@jest/globals'
 
 /** Name, operator, input, then from PyTorch in float64: y, g = dΣy/dx, dΣg²/dx. */
 type Row = [string, (t: Tensor) => Tensor, number[], Expected[], Expected[], Expected[]]

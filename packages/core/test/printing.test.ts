@@ -1,6 +1,5 @@
 // Tensors as text, against PyTorch's repr(torch.tensor(data, dtype=dtype)) under torch.set_printoptions(**options).
 import { inspect } from 'node:util'
-import { afterEach, expect, test } from '@jest/globals'
 import {
   arange,
   type DType,
@@ -12,6 +11,7 @@ import {
   tensor,
   zeros,
 } from '@flambeau/core'
+import { afterEach, expect, test } from '@jest/globals'
 
 afterEach(() => setPrintOptions({ profile: 'default' }))
 

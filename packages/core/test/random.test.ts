@@ -1,5 +1,5 @@
 // Random numbers against PyTorch's: torch.manual_seed(0), the call, then torch.rand(1) to see where the engine is.
-import { expect, test } from '@jest/globals'
+
 import {
   bernoulli,
   F,
@@ -23,6 +23,7 @@ import {
   viewAsReal,
   zeros,
 } from '@flambeau/core'
+import { expect, test } from '@jest/globals'
 
 // biome-ignore format: a table
 const ROWS: readonly (readonly [() => Tensor, readonly number[], number])[] = [

@@ -2,7 +2,6 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, expect, test } from '@jest/globals'
 import {
   DTypeError,
   FormatError,
@@ -14,6 +13,7 @@ import {
   tensor,
   zeros,
 } from '@flambeau/core'
+import { afterAll, expect, test } from '@jest/globals'
 
 const folder = mkdtempSync(join(tmpdir(), 'flambeau-safetensors-'))
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -2,9 +2,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crc32, deflateSync } from 'node:zlib'
-import { afterAll, expect, test } from '@jest/globals'
 import { arange, FormatError, ones, type Tensor, tensor, zeros } from '@flambeau/core'
 import { io, utils } from '@flambeau/vision'
+import { afterAll, expect, test } from '@jest/globals'
 
 const folder = mkdtempSync(join(tmpdir(), 'flambeau-images-'))
 afterAll(() => rmSync(folder, { recursive: true }))

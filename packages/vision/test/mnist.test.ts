@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { afterAll, expect, test } from '@jest/globals'
 import { ArgumentError, data, FormatError, type Tensor } from '@flambeau/core'
 import { datasets } from '@flambeau/vision'
+import { afterAll, expect, test } from '@jest/globals'
 
 const folder = mkdtempSync(join(tmpdir(), 'flambeau-mnist-'))
 afterAll(() => rmSync(folder, { recursive: true }))

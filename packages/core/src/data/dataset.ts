@@ -1,7 +1,6 @@
 // Data sets: what a sample is and how many there are.
 import { ArgumentError, describe, IndexError, ShapeError } from '../errors.js'
-import { type Generator, randperm } from '../ops/index.js'
-import { indexSelect, select, tensor } from '../ops/index.js'
+import { type Generator, indexSelect, randperm, select, tensor } from '../ops/index.js'
 import { formatShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 

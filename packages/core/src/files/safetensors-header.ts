@@ -1,6 +1,6 @@
 // The header of a safetensors file: 8 bytes of length, then JSON that says where each tensor's bytes are.
 // https://huggingface.co/docs/safetensors
-import { describe, DTypeError, FormatError } from '../errors.js'
+import { DTypeError, describe, FormatError } from '../errors.js'
 import { DTYPES, type DType } from '../tensor/dtype.js'
 import { formatShape, MAX_DIMS } from '../tensor/shape.js'
 

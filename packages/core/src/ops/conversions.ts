@@ -1,7 +1,7 @@
 // Methods that convert: `x.float()`, `x.long()`, `x.cpu()` and so on. They are methods only, since `float` marks numbers.
 import type { DType } from '../tensor/dtype.js'
 import type { Tensor } from '../tensor/tensor.js'
-import { to, type ToOptions } from './copies.js'
+import { type ToOptions, to } from './copies.js'
 import { composite } from './dispatch.js'
 import type { Op } from './record.js'
 

@@ -8,9 +8,9 @@ import type { Index } from './at.js'
 import { type NestedData, newTensor } from './construct.js'
 import type { FillValue, TensorOptions } from './creation.js'
 import { format } from './printing.js'
+import { type Data, data, dataShared, type Item, item, itemBigInt, type Nested, toArray } from './reading.js'
 import { asStrided } from './strided.js'
 import { squeeze, swapaxes, swapdims, t, transpose, unsqueeze } from './views.js'
-import { type Data, data, dataShared, type Item, item, itemBigInt, type Nested, toArray } from './reading.js'
 
 declare module '../tensor/tensor.js' {
   interface Tensor {

@@ -2,8 +2,20 @@
 
 export { at, ELLIPSIS, type Index, indexPut, Slice, slice, takeAlongDim } from './at.js'
 export * from './copies.js'
+export * from './counting.js'
 export * from './creation.js'
 export * from './elementwise.js'
+export {
+  type DrawOptions,
+  defaultGenerator,
+  Generator,
+  getRngState,
+  initialSeed,
+  manualSeed,
+  type RandomOptions,
+  seed,
+  setRngState,
+} from './generator.js'
 export {
   gather,
   type IndexAddOptions,
@@ -20,29 +32,17 @@ export {
 export * from './joining.js'
 export * from './masks.js'
 export * from './matmul.js'
-export type { Dim, KeepdimOptions, ReduceOptions } from './reduce.js'
-export * from './counting.js'
-export * from './reductions.js'
-export * from './scans.js'
-export * from './selection.js'
-export { logSoftmax, softmax, type SoftmaxOptions } from './softmax.js'
-export * from './statistics.js'
-export * from './slicing.js'
-export * from './strided.js'
-export * from './views.js'
 export * from './random.js'
 export * from './rearrange.js'
+export type { Dim, KeepdimOptions, ReduceOptions } from './reduce.js'
+export * from './reductions.js'
+export * from './scans.js'
 export * from './scatterReduce.js'
-export * from './variants.js'
+export * from './selection.js'
+export * from './slicing.js'
+export { logSoftmax, type SoftmaxOptions, softmax } from './softmax.js'
+export * from './statistics.js'
+export * from './strided.js'
 export * from './unusual.js'
-export {
-  defaultGenerator,
-  type DrawOptions,
-  Generator,
-  getRngState,
-  initialSeed,
-  manualSeed,
-  type RandomOptions,
-  seed,
-  setRngState,
-} from './generator.js'
+export * from './variants.js'
+export * from './views.js'

@@ -1,8 +1,9 @@
 // Random numbers: PyTorch's streams of its CPU generators, bit for bit.
+
+import { gradMode } from '../autograd/mode.js'
 import * as kernels from '../binding/kernels.gen.js'
 import { explaining } from '../binding/status.js'
-import { gradMode } from '../autograd/mode.js'
-import { ArgumentError, describe, DTypeError, ShapeError } from '../errors.js'
+import { ArgumentError, DTypeError, describe, ShapeError } from '../errors.js'
 import { alias, allocate } from '../tensor/create.js'
 import type { Device } from '../tensor/device.js'
 import { type DType, getDefaultDtype, isComplex, isFloating } from '../tensor/dtype.js'

@@ -1,6 +1,6 @@
 // Copies of a tensor in another arrangement: flips, rolls, repetitions, diagonals.
 import * as kernels from '../binding/kernels.gen.js'
-import { ArgumentError, describe, DTypeError, ShapeError } from '../errors.js'
+import { ArgumentError, DTypeError, describe, ShapeError } from '../errors.js'
 import { alias, allocate } from '../tensor/create.js'
 import { contiguousStrides, formatShape, MAX_DIMS, numelOf, wrapDim, wrapDims } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'

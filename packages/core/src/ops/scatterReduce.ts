@@ -1,5 +1,5 @@
 // Scatters that reduce: sums, products, means and extremes of what is sent to one place.
-import { ArgumentError, describe, DTypeError } from '../errors.js'
+import { ArgumentError, DTypeError, describe } from '../errors.js'
 import { DTYPES, type DType, isComplex, isFloating } from '../tensor/dtype.js'
 import { wrapDim } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'

@@ -1,11 +1,12 @@
 // Views as copies, and writing to where a view reads: PyTorch's `*_copy` and `*_scatter`.
+
+import * as kernels from '../binding/kernels.gen.js'
 import { ShapeError } from '../errors.js'
 import { allocate } from '../tensor/create.js'
-import * as kernels from '../binding/kernels.gen.js'
 import { formatShape, sameShape } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { clone } from './copies.js'
-import { fillRaw, type FillValue, fullLike, zeros } from './creation.js'
+import { type FillValue, fillRaw, fullLike, zeros } from './creation.js'
 import { composite, inplacePrimitive, primitive } from './dispatch.js'
 import { type InplaceOp, type Op, saving } from './record.js'
 import { chunk, diagonal, embed, narrow, select, sliceAlong, split, splitWithSizes, unbind, unfold } from './slicing.js'

@@ -19,8 +19,8 @@ import {
   unaryRecord,
   unwrap,
 } from '../pointwise.js'
-import type { FunctionOp, InplaceOp, Op } from '../record.js'
 import { uniform } from '../random.js'
+import type { FunctionOp, InplaceOp, Op } from '../record.js'
 import { narrow } from '../slicing.js'
 import { reluBackward, sigmoid, sigmoidBackward } from '../transcendental.js'
 import { view } from '../views.js'

@@ -1,6 +1,7 @@
 // Losses over classes: negative log likelihood and cross entropy.
-import { explaining } from '../../binding/status.js'
+
 import * as kernels from '../../binding/kernels.gen.js'
+import { explaining } from '../../binding/status.js'
 import { ArgumentError, DTypeError, describe, IndexError, ShapeError } from '../../errors.js'
 import { allocate } from '../../tensor/create.js'
 import { isFloating } from '../../tensor/dtype.js'

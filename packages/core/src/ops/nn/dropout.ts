@@ -1,6 +1,6 @@
 // Dropout and its kin: random zeros in training, the input itself otherwise.
 import * as kernels from '../../binding/kernels.gen.js'
-import { ArgumentError, describe, DTypeError, ShapeError } from '../../errors.js'
+import { ArgumentError, DTypeError, describe, ShapeError } from '../../errors.js'
 import { allocate } from '../../tensor/create.js'
 import { isComplex, isFloating } from '../../tensor/dtype.js'
 import { formatShape } from '../../tensor/shape.js'
@@ -9,8 +9,8 @@ import { add, mul } from '../arithmetic.js'
 import { to } from '../copies.js'
 import { zeros } from '../creation.js'
 import { composite, primitive } from '../dispatch.js'
-import { contiguousRaw, inplace } from '../inplace.js'
 import { type DrawOptions, drawInto, stateOf } from '../generator.js'
+import { contiguousRaw, inplace } from '../inplace.js'
 import { type FunctionOp, saving } from '../record.js'
 
 /** What dropout takes. */

@@ -1,13 +1,14 @@
 // Rows of a table by index.
-import { explaining } from '../../binding/status.js'
+
 import * as kernels from '../../binding/kernels.gen.js'
+import { explaining } from '../../binding/status.js'
 import { ArgumentError, DTypeError, describe, IndexError, ShapeError } from '../../errors.js'
 import { allocate } from '../../tensor/create.js'
 import { formatShape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { eq } from '../comparison.js'
-import { arange } from '../creation.js'
 import { to } from '../copies.js'
+import { arange } from '../creation.js'
 import { composite, primitive } from '../dispatch.js'
 import { contiguousRaw } from '../inplace.js'
 import { type FunctionOp, saving } from '../record.js'

@@ -1,18 +1,9 @@
 // Functional neural network operators: the namespace `F`.
 
 export * from './activations.js'
+export * from './activations.js'
 export * from './batchNorm.js'
 export * from './bilinear.js'
-export * from './conv.js'
-export * from './linear.js'
-export * from './padding.js'
-export * from './pooling.js'
-export * from './activations.js'
-export * from './dropout.js'
-export * from './embedding.js'
-export * from './layerNorm.js'
-export * from './softmin.js'
-export * from './losses.js'
 export {
   type CrossEntropyOptions,
   crossEntropy,
@@ -20,3 +11,12 @@ export {
   nllLoss,
   type Reduction,
 } from './classLosses.js'
+export * from './conv.js'
+export * from './dropout.js'
+export * from './embedding.js'
+export * from './layerNorm.js'
+export * from './linear.js'
+export * from './losses.js'
+export * from './padding.js'
+export * from './pooling.js'
+export * from './softmin.js'
