@@ -18,8 +18,9 @@ export async function bundle() {
     format: 'esm',
     platform: 'node',
     target: 'node20',
-    // Names of functions and classes are part of error messages and of printed modules.
-    keepNames: true,
+    // Not minified: names are part of error messages and printed modules. `keepNames` would do more than that: it
+    // names every closure when it is made, which triples the cost of a small operator.
+    keepNames: false,
     sourcemap: true,
     logLevel: 'warning',
   })

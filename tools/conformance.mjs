@@ -76,7 +76,7 @@ const whole = Object.values(report).filter(isWhole).length
 const absent = Object.values(report).filter(({ missing }) => missing > 0).length
 if (values.passing) {
   const names = Object.keys(report).filter((name) => isWhole(report[name]))
-  writeFileSync(values.passing, `${JSON.stringify(names.sort(), null, 1)}\n`)
+  writeFileSync(values.passing, `${JSON.stringify(names.sort(), null, 2)}\n`)
 }
 if (values.json) {
   const sorted = Object.fromEntries(Object.entries(report).sort(([a], [b]) => (a < b ? -1 : 1)))

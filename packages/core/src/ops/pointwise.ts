@@ -311,9 +311,9 @@ function run(plan: Plan, operands: readonly Operand[], params: readonly Scalar[]
   for (const param of params) constants.push(param)
   const { code, constants: literals, results } = compiled
   for (const literal of literals) constants.push(literal)
-  const call = (): void => kernels.elementwise([out], ins, constants, code, results, DTYPES[compute].code)
-  if (plan.explain !== undefined) explaining(plan.explain, call)
-  else call()
+  const computeCode = DTYPES[compute].code
+  if (plan.explain === undefined) kernels.elementwise([out], ins, constants, code, results, computeCode)
+  else explaining(plan.explain, () => kernels.elementwise([out], ins, constants, code, results, computeCode))
   return out
 }
 
@@ -410,12 +410,15 @@ const planOf = (spec: SpecBase): Plan => ({
   explain: spec.explain,
 })
 
+const NO_PARAMETERS: readonly number[] = []
+
 /** Parameters with what was left out; each must be a number. Most are real: derivatives declare what they take. */
 function parameters(
   name: string,
   given: readonly (Scalar | FloatScalar)[],
   defaults: readonly Scalar[] | undefined,
 ): readonly number[] {
+  if (given.length === 0 && defaults === undefined) return NO_PARAMETERS
   const filled =
     defaults === undefined ? given : [...given, ...defaults.slice(given.length)].map((p, i) => p ?? defaults[i])
   const numbers = filled.map((p): Scalar => {
