@@ -10,7 +10,20 @@ export {
   setGradEnabled,
 } from './autograd/mode.js'
 export * as data from './data/index.js'
-export * from './errors.js'
+export {
+  ArgumentError,
+  AutogradError,
+  DeviceError,
+  DisposedError,
+  DTypeError,
+  FlambeauError,
+  FormatError,
+  IndexError,
+  NativeError,
+  OutOfMemoryError,
+  ShapeError,
+  WorkerError,
+} from './errors.js'
 export * from './files/index.js'
 export * as nn from './nn/index.js'
 export * from './ops/index.js'

@@ -1,5 +1,6 @@
 // Activations: each applies the function of the same name elementwise, or along a dimension.
-import { F, fillRaw, sigmoid, tanh } from '../ops/index.js'
+import { fillRaw } from '../ops/creation.js'
+import { F, sigmoid, tanh } from '../ops/index.js'
 import { inplace } from '../ops/inplace.js'
 import type { AnyRecord } from '../ops/record.js'
 import { getDefaultDevice } from '../tensor/device.js'

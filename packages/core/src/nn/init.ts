@@ -1,8 +1,9 @@
 // The namespace `nn.init`: starting values for parameters, with PyTorch's random stream.
 import { noGrad } from '../autograd/mode.js'
 import { ArgumentError, describe, ShapeError } from '../errors.js'
+import { fillRaw } from '../ops/creation.js'
 import type { DrawOptions } from '../ops/generator.js'
-import { copy_, emptyLike, eye, fillRaw, randperm, where } from '../ops/index.js'
+import { copy_, emptyLike, eye, randperm, where } from '../ops/index.js'
 import { formatShape } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
 

@@ -1,6 +1,7 @@
 // Normalization layers.
 import { ShapeError } from '../errors.js'
-import { F, fillRaw } from '../ops/index.js'
+import { fillRaw } from '../ops/creation.js'
+import { F } from '../ops/index.js'
 import { getDefaultDevice } from '../tensor/device.js'
 import { getDefaultDtype } from '../tensor/dtype.js'
 import { formatShape } from '../tensor/shape.js'

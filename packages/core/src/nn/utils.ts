@@ -1,7 +1,8 @@
 // The namespace `nn.utils`: gradients and parameters of a whole model at once.
 import { noGrad } from '../autograd/mode.js'
 import { ArgumentError, describe } from '../errors.js'
-import { cat, copy_, detach, fillRaw, reshape, to } from '../ops/index.js'
+import { fillRaw } from '../ops/creation.js'
+import { cat, copy_, detach, reshape, to } from '../ops/index.js'
 import { reduceRaw } from '../ops/reduce.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { Tensor as TensorClass } from '../tensor/tensor.js'

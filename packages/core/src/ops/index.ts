@@ -12,6 +12,7 @@ import { type GradHook, Tensor } from '../tensor/tensor.js'
 import { assign } from './at.js'
 import { attach, type Methods } from './attach.js'
 import * as conversions from './conversions.js'
+import { cloneAs } from './copies.js'
 import { fillRaw } from './creation.js'
 import './methods.js'
 import { inplace, provideWriteOps } from './inplace.js'
@@ -111,6 +112,6 @@ provideEngineOps({
 provideZeros(({ shape, dtype, device }) => fillRaw(shape, 0, dtype, device))
 provideWriteOps({
   clone: operators.clone,
-  cloneAs: operators.cloneAs,
+  cloneAs: cloneAs,
   zeroInPlace: (t) => void operators.copy_(t, fillRaw([], 0, t.dtype, t.device)),
 })

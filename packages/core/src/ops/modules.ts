@@ -1,9 +1,37 @@
-// Every module of operators, a line each: what it exports is exported by the package, and attached to Tensor.
+// Every module of operators: what is exported here is exported by the package, and attached to Tensor. A module that has
+// helpers of its own for its neighbours names what is public.
 
 export { at, ELLIPSIS, type Index, indexPut, Slice, slice, takeAlongDim } from './at.js'
-export * from './copies.js'
+export { clone, contiguous, copy_, detach, type MemoryFormat, type ToOptions, to } from './copies.js'
 export * from './counting.js'
-export * from './creation.js'
+export {
+  type ArangeArgs,
+  arange,
+  empty,
+  emptyLike,
+  emptyPermuted,
+  emptyStrided,
+  eye,
+  type FillValue,
+  full,
+  fullLike,
+  type LogspaceOptions,
+  linspace,
+  logspace,
+  newEmpty,
+  newEmptyStrided,
+  newFull,
+  newOnes,
+  newZeros,
+  ones,
+  onesLike,
+  type RangeValue,
+  type Size,
+  scalarTensor,
+  type TensorOptions,
+  zeros,
+  zerosLike,
+} from './creation.js'
 export * from './elementwise.js'
 export {
   type DrawOptions,
@@ -35,14 +63,77 @@ export * from './matmul.js'
 export * from './random.js'
 export * from './rearrange.js'
 export type { Dim, KeepdimOptions, ReduceOptions } from './reduce.js'
-export * from './reductions.js'
-export * from './scans.js'
+export {
+  type AminmaxOptions,
+  all,
+  amax,
+  amin,
+  aminmax,
+  any,
+  countNonzero,
+  mean,
+  nanmean,
+  nansum,
+  prod,
+  sum,
+  sumToSize,
+} from './reductions.js'
+export {
+  cummax,
+  cummin,
+  cumprod,
+  cumsum,
+  type DiffOptions,
+  diff,
+  logcumsumexp,
+  type ScanOptions,
+  type ValuesIndices,
+} from './scans.js'
 export * from './scatterReduce.js'
 export * from './selection.js'
-export * from './slicing.js'
+export {
+  chunk,
+  diagonal,
+  dsplit,
+  hsplit,
+  narrow,
+  select,
+  sliceAlong,
+  split,
+  splitWithSizes,
+  tensorSplit,
+  unbind,
+  unfold,
+  vsplit,
+} from './slicing.js'
 export { logSoftmax, type SoftmaxOptions, softmax } from './softmax.js'
 export * from './statistics.js'
-export * from './strided.js'
+export { asStrided, imag, real, viewAsComplex, viewAsReal } from './strided.js'
 export * from './unusual.js'
 export * from './variants.js'
-export * from './views.js'
+export {
+  atleast1d,
+  atleast2d,
+  atleast3d,
+  broadcastShapes,
+  broadcastTensors,
+  broadcastTo,
+  expand,
+  expandAs,
+  flatten,
+  moveaxis,
+  movedim,
+  permute,
+  ravel,
+  reshape,
+  reshapeAs,
+  squeeze,
+  swapaxes,
+  swapdims,
+  t,
+  transpose,
+  unflatten,
+  unsqueeze,
+  view,
+  viewAs,
+} from './views.js'

@@ -1,4 +1,4 @@
-import { fillRaw } from '../ops/index.js'
+import { fillRaw } from '../ops/creation.js'
 import type { DType } from '../tensor/dtype.js'
 import { Tensor } from '../tensor/tensor.js'
 import { byStep, stateTensor } from './fused.js'

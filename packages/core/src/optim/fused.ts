@@ -1,6 +1,7 @@
 // Steps that one native call does for many parameters.
 import type { TensorArg } from '../binding/call.js'
-import { contiguous, copy_, fillRaw } from '../ops/index.js'
+import { fillRaw } from '../ops/creation.js'
+import { contiguous, copy_ } from '../ops/index.js'
 import { DTYPES, isComplex, toReal } from '../tensor/dtype.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { Tensor as TensorClass } from '../tensor/tensor.js'

@@ -1,6 +1,7 @@
 import { enableGrad, noGrad } from '../autograd/mode.js'
 import { ArgumentError } from '../errors.js'
-import { cat, clone, fillRaw } from '../ops/index.js'
+import { fillRaw } from '../ops/creation.js'
+import { cat, clone } from '../ops/index.js'
 import { Tensor } from '../tensor/tensor.js'
 import { Optimizer, type OptimizerOptions, type ParamGroup, type Params, type StateValue } from './optimizer.js'
 import { largest, strongWolfe } from './wolfe.js'
