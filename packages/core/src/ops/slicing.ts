@@ -254,13 +254,16 @@ export const split: Op<[self: Tensor, splitSizeOrSections: number | readonly num
     },
   )
 
+/** The most parts that one call makes: each is an object, and an empty dimension would divide into any number of them. */
+const MAX_PARTS = 2 ** 20
+
 /** At most `chunks` parts of equal size, the last one smaller where they do not divide. */
 export const chunk: Op<[self: Tensor, chunks: number, dim?: number], Tensor[]> = composite(
   'chunk(self, chunks, dim)',
   (self: Tensor, chunks: number, dim = 0): Tensor[] => {
     needsDims('chunk', self)
-    if (!Number.isInteger(chunks) || chunks < 1)
-      throw new ArgumentError(`chunk: expected chunks to be an integer ≥ 1, got ${describe(chunks)}`)
+    if (!Number.isInteger(chunks) || chunks < 1 || chunks > MAX_PARTS)
+      throw new ArgumentError(`chunk: expected chunks to be an integer in [1, ${MAX_PARTS}], got ${describe(chunks)}`)
     const size = self.shape[wrapDim('chunk', dim, self.ndim)]
     const each = Math.ceil(size / chunks)
     return each === 0 ? splitWithSizes(self, new Array<number>(chunks).fill(0), dim) : split(self, each, dim)
@@ -295,8 +298,8 @@ function splitAt(
     given = given.toArray() as number | number[]
   }
   if (typeof given === 'number') {
-    if (!Number.isInteger(given) || given < 1)
-      throw new ArgumentError(`${operation}: expected a number of sections ≥ 1, got ${given}`)
+    if (!Number.isInteger(given) || given < 1 || given > MAX_PARTS)
+      throw new ArgumentError(`${operation}: expected a number of sections in [1, ${MAX_PARTS}], got ${given}`)
     const n = given
     return splitWithSizes(
       self,

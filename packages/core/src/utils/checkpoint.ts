@@ -1,6 +1,6 @@
 import { enableGrad, isGradEnabled } from '../autograd/mode.js'
 import { type SavedPack, SavedValues, savedHook } from '../autograd/node.js'
-import { AutogradError } from '../errors.js'
+import { ArgumentError, AutogradError, describe } from '../errors.js'
 import { getRngState, setRngState } from '../ops/index.js'
 import { alias } from '../tensor/create.js'
 import { type GradNode, Tensor } from '../tensor/tensor.js'
@@ -95,6 +95,7 @@ function within<R>(pack: (values: readonly unknown[]) => SavedPack, body: () => 
  * ```
  */
 export function checkpoint<Args extends unknown[], R>(fn: (...args: Args) => R, ...args: Args): R {
+  if (typeof fn !== 'function') throw new ArgumentError(`checkpoint: expected a function, got ${describe(fn)}`)
   if (!isGradEnabled()) return fn(...args)
   const random = getRngState()
   const region = new Region(() => {

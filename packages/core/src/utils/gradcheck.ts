@@ -1,7 +1,7 @@
 // Gradients held against finite differences.
 import { grad } from '../autograd/engine.js'
 import { enableGrad, noGrad } from '../autograd/mode.js'
-import { ArgumentError, AutogradError } from '../errors.js'
+import { ArgumentError, AutogradError, describe } from '../errors.js'
 import { clone, tensor } from '../ops/index.js'
 import { isComplex, isDifferentiable } from '../tensor/dtype.js'
 import { Tensor } from '../tensor/tensor.js'
@@ -71,6 +71,14 @@ function numericalRows(run: () => Tensor[], input: Tensor, eps: number): Float64
   return rows
 }
 
+function checkArguments(operation: string, fn: unknown, inputs: unknown, options: unknown): void {
+  if (typeof fn !== 'function') throw new ArgumentError(`${operation}: expected a function, got ${describe(fn)}`)
+  if (!Array.isArray(inputs))
+    throw new ArgumentError(`${operation}: expected an array of inputs, got ${describe(inputs)}`)
+  if (typeof options !== 'object' || options === null)
+    throw new ArgumentError(`${operation}: expected options, got ${describe(options)}`)
+}
+
 /** A tensor of zeros like `t` but for the `k`-th number, which is 1. */
 function unit(t: Tensor, k: number): Tensor {
   const complex = isComplex(t.dtype)
@@ -100,6 +108,7 @@ export function gradcheck<Args extends unknown[]>(
   inputs: Args,
   options: GradcheckOptions = {},
 ): boolean {
+  checkArguments('gradcheck', fn, inputs, options)
   const { eps = 1e-6, atol = 1e-5, rtol = 1e-3, raiseException = true } = options
   const wanted: { input: Tensor; number: number }[] = []
   inputs.forEach((input, number) => {
@@ -168,6 +177,7 @@ export function gradgradcheck<Args extends unknown[]>(
   gradOutputs?: readonly Tensor[],
   options: GradcheckOptions = {},
 ): boolean {
+  checkArguments('gradgradcheck', fn, inputs, options)
   const outputs = enableGrad(() => differentiable(fn(...inputs))).filter((t) => t.requiresGrad)
   const cotangents = (gradOutputs ?? outputs.map(cotangent)).map((t) => t.detach().requiresGrad_())
   const first = (...args: unknown[]): Tensor[] => {
