@@ -69,7 +69,7 @@ function load(): Native {
       'Possible solutions:',
       `  - install the prebuilt binary: npm install @flambeau/native-${platform}-${arch}`,
       '  - do not install with --omit=optional or --no-optional, and do not copy node_modules between platforms',
-      "  - build it from a clone of Flambeau's repository: npm run setup",
+      "  - build it from a clone of Flambeau's repository: npm run build",
       '  - set FLAMBEAU_NATIVE to the path of a flambeau.node that you built',
     ].join('\n'),
   )
