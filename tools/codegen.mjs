@@ -1,8 +1,11 @@
-// Makes the declarations that both sides of the binding share from native/include/flambeau/*.def.
+// Makes the declarations that both sides of the binding share, from native/include/flambeau/kernels/*.def (a file a family of
+// kernels, named after its .cpp in src/cpu) and micro_ops.def. A line of a family's file is a kernel:
+//   name(argument: kind, ...)           results first; the kinds are those of KINDS below, `?` may be absent
+//   name(argument: kind, ...) layouts   takes blocked tensors (src/cpu/layouts.h); the host gives all others strided ones
 //   node tools/codegen.mjs           writes the files
 //   node tools/codegen.mjs --check   exits 1 when one is not current
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -34,25 +37,50 @@ const KINDS = {
 const camel = (name) => name.replace(/_([a-z0-9])/g, (_, c) => c.toUpperCase())
 const pascal = (name) => camel(`_${name}`)
 
-function parseKernels() {
-  return lines('kernels.def').map((line) => {
-    const match = /^(\w+)\((.*)\)( layouts)?$/.exec(line)
-    if (!match) throw new Error(`kernels.def: cannot read '${line}'`)
-    const args = match[2].split(',').map((arg) => {
-      const [name, kind] = arg.split(':').map((s) => s.trim())
-      if (!KINDS[kind]) throw new Error(`kernels.def: ${match[1]}: unknown kind '${kind}' of '${name}'`)
-      return { name, kind, ...KINDS[kind] }
-    })
-    return { name: match[1], args, layouts: match[3] !== undefined }
-  })
+/** The families, by name: [{ family, kernels: [{ name, args, layouts }] }]. */
+function parseFamilies() {
+  const files = readdirSync(join(include, 'kernels')).filter((file) => file.endsWith('.def'))
+  return files.sort().map((file) => ({
+    family: basename(file, '.def'),
+    kernels: lines(`kernels/${file}`).map((line) => {
+      const match = /^(\w+)\((.*)\)( layouts)?$/.exec(line)
+      if (!match) throw new Error(`${file}: cannot read '${line}'`)
+      const args = match[2].split(',').map((arg) => {
+        const [name, kind] = arg.split(':').map((s) => s.trim())
+        if (!KINDS[kind]) throw new Error(`${file}: ${match[1]}: unknown kind '${kind}' of '${name}'`)
+        return { name, kind, ...KINDS[kind] }
+      })
+      return { name: match[1], args, layouts: match[3] !== undefined }
+    }),
+  }))
 }
 
-function kernelsHeader(kernels) {
+/** The argument structs of a family and its kernels on the CPU. */
+function familyHeader({ family, kernels }) {
   const structs = kernels
     .map((k) => `struct ${pascal(k.name)}Args {\n${k.args.map((a) => `  ${a.cpp} ${a.name};`).join('\n')}\n};`)
     .join('\n\n')
-  const table = kernels.map((k) => `  Status (*${k.name})(${pascal(k.name)}Args&) = nullptr;`).join('\n')
   const decls = kernels.map((k) => `Status ${k.name}(${pascal(k.name)}Args& args);`).join('\n')
+  return `${banner(`kernels/${family}.def`)}#pragma once
+#include "flambeau/call.h"
+
+namespace flambeau {
+
+${structs}
+
+// Defined in src/cpu/${family}.cpp.
+namespace cpu {
+${decls}
+}  // namespace cpu
+
+}  // namespace flambeau
+`
+}
+
+/** The table of all families, and the way from a call's words to a kernel. */
+function tableHeader(families) {
+  const kernels = families.flatMap((f) => f.kernels)
+  const table = kernels.map((k) => `  Status (*${k.name})(${pascal(k.name)}Args&) = nullptr;`).join('\n')
   const cases = kernels
     .map((k) => {
       const reads = k.args.map((a) => `reader.${a.read}()`).join(', ')
@@ -63,25 +91,25 @@ function kernelsHeader(kernels) {
     }`
     })
     .join('\n')
-  return `${banner('kernels.def')}#pragma once
-#include "flambeau/call.h"
+  return `${banner('kernels/*.def')}#pragma once
+${families.map((f) => `#include "flambeau/kernels/${f.family}.gen.h"`).join('\n')}
 
 namespace flambeau {
 
-enum class Kernel : int { ${kernels.map((k) => k.name).join(', ')}, count };
-
-${structs}
+enum class Kernel : int {
+${kernels.map((k) => `  ${k.name},`).join('\n')}
+  count
+};
 
 // An empty slot means that the backend has no such kernel.
 struct KernelTable {
 ${table}
 };
 
-// The CPU's kernels, each defined in src/cpu.
 namespace cpu {
-${decls}
-
-inline constexpr KernelTable kTable{${kernels.map((k) => k.name).join(', ')}};
+inline constexpr KernelTable kTable{
+${kernels.map((k) => `    ${k.name},`).join('\n')}
+};
 }  // namespace cpu
 
 // Decodes a call's words and runs the kernel.
@@ -98,7 +126,8 @@ ${cases}
 `
 }
 
-function kernelsTs(kernels) {
+function kernelsTs(families) {
+  const kernels = families.flatMap((f) => f.kernels)
   const used = new Set(kernels.flatMap((k) => k.args.map((a) => a.write)))
   const needsScalar = kernels.some((k) => k.args.some((a) => a.kind.startsWith('Scalar')))
   const functions = kernels
@@ -116,7 +145,7 @@ ${body}
     .join('\n\n')
   const imports = [...used, 'begin', 'invoke'].sort()
   const types = ['TensorArg', ...(needsScalar ? ['Scalar'] : [])].sort().map((t) => `type ${t}`)
-  return `${banner('kernels.def')}import { ${[...imports, ...types].join(', ')} } from './call.js'
+  return `${banner('kernels/*.def')}import { ${[...imports, ...types].join(', ')} } from './call.js'
 
 ${functions}
 `
@@ -175,12 +204,13 @@ export const MICRO_TYPES: readonly string[] = [${ops.map((op) => `'${op.types.to
 `
 }
 
-const kernels = parseKernels()
+const families = parseFamilies()
 const micro = parseMicroOps()
 const outputs = {
-  [join(include, 'kernels.gen.h')]: kernelsHeader(kernels),
+  ...Object.fromEntries(families.map((f) => [join(include, 'kernels', `${f.family}.gen.h`), familyHeader(f)])),
+  [join(include, 'kernels.gen.h')]: tableHeader(families),
   [join(include, 'micro_ops.gen.h')]: microHeader(micro),
-  [join(binding, 'kernels.gen.ts')]: kernelsTs(kernels),
+  [join(binding, 'kernels.gen.ts')]: kernelsTs(families),
   [join(binding, 'micro.gen.ts')]: microTs(micro),
 }
 

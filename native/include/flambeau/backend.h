@@ -1,4 +1,4 @@
-// What a device is: memory, a queue, and the table of kernels that kernels.def lists.
+// What a device is: memory, a queue, and the table of kernels that kernels/*.def list.
 #pragma once
 #include <cstddef>
 #include <new>

@@ -105,7 +105,7 @@ using IntList = SmallVector<int64_t, 24>;
 using FloatList = SmallVector<double, 8>;
 using ScalarList = SmallVector<Scalar, 4>;
 
-// Reads a call's arguments in the order of kernels.def.
+// Reads a call's arguments in the order of its line in kernels/*.def.
 class CallReader {
  public:
   CallReader(const double* words, Storage* const* storages) : words_(words), storages_(storages) {}

@@ -1,521 +1,123 @@
-// Made by tools/codegen.mjs from native/include/flambeau/kernels.def. Do not edit.
+// Made by tools/codegen.mjs from native/include/flambeau/kernels/*.def. Do not edit.
 #pragma once
-#include "flambeau/call.h"
+#include "flambeau/kernels/batch_norm.gen.h"
+#include "flambeau/kernels/convolution.gen.h"
+#include "flambeau/kernels/copy.gen.h"
+#include "flambeau/kernels/creation.gen.h"
+#include "flambeau/kernels/elementwise.gen.h"
+#include "flambeau/kernels/embedding.gen.h"
+#include "flambeau/kernels/histogram.gen.h"
+#include "flambeau/kernels/indexing.gen.h"
+#include "flambeau/kernels/layer_norm.gen.h"
+#include "flambeau/kernels/matmul.gen.h"
+#include "flambeau/kernels/nll_loss.gen.h"
+#include "flambeau/kernels/optim.gen.h"
+#include "flambeau/kernels/pooling.gen.h"
+#include "flambeau/kernels/random.gen.h"
+#include "flambeau/kernels/reduce.gen.h"
+#include "flambeau/kernels/scan.gen.h"
+#include "flambeau/kernels/softmax.gen.h"
+#include "flambeau/kernels/sort.gen.h"
+#include "flambeau/kernels/strided_add.gen.h"
 
 namespace flambeau {
 
-enum class Kernel : int { elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, arange, linspace, logspace, strided_add, batch_norm, batch_norm_backward, sgd_step, adam_step, rmsprop_step, adagrad_step, adadelta_step, adamax_step, nadam_step, radam_step, asgd_step, rprop_step, index_get, index_set, count_nonzero_elements, nonzero, masked_gather, masked_put, triangle, scan, arg_extreme, softmax, softmax_backward, sort, topk, kth_value, mode, searchsorted, sort_rows, find_runs, histc, bincount, layer_norm, layer_norm_backward, nll_loss, nll_loss_backward, embedding, embedding_backward, generator_seed, random_fill, random_bernoulli, random_permutation, random_multinomial, dropout, mask_scale, count };
-
-struct ElementwiseArgs {
-  TensorList outs;
-  TensorList ins;
-  ScalarList constants;
-  IntList code;
-  IntList results;
-  DType compute;
-};
-
-struct CopyArgs {
-  TensorView out;
-  TensorView input;
-};
-
-struct FillArgs {
-  TensorView out;
-  Scalar value;
-};
-
-struct ReduceArgs {
-  TensorView out;
-  TensorView input;
-  int64_t op;
-  double param;
-};
-
-struct VarianceArgs {
-  TensorView out;
-  TensorView mean;
-  TensorView input;
-  double correction;
-  bool root;
-};
-
-struct MatmulArgs {
-  TensorView out;
-  TensorView a;
-  TensorView b;
-  TensorView bias;
-};
-
-struct ConvolutionArgs {
-  TensorView out;
-  TensorView input;
-  TensorView weight;
-  TensorView bias;
-  IntList stride;
-  IntList padding;
-  IntList dilation;
-  int64_t groups;
-};
-
-struct ConvolutionBackwardInputArgs {
-  TensorView grad_input;
-  TensorView grad;
-  TensorView weight;
-  IntList stride;
-  IntList padding;
-  IntList dilation;
-  int64_t groups;
-};
-
-struct ConvolutionBackwardWeightArgs {
-  TensorView grad_weight;
-  TensorView grad_bias;
-  TensorView grad;
-  TensorView input;
-  IntList stride;
-  IntList padding;
-  IntList dilation;
-  int64_t groups;
-};
-
-struct MaxPoolArgs {
-  TensorView out;
-  TensorView indices;
-  TensorView input;
-  IntList kernel;
-  IntList stride;
-  IntList padding;
-  IntList dilation;
-  bool adaptive;
-};
-
-struct MaxPoolScatterArgs {
-  TensorView grad_input;
-  TensorView grad;
-  TensorView indices;
-  int64_t spatial;
-};
-
-struct MaxPoolGatherArgs {
-  TensorView out;
-  TensorView input;
-  TensorView indices;
-  int64_t spatial;
-};
-
-struct AvgPoolArgs {
-  TensorView out;
-  TensorView input;
-  IntList kernel;
-  IntList stride;
-  IntList padding;
-  bool adaptive;
-  bool include_padding;
-  int64_t divisor;
-};
-
-struct AvgPoolBackwardArgs {
-  TensorView grad_input;
-  TensorView grad;
-  IntList kernel;
-  IntList stride;
-  IntList padding;
-  bool adaptive;
-  bool include_padding;
-  int64_t divisor;
-};
-
-struct ArangeArgs {
-  TensorView out;
-  Scalar start;
-  Scalar step;
-};
-
-struct LinspaceArgs {
-  TensorView out;
-  Scalar start;
-  Scalar end;
-};
-
-struct LogspaceArgs {
-  TensorView out;
-  Scalar start;
-  Scalar end;
-  double base;
-};
-
-struct StridedAddArgs {
-  TensorView out;
-  TensorView input;
-};
-
-struct BatchNormArgs {
-  TensorView out;
-  TensorView mean;
-  TensorView invstd;
-  TensorView input;
-  TensorView weight;
-  TensorView bias;
-  TensorView running_mean;
-  TensorView running_var;
-  bool training;
-  double momentum;
-  double eps;
-};
-
-struct BatchNormBackwardArgs {
-  TensorView grad_input;
-  TensorView grad_weight;
-  TensorView grad_bias;
-  TensorView grad;
-  TensorView input;
-  TensorView weight;
-  TensorView mean;
-  TensorView invstd;
-  bool training;
-};
-
-struct SgdStepArgs {
-  TensorList params;
-  TensorList grads;
-  TensorList states;
-  FloatList hyper;
-};
-
-struct AdamStepArgs {
-  TensorList params;
-  TensorList grads;
-  TensorList states;
-  FloatList hyper;
-};
-
-struct RmspropStepArgs {
-  TensorList params;
-  TensorList grads;
-  TensorList states;
-  FloatList hyper;
-};
-
-struct AdagradStepArgs {
-  TensorList params;
-  TensorList grads;
-  TensorList states;
-  FloatList hyper;
-};
-
-struct AdadeltaStepArgs {
-  TensorList params;
-  TensorList grads;
-  TensorList states;
-  FloatList hyper;
-};
-
-struct AdamaxStepArgs {
-  TensorList params;
-  TensorList grads;
-  TensorList states;
-  FloatList hyper;
-};
-
-struct NadamStepArgs {
-  TensorList params;
-  TensorList grads;
-  TensorList states;
-  FloatList hyper;
-};
-
-struct RadamStepArgs {
-  TensorList params;
-  TensorList grads;
-  TensorList states;
-  FloatList hyper;
-};
-
-struct AsgdStepArgs {
-  TensorList params;
-  TensorList grads;
-  TensorList states;
-  FloatList hyper;
-};
-
-struct RpropStepArgs {
-  TensorList params;
-  TensorList grads;
-  TensorList states;
-  FloatList hyper;
-};
-
-struct IndexGetArgs {
-  TensorView out;
-  TensorView input;
-  TensorList indices;
-  IntList sizes;
-  IntList strides;
-  bool wrap;
-};
-
-struct IndexSetArgs {
-  TensorView out;
-  TensorView values;
-  TensorList indices;
-  IntList sizes;
-  IntList strides;
-  bool wrap;
-  int64_t reduce;
-};
-
-struct CountNonzeroElementsArgs {
-  TensorView out;
-  TensorView input;
-};
-
-struct NonzeroArgs {
-  TensorView out;
-  TensorView input;
-};
-
-struct MaskedGatherArgs {
-  TensorView out;
-  TensorView input;
-  TensorView mask;
-};
-
-struct MaskedPutArgs {
-  TensorView out;
-  TensorView mask;
-  TensorView source;
-};
-
-struct TriangleArgs {
-  TensorView out;
-  TensorView input;
-  int64_t diagonal;
-  bool upper;
-};
-
-struct ScanArgs {
-  TensorView out;
-  TensorView indices;
-  TensorView input;
-  int64_t dim;
-  int64_t op;
-};
-
-struct ArgExtremeArgs {
-  TensorView indices;
-  TensorView values;
-  TensorView input;
-  int64_t dim;
-  bool largest;
-};
-
-struct SoftmaxArgs {
-  TensorView out;
-  TensorView input;
-  int64_t dim;
-  bool log;
-};
-
-struct SoftmaxBackwardArgs {
-  TensorView out;
-  TensorView grad;
-  TensorView output;
-  int64_t dim;
-  bool log;
-};
-
-struct SortArgs {
-  TensorView values;
-  TensorView indices;
-  TensorView input;
-  int64_t dim;
-  bool descending;
-  bool stable;
-};
-
-struct TopkArgs {
-  TensorView values;
-  TensorView indices;
-  TensorView input;
-  int64_t dim;
-  bool largest;
-  bool sorted;
-};
-
-struct KthValueArgs {
-  TensorView values;
-  TensorView indices;
-  TensorView input;
-  int64_t dim;
-  int64_t k;
-};
-
-struct ModeArgs {
-  TensorView values;
-  TensorView indices;
-  TensorView input;
-  int64_t dim;
-};
-
-struct SearchsortedArgs {
-  TensorView out;
-  TensorView boundaries;
-  TensorView values;
-  TensorView sorter;
-  bool right;
-};
-
-struct SortRowsArgs {
-  TensorView order;
-  TensorView input;
-};
-
-struct FindRunsArgs {
-  TensorView run;
-  TensorView first;
-  TensorView count;
-  TensorView input;
-  TensorView order;
-};
-
-struct HistcArgs {
-  TensorView out;
-  TensorView input;
-  double low;
-  double high;
-};
-
-struct BincountArgs {
-  TensorView out;
-  TensorView input;
-  TensorView weights;
-};
-
-struct LayerNormArgs {
-  TensorView out;
-  TensorView mean;
-  TensorView rstd;
-  TensorView input;
-  TensorView weight;
-  TensorView bias;
-  double eps;
-};
-
-struct LayerNormBackwardArgs {
-  TensorView grad;
-  TensorView out;
-  TensorView weight_grad;
-  TensorView bias_grad;
-  TensorView input;
-  TensorView mean;
-  TensorView rstd;
-  TensorView weight;
-};
-
-struct NllLossArgs {
-  TensorView out;
-  TensorView total_weight;
-  TensorView input;
-  TensorView target;
-  TensorView weight;
-  int64_t reduction;
-  int64_t ignore_index;
-};
-
-struct NllLossBackwardArgs {
-  TensorView out;
-  TensorView grad;
-  TensorView target;
-  TensorView weight;
-  TensorView total_weight;
-  int64_t reduction;
-  int64_t ignore_index;
-};
-
-struct EmbeddingArgs {
-  TensorView out;
-  TensorView weight;
-  TensorView indices;
-};
-
-struct EmbeddingBackwardArgs {
-  TensorView out;
-  TensorView grad;
-  TensorView indices;
-  int64_t padding_index;
-  bool scale_by_frequency;
-};
-
-struct GeneratorSeedArgs {
-  TensorView state;
-  Scalar seed;
-};
-
-struct RandomFillArgs {
-  TensorView out;
-  TensorView state;
-  int64_t distribution;
-  Scalar a;
-  Scalar b;
-};
-
-struct RandomBernoulliArgs {
-  TensorView out;
-  TensorView p;
-  TensorView state;
-};
-
-struct RandomPermutationArgs {
-  TensorView out;
-  TensorView state;
-};
-
-struct RandomMultinomialArgs {
-  TensorView out;
-  TensorView weights;
-  TensorView state;
-  bool replacement;
-};
-
-struct DropoutArgs {
-  TensorView out;
-  TensorView mask;
-  TensorView input;
-  TensorView state;
-  double keep;
-  double scale;
-};
-
-struct MaskScaleArgs {
-  TensorView out;
-  TensorView input;
-  TensorView mask;
-  double scale;
+enum class Kernel : int {
+  batch_norm,
+  batch_norm_backward,
+  convolution,
+  convolution_backward_input,
+  convolution_backward_weight,
+  copy,
+  fill,
+  arange,
+  linspace,
+  logspace,
+  elementwise,
+  embedding,
+  embedding_backward,
+  histc,
+  bincount,
+  index_get,
+  index_set,
+  count_nonzero_elements,
+  nonzero,
+  masked_gather,
+  masked_put,
+  triangle,
+  layer_norm,
+  layer_norm_backward,
+  matmul,
+  nll_loss,
+  nll_loss_backward,
+  sgd_step,
+  adam_step,
+  rmsprop_step,
+  adagrad_step,
+  adadelta_step,
+  adamax_step,
+  nadam_step,
+  radam_step,
+  asgd_step,
+  rprop_step,
+  max_pool,
+  max_pool_scatter,
+  max_pool_gather,
+  avg_pool,
+  avg_pool_backward,
+  generator_seed,
+  random_fill,
+  random_bernoulli,
+  random_permutation,
+  random_multinomial,
+  dropout,
+  mask_scale,
+  reduce,
+  variance,
+  scan,
+  arg_extreme,
+  softmax,
+  softmax_backward,
+  sort,
+  topk,
+  kth_value,
+  mode,
+  searchsorted,
+  sort_rows,
+  find_runs,
+  strided_add,
+  count
 };
 
 // An empty slot means that the backend has no such kernel.
 struct KernelTable {
-  Status (*elementwise)(ElementwiseArgs&) = nullptr;
-  Status (*copy)(CopyArgs&) = nullptr;
-  Status (*fill)(FillArgs&) = nullptr;
-  Status (*reduce)(ReduceArgs&) = nullptr;
-  Status (*variance)(VarianceArgs&) = nullptr;
-  Status (*matmul)(MatmulArgs&) = nullptr;
+  Status (*batch_norm)(BatchNormArgs&) = nullptr;
+  Status (*batch_norm_backward)(BatchNormBackwardArgs&) = nullptr;
   Status (*convolution)(ConvolutionArgs&) = nullptr;
   Status (*convolution_backward_input)(ConvolutionBackwardInputArgs&) = nullptr;
   Status (*convolution_backward_weight)(ConvolutionBackwardWeightArgs&) = nullptr;
-  Status (*max_pool)(MaxPoolArgs&) = nullptr;
-  Status (*max_pool_scatter)(MaxPoolScatterArgs&) = nullptr;
-  Status (*max_pool_gather)(MaxPoolGatherArgs&) = nullptr;
-  Status (*avg_pool)(AvgPoolArgs&) = nullptr;
-  Status (*avg_pool_backward)(AvgPoolBackwardArgs&) = nullptr;
+  Status (*copy)(CopyArgs&) = nullptr;
+  Status (*fill)(FillArgs&) = nullptr;
   Status (*arange)(ArangeArgs&) = nullptr;
   Status (*linspace)(LinspaceArgs&) = nullptr;
   Status (*logspace)(LogspaceArgs&) = nullptr;
-  Status (*strided_add)(StridedAddArgs&) = nullptr;
-  Status (*batch_norm)(BatchNormArgs&) = nullptr;
-  Status (*batch_norm_backward)(BatchNormBackwardArgs&) = nullptr;
+  Status (*elementwise)(ElementwiseArgs&) = nullptr;
+  Status (*embedding)(EmbeddingArgs&) = nullptr;
+  Status (*embedding_backward)(EmbeddingBackwardArgs&) = nullptr;
+  Status (*histc)(HistcArgs&) = nullptr;
+  Status (*bincount)(BincountArgs&) = nullptr;
+  Status (*index_get)(IndexGetArgs&) = nullptr;
+  Status (*index_set)(IndexSetArgs&) = nullptr;
+  Status (*count_nonzero_elements)(CountNonzeroElementsArgs&) = nullptr;
+  Status (*nonzero)(NonzeroArgs&) = nullptr;
+  Status (*masked_gather)(MaskedGatherArgs&) = nullptr;
+  Status (*masked_put)(MaskedPutArgs&) = nullptr;
+  Status (*triangle)(TriangleArgs&) = nullptr;
+  Status (*layer_norm)(LayerNormArgs&) = nullptr;
+  Status (*layer_norm_backward)(LayerNormBackwardArgs&) = nullptr;
+  Status (*matmul)(MatmulArgs&) = nullptr;
+  Status (*nll_loss)(NllLossArgs&) = nullptr;
+  Status (*nll_loss_backward)(NllLossBackwardArgs&) = nullptr;
   Status (*sgd_step)(SgdStepArgs&) = nullptr;
   Status (*adam_step)(AdamStepArgs&) = nullptr;
   Status (*rmsprop_step)(RmspropStepArgs&) = nullptr;
@@ -526,13 +128,20 @@ struct KernelTable {
   Status (*radam_step)(RadamStepArgs&) = nullptr;
   Status (*asgd_step)(AsgdStepArgs&) = nullptr;
   Status (*rprop_step)(RpropStepArgs&) = nullptr;
-  Status (*index_get)(IndexGetArgs&) = nullptr;
-  Status (*index_set)(IndexSetArgs&) = nullptr;
-  Status (*count_nonzero_elements)(CountNonzeroElementsArgs&) = nullptr;
-  Status (*nonzero)(NonzeroArgs&) = nullptr;
-  Status (*masked_gather)(MaskedGatherArgs&) = nullptr;
-  Status (*masked_put)(MaskedPutArgs&) = nullptr;
-  Status (*triangle)(TriangleArgs&) = nullptr;
+  Status (*max_pool)(MaxPoolArgs&) = nullptr;
+  Status (*max_pool_scatter)(MaxPoolScatterArgs&) = nullptr;
+  Status (*max_pool_gather)(MaxPoolGatherArgs&) = nullptr;
+  Status (*avg_pool)(AvgPoolArgs&) = nullptr;
+  Status (*avg_pool_backward)(AvgPoolBackwardArgs&) = nullptr;
+  Status (*generator_seed)(GeneratorSeedArgs&) = nullptr;
+  Status (*random_fill)(RandomFillArgs&) = nullptr;
+  Status (*random_bernoulli)(RandomBernoulliArgs&) = nullptr;
+  Status (*random_permutation)(RandomPermutationArgs&) = nullptr;
+  Status (*random_multinomial)(RandomMultinomialArgs&) = nullptr;
+  Status (*dropout)(DropoutArgs&) = nullptr;
+  Status (*mask_scale)(MaskScaleArgs&) = nullptr;
+  Status (*reduce)(ReduceArgs&) = nullptr;
+  Status (*variance)(VarianceArgs&) = nullptr;
   Status (*scan)(ScanArgs&) = nullptr;
   Status (*arg_extreme)(ArgExtremeArgs&) = nullptr;
   Status (*softmax)(SoftmaxArgs&) = nullptr;
@@ -544,125 +153,90 @@ struct KernelTable {
   Status (*searchsorted)(SearchsortedArgs&) = nullptr;
   Status (*sort_rows)(SortRowsArgs&) = nullptr;
   Status (*find_runs)(FindRunsArgs&) = nullptr;
-  Status (*histc)(HistcArgs&) = nullptr;
-  Status (*bincount)(BincountArgs&) = nullptr;
-  Status (*layer_norm)(LayerNormArgs&) = nullptr;
-  Status (*layer_norm_backward)(LayerNormBackwardArgs&) = nullptr;
-  Status (*nll_loss)(NllLossArgs&) = nullptr;
-  Status (*nll_loss_backward)(NllLossBackwardArgs&) = nullptr;
-  Status (*embedding)(EmbeddingArgs&) = nullptr;
-  Status (*embedding_backward)(EmbeddingBackwardArgs&) = nullptr;
-  Status (*generator_seed)(GeneratorSeedArgs&) = nullptr;
-  Status (*random_fill)(RandomFillArgs&) = nullptr;
-  Status (*random_bernoulli)(RandomBernoulliArgs&) = nullptr;
-  Status (*random_permutation)(RandomPermutationArgs&) = nullptr;
-  Status (*random_multinomial)(RandomMultinomialArgs&) = nullptr;
-  Status (*dropout)(DropoutArgs&) = nullptr;
-  Status (*mask_scale)(MaskScaleArgs&) = nullptr;
+  Status (*strided_add)(StridedAddArgs&) = nullptr;
 };
 
-// The CPU's kernels, each defined in src/cpu.
 namespace cpu {
-Status elementwise(ElementwiseArgs& args);
-Status copy(CopyArgs& args);
-Status fill(FillArgs& args);
-Status reduce(ReduceArgs& args);
-Status variance(VarianceArgs& args);
-Status matmul(MatmulArgs& args);
-Status convolution(ConvolutionArgs& args);
-Status convolution_backward_input(ConvolutionBackwardInputArgs& args);
-Status convolution_backward_weight(ConvolutionBackwardWeightArgs& args);
-Status max_pool(MaxPoolArgs& args);
-Status max_pool_scatter(MaxPoolScatterArgs& args);
-Status max_pool_gather(MaxPoolGatherArgs& args);
-Status avg_pool(AvgPoolArgs& args);
-Status avg_pool_backward(AvgPoolBackwardArgs& args);
-Status arange(ArangeArgs& args);
-Status linspace(LinspaceArgs& args);
-Status logspace(LogspaceArgs& args);
-Status strided_add(StridedAddArgs& args);
-Status batch_norm(BatchNormArgs& args);
-Status batch_norm_backward(BatchNormBackwardArgs& args);
-Status sgd_step(SgdStepArgs& args);
-Status adam_step(AdamStepArgs& args);
-Status rmsprop_step(RmspropStepArgs& args);
-Status adagrad_step(AdagradStepArgs& args);
-Status adadelta_step(AdadeltaStepArgs& args);
-Status adamax_step(AdamaxStepArgs& args);
-Status nadam_step(NadamStepArgs& args);
-Status radam_step(RadamStepArgs& args);
-Status asgd_step(AsgdStepArgs& args);
-Status rprop_step(RpropStepArgs& args);
-Status index_get(IndexGetArgs& args);
-Status index_set(IndexSetArgs& args);
-Status count_nonzero_elements(CountNonzeroElementsArgs& args);
-Status nonzero(NonzeroArgs& args);
-Status masked_gather(MaskedGatherArgs& args);
-Status masked_put(MaskedPutArgs& args);
-Status triangle(TriangleArgs& args);
-Status scan(ScanArgs& args);
-Status arg_extreme(ArgExtremeArgs& args);
-Status softmax(SoftmaxArgs& args);
-Status softmax_backward(SoftmaxBackwardArgs& args);
-Status sort(SortArgs& args);
-Status topk(TopkArgs& args);
-Status kth_value(KthValueArgs& args);
-Status mode(ModeArgs& args);
-Status searchsorted(SearchsortedArgs& args);
-Status sort_rows(SortRowsArgs& args);
-Status find_runs(FindRunsArgs& args);
-Status histc(HistcArgs& args);
-Status bincount(BincountArgs& args);
-Status layer_norm(LayerNormArgs& args);
-Status layer_norm_backward(LayerNormBackwardArgs& args);
-Status nll_loss(NllLossArgs& args);
-Status nll_loss_backward(NllLossBackwardArgs& args);
-Status embedding(EmbeddingArgs& args);
-Status embedding_backward(EmbeddingBackwardArgs& args);
-Status generator_seed(GeneratorSeedArgs& args);
-Status random_fill(RandomFillArgs& args);
-Status random_bernoulli(RandomBernoulliArgs& args);
-Status random_permutation(RandomPermutationArgs& args);
-Status random_multinomial(RandomMultinomialArgs& args);
-Status dropout(DropoutArgs& args);
-Status mask_scale(MaskScaleArgs& args);
-
-inline constexpr KernelTable kTable{elementwise, copy, fill, reduce, variance, matmul, convolution, convolution_backward_input, convolution_backward_weight, max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_backward, arange, linspace, logspace, strided_add, batch_norm, batch_norm_backward, sgd_step, adam_step, rmsprop_step, adagrad_step, adadelta_step, adamax_step, nadam_step, radam_step, asgd_step, rprop_step, index_get, index_set, count_nonzero_elements, nonzero, masked_gather, masked_put, triangle, scan, arg_extreme, softmax, softmax_backward, sort, topk, kth_value, mode, searchsorted, sort_rows, find_runs, histc, bincount, layer_norm, layer_norm_backward, nll_loss, nll_loss_backward, embedding, embedding_backward, generator_seed, random_fill, random_bernoulli, random_permutation, random_multinomial, dropout, mask_scale};
+inline constexpr KernelTable kTable{
+    batch_norm,
+    batch_norm_backward,
+    convolution,
+    convolution_backward_input,
+    convolution_backward_weight,
+    copy,
+    fill,
+    arange,
+    linspace,
+    logspace,
+    elementwise,
+    embedding,
+    embedding_backward,
+    histc,
+    bincount,
+    index_get,
+    index_set,
+    count_nonzero_elements,
+    nonzero,
+    masked_gather,
+    masked_put,
+    triangle,
+    layer_norm,
+    layer_norm_backward,
+    matmul,
+    nll_loss,
+    nll_loss_backward,
+    sgd_step,
+    adam_step,
+    rmsprop_step,
+    adagrad_step,
+    adadelta_step,
+    adamax_step,
+    nadam_step,
+    radam_step,
+    asgd_step,
+    rprop_step,
+    max_pool,
+    max_pool_scatter,
+    max_pool_gather,
+    avg_pool,
+    avg_pool_backward,
+    generator_seed,
+    random_fill,
+    random_bernoulli,
+    random_permutation,
+    random_multinomial,
+    dropout,
+    mask_scale,
+    reduce,
+    variance,
+    scan,
+    arg_extreme,
+    softmax,
+    softmax_backward,
+    sort,
+    topk,
+    kth_value,
+    mode,
+    searchsorted,
+    sort_rows,
+    find_runs,
+    strided_add,
+};
 }  // namespace cpu
 
 // Decodes a call's words and runs the kernel.
 inline Status invoke(const KernelTable& table, int kernel, const double* words, Storage* const* storages) {
   CallReader reader(words, storages);
   switch (static_cast<Kernel>(kernel)) {
-    case Kernel::elementwise: {
-      if (!table.elementwise) return {StatusCode::no_kernel};
-      ElementwiseArgs args{reader.tensors(), reader.tensors(), reader.scalars(), reader.integers(), reader.integers(), reader.dtype()};
-      return table.elementwise(args);
+    case Kernel::batch_norm: {
+      if (!table.batch_norm) return {StatusCode::no_kernel};
+      BatchNormArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.boolean(), reader.real(), reader.real()};
+      return table.batch_norm(args);
     }
-    case Kernel::copy: {
-      if (!table.copy) return {StatusCode::no_kernel};
-      CopyArgs args{reader.tensor(), reader.tensor()};
-      return table.copy(args);
-    }
-    case Kernel::fill: {
-      if (!table.fill) return {StatusCode::no_kernel};
-      FillArgs args{reader.tensor(), reader.scalar()};
-      return table.fill(args);
-    }
-    case Kernel::reduce: {
-      if (!table.reduce) return {StatusCode::no_kernel};
-      ReduceArgs args{reader.tensor(), reader.tensor(), reader.integer(), reader.real()};
-      return table.reduce(args);
-    }
-    case Kernel::variance: {
-      if (!table.variance) return {StatusCode::no_kernel};
-      VarianceArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.real(), reader.boolean()};
-      return table.variance(args);
-    }
-    case Kernel::matmul: {
-      if (!table.matmul) return {StatusCode::no_kernel};
-      MatmulArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor()};
-      return table.matmul(args);
+    case Kernel::batch_norm_backward: {
+      if (!table.batch_norm_backward) return {StatusCode::no_kernel};
+      BatchNormBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.boolean()};
+      return table.batch_norm_backward(args);
     }
     case Kernel::convolution: {
       if (!table.convolution) return {StatusCode::no_kernel};
@@ -679,30 +253,15 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       ConvolutionBackwardWeightArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.integers(), reader.integers(), reader.integers(), reader.integer()};
       return table.convolution_backward_weight(args);
     }
-    case Kernel::max_pool: {
-      if (!table.max_pool) return {StatusCode::no_kernel};
-      MaxPoolArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integers(), reader.integers(), reader.integers(), reader.integers(), reader.boolean()};
-      return table.max_pool(args);
+    case Kernel::copy: {
+      if (!table.copy) return {StatusCode::no_kernel};
+      CopyArgs args{reader.tensor(), reader.tensor()};
+      return table.copy(args);
     }
-    case Kernel::max_pool_scatter: {
-      if (!table.max_pool_scatter) return {StatusCode::no_kernel};
-      MaxPoolScatterArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integer()};
-      return table.max_pool_scatter(args);
-    }
-    case Kernel::max_pool_gather: {
-      if (!table.max_pool_gather) return {StatusCode::no_kernel};
-      MaxPoolGatherArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integer()};
-      return table.max_pool_gather(args);
-    }
-    case Kernel::avg_pool: {
-      if (!table.avg_pool) return {StatusCode::no_kernel};
-      AvgPoolArgs args{reader.tensor(), reader.tensor(), reader.integers(), reader.integers(), reader.integers(), reader.boolean(), reader.boolean(), reader.integer()};
-      return table.avg_pool(args);
-    }
-    case Kernel::avg_pool_backward: {
-      if (!table.avg_pool_backward) return {StatusCode::no_kernel};
-      AvgPoolBackwardArgs args{reader.tensor(), reader.tensor(), reader.integers(), reader.integers(), reader.integers(), reader.boolean(), reader.boolean(), reader.integer()};
-      return table.avg_pool_backward(args);
+    case Kernel::fill: {
+      if (!table.fill) return {StatusCode::no_kernel};
+      FillArgs args{reader.tensor(), reader.scalar()};
+      return table.fill(args);
     }
     case Kernel::arange: {
       if (!table.arange) return {StatusCode::no_kernel};
@@ -719,20 +278,90 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       LogspaceArgs args{reader.tensor(), reader.scalar(), reader.scalar(), reader.real()};
       return table.logspace(args);
     }
-    case Kernel::strided_add: {
-      if (!table.strided_add) return {StatusCode::no_kernel};
-      StridedAddArgs args{reader.tensor(), reader.tensor()};
-      return table.strided_add(args);
+    case Kernel::elementwise: {
+      if (!table.elementwise) return {StatusCode::no_kernel};
+      ElementwiseArgs args{reader.tensors(), reader.tensors(), reader.scalars(), reader.integers(), reader.integers(), reader.dtype()};
+      return table.elementwise(args);
     }
-    case Kernel::batch_norm: {
-      if (!table.batch_norm) return {StatusCode::no_kernel};
-      BatchNormArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.boolean(), reader.real(), reader.real()};
-      return table.batch_norm(args);
+    case Kernel::embedding: {
+      if (!table.embedding) return {StatusCode::no_kernel};
+      EmbeddingArgs args{reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.embedding(args);
     }
-    case Kernel::batch_norm_backward: {
-      if (!table.batch_norm_backward) return {StatusCode::no_kernel};
-      BatchNormBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.boolean()};
-      return table.batch_norm_backward(args);
+    case Kernel::embedding_backward: {
+      if (!table.embedding_backward) return {StatusCode::no_kernel};
+      EmbeddingBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.boolean()};
+      return table.embedding_backward(args);
+    }
+    case Kernel::histc: {
+      if (!table.histc) return {StatusCode::no_kernel};
+      HistcArgs args{reader.tensor(), reader.tensor(), reader.real(), reader.real()};
+      return table.histc(args);
+    }
+    case Kernel::bincount: {
+      if (!table.bincount) return {StatusCode::no_kernel};
+      BincountArgs args{reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.bincount(args);
+    }
+    case Kernel::index_get: {
+      if (!table.index_get) return {StatusCode::no_kernel};
+      IndexGetArgs args{reader.tensor(), reader.tensor(), reader.tensors(), reader.integers(), reader.integers(), reader.boolean()};
+      return table.index_get(args);
+    }
+    case Kernel::index_set: {
+      if (!table.index_set) return {StatusCode::no_kernel};
+      IndexSetArgs args{reader.tensor(), reader.tensor(), reader.tensors(), reader.integers(), reader.integers(), reader.boolean(), reader.integer()};
+      return table.index_set(args);
+    }
+    case Kernel::count_nonzero_elements: {
+      if (!table.count_nonzero_elements) return {StatusCode::no_kernel};
+      CountNonzeroElementsArgs args{reader.tensor(), reader.tensor()};
+      return table.count_nonzero_elements(args);
+    }
+    case Kernel::nonzero: {
+      if (!table.nonzero) return {StatusCode::no_kernel};
+      NonzeroArgs args{reader.tensor(), reader.tensor()};
+      return table.nonzero(args);
+    }
+    case Kernel::masked_gather: {
+      if (!table.masked_gather) return {StatusCode::no_kernel};
+      MaskedGatherArgs args{reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.masked_gather(args);
+    }
+    case Kernel::masked_put: {
+      if (!table.masked_put) return {StatusCode::no_kernel};
+      MaskedPutArgs args{reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.masked_put(args);
+    }
+    case Kernel::triangle: {
+      if (!table.triangle) return {StatusCode::no_kernel};
+      TriangleArgs args{reader.tensor(), reader.tensor(), reader.integer(), reader.boolean()};
+      return table.triangle(args);
+    }
+    case Kernel::layer_norm: {
+      if (!table.layer_norm) return {StatusCode::no_kernel};
+      LayerNormArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.real()};
+      return table.layer_norm(args);
+    }
+    case Kernel::layer_norm_backward: {
+      if (!table.layer_norm_backward) return {StatusCode::no_kernel};
+      LayerNormBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.layer_norm_backward(args);
+    }
+    case Kernel::matmul: {
+      if (!table.matmul) return {StatusCode::no_kernel};
+      MatmulArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.matmul(args);
+    }
+    case Kernel::nll_loss: {
+      if (!table.nll_loss) return {StatusCode::no_kernel};
+      NllLossArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.integer()};
+      return table.nll_loss(args);
+    }
+    case Kernel::nll_loss_backward: {
+      if (!table.nll_loss_backward) return {StatusCode::no_kernel};
+      NllLossBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.integer()};
+      return table.nll_loss_backward(args);
     }
     case Kernel::sgd_step: {
       if (!table.sgd_step) return {StatusCode::no_kernel};
@@ -784,40 +413,75 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       RpropStepArgs args{reader.tensors(), reader.tensors(), reader.tensors(), reader.reals()};
       return table.rprop_step(args);
     }
-    case Kernel::index_get: {
-      if (!table.index_get) return {StatusCode::no_kernel};
-      IndexGetArgs args{reader.tensor(), reader.tensor(), reader.tensors(), reader.integers(), reader.integers(), reader.boolean()};
-      return table.index_get(args);
+    case Kernel::max_pool: {
+      if (!table.max_pool) return {StatusCode::no_kernel};
+      MaxPoolArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integers(), reader.integers(), reader.integers(), reader.integers(), reader.boolean()};
+      return table.max_pool(args);
     }
-    case Kernel::index_set: {
-      if (!table.index_set) return {StatusCode::no_kernel};
-      IndexSetArgs args{reader.tensor(), reader.tensor(), reader.tensors(), reader.integers(), reader.integers(), reader.boolean(), reader.integer()};
-      return table.index_set(args);
+    case Kernel::max_pool_scatter: {
+      if (!table.max_pool_scatter) return {StatusCode::no_kernel};
+      MaxPoolScatterArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integer()};
+      return table.max_pool_scatter(args);
     }
-    case Kernel::count_nonzero_elements: {
-      if (!table.count_nonzero_elements) return {StatusCode::no_kernel};
-      CountNonzeroElementsArgs args{reader.tensor(), reader.tensor()};
-      return table.count_nonzero_elements(args);
+    case Kernel::max_pool_gather: {
+      if (!table.max_pool_gather) return {StatusCode::no_kernel};
+      MaxPoolGatherArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integer()};
+      return table.max_pool_gather(args);
     }
-    case Kernel::nonzero: {
-      if (!table.nonzero) return {StatusCode::no_kernel};
-      NonzeroArgs args{reader.tensor(), reader.tensor()};
-      return table.nonzero(args);
+    case Kernel::avg_pool: {
+      if (!table.avg_pool) return {StatusCode::no_kernel};
+      AvgPoolArgs args{reader.tensor(), reader.tensor(), reader.integers(), reader.integers(), reader.integers(), reader.boolean(), reader.boolean(), reader.integer()};
+      return table.avg_pool(args);
     }
-    case Kernel::masked_gather: {
-      if (!table.masked_gather) return {StatusCode::no_kernel};
-      MaskedGatherArgs args{reader.tensor(), reader.tensor(), reader.tensor()};
-      return table.masked_gather(args);
+    case Kernel::avg_pool_backward: {
+      if (!table.avg_pool_backward) return {StatusCode::no_kernel};
+      AvgPoolBackwardArgs args{reader.tensor(), reader.tensor(), reader.integers(), reader.integers(), reader.integers(), reader.boolean(), reader.boolean(), reader.integer()};
+      return table.avg_pool_backward(args);
     }
-    case Kernel::masked_put: {
-      if (!table.masked_put) return {StatusCode::no_kernel};
-      MaskedPutArgs args{reader.tensor(), reader.tensor(), reader.tensor()};
-      return table.masked_put(args);
+    case Kernel::generator_seed: {
+      if (!table.generator_seed) return {StatusCode::no_kernel};
+      GeneratorSeedArgs args{reader.tensor(), reader.scalar()};
+      return table.generator_seed(args);
     }
-    case Kernel::triangle: {
-      if (!table.triangle) return {StatusCode::no_kernel};
-      TriangleArgs args{reader.tensor(), reader.tensor(), reader.integer(), reader.boolean()};
-      return table.triangle(args);
+    case Kernel::random_fill: {
+      if (!table.random_fill) return {StatusCode::no_kernel};
+      RandomFillArgs args{reader.tensor(), reader.tensor(), reader.integer(), reader.scalar(), reader.scalar()};
+      return table.random_fill(args);
+    }
+    case Kernel::random_bernoulli: {
+      if (!table.random_bernoulli) return {StatusCode::no_kernel};
+      RandomBernoulliArgs args{reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.random_bernoulli(args);
+    }
+    case Kernel::random_permutation: {
+      if (!table.random_permutation) return {StatusCode::no_kernel};
+      RandomPermutationArgs args{reader.tensor(), reader.tensor()};
+      return table.random_permutation(args);
+    }
+    case Kernel::random_multinomial: {
+      if (!table.random_multinomial) return {StatusCode::no_kernel};
+      RandomMultinomialArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.boolean()};
+      return table.random_multinomial(args);
+    }
+    case Kernel::dropout: {
+      if (!table.dropout) return {StatusCode::no_kernel};
+      DropoutArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.real(), reader.real()};
+      return table.dropout(args);
+    }
+    case Kernel::mask_scale: {
+      if (!table.mask_scale) return {StatusCode::no_kernel};
+      MaskScaleArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.real()};
+      return table.mask_scale(args);
+    }
+    case Kernel::reduce: {
+      if (!table.reduce) return {StatusCode::no_kernel};
+      ReduceArgs args{reader.tensor(), reader.tensor(), reader.integer(), reader.real()};
+      return table.reduce(args);
+    }
+    case Kernel::variance: {
+      if (!table.variance) return {StatusCode::no_kernel};
+      VarianceArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.real(), reader.boolean()};
+      return table.variance(args);
     }
     case Kernel::scan: {
       if (!table.scan) return {StatusCode::no_kernel};
@@ -874,80 +538,10 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       FindRunsArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor()};
       return table.find_runs(args);
     }
-    case Kernel::histc: {
-      if (!table.histc) return {StatusCode::no_kernel};
-      HistcArgs args{reader.tensor(), reader.tensor(), reader.real(), reader.real()};
-      return table.histc(args);
-    }
-    case Kernel::bincount: {
-      if (!table.bincount) return {StatusCode::no_kernel};
-      BincountArgs args{reader.tensor(), reader.tensor(), reader.tensor()};
-      return table.bincount(args);
-    }
-    case Kernel::layer_norm: {
-      if (!table.layer_norm) return {StatusCode::no_kernel};
-      LayerNormArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.real()};
-      return table.layer_norm(args);
-    }
-    case Kernel::layer_norm_backward: {
-      if (!table.layer_norm_backward) return {StatusCode::no_kernel};
-      LayerNormBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor()};
-      return table.layer_norm_backward(args);
-    }
-    case Kernel::nll_loss: {
-      if (!table.nll_loss) return {StatusCode::no_kernel};
-      NllLossArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.integer()};
-      return table.nll_loss(args);
-    }
-    case Kernel::nll_loss_backward: {
-      if (!table.nll_loss_backward) return {StatusCode::no_kernel};
-      NllLossBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.integer()};
-      return table.nll_loss_backward(args);
-    }
-    case Kernel::embedding: {
-      if (!table.embedding) return {StatusCode::no_kernel};
-      EmbeddingArgs args{reader.tensor(), reader.tensor(), reader.tensor()};
-      return table.embedding(args);
-    }
-    case Kernel::embedding_backward: {
-      if (!table.embedding_backward) return {StatusCode::no_kernel};
-      EmbeddingBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.boolean()};
-      return table.embedding_backward(args);
-    }
-    case Kernel::generator_seed: {
-      if (!table.generator_seed) return {StatusCode::no_kernel};
-      GeneratorSeedArgs args{reader.tensor(), reader.scalar()};
-      return table.generator_seed(args);
-    }
-    case Kernel::random_fill: {
-      if (!table.random_fill) return {StatusCode::no_kernel};
-      RandomFillArgs args{reader.tensor(), reader.tensor(), reader.integer(), reader.scalar(), reader.scalar()};
-      return table.random_fill(args);
-    }
-    case Kernel::random_bernoulli: {
-      if (!table.random_bernoulli) return {StatusCode::no_kernel};
-      RandomBernoulliArgs args{reader.tensor(), reader.tensor(), reader.tensor()};
-      return table.random_bernoulli(args);
-    }
-    case Kernel::random_permutation: {
-      if (!table.random_permutation) return {StatusCode::no_kernel};
-      RandomPermutationArgs args{reader.tensor(), reader.tensor()};
-      return table.random_permutation(args);
-    }
-    case Kernel::random_multinomial: {
-      if (!table.random_multinomial) return {StatusCode::no_kernel};
-      RandomMultinomialArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.boolean()};
-      return table.random_multinomial(args);
-    }
-    case Kernel::dropout: {
-      if (!table.dropout) return {StatusCode::no_kernel};
-      DropoutArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.real(), reader.real()};
-      return table.dropout(args);
-    }
-    case Kernel::mask_scale: {
-      if (!table.mask_scale) return {StatusCode::no_kernel};
-      MaskScaleArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.real()};
-      return table.mask_scale(args);
+    case Kernel::strided_add: {
+      if (!table.strided_add) return {StatusCode::no_kernel};
+      StridedAddArgs args{reader.tensor(), reader.tensor()};
+      return table.strided_add(args);
     }
     case Kernel::count: break;
   }

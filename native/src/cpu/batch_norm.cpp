@@ -5,7 +5,7 @@
 
 #include "blocks.h"
 #include "engine.h"
-#include "flambeau/kernels.gen.h"
+#include "flambeau/kernels/batch_norm.gen.h"
 #include "flambeau/parallel.h"
 
 namespace flambeau::cpu {

@@ -6,7 +6,7 @@
 
 #include "blocks.h"
 #include "engine.h"
-#include "flambeau/kernels.gen.h"
+#include "flambeau/kernels/convolution.gen.h"
 #include "layouts.h"
 #include "unfold_convolution.h"
 

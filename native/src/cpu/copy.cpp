@@ -1,6 +1,6 @@
 // Copies between any strides and dtypes, and fills.
 #include "blocks.h"
-#include "flambeau/kernels.gen.h"
+#include "flambeau/kernels/copy.gen.h"
 #include "flambeau/parallel.h"
 #include "iterate.h"
 

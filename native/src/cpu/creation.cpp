@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "blocks.h"
-#include "flambeau/kernels.gen.h"
+#include "flambeau/kernels/creation.gen.h"
 #include "flambeau/parallel.h"
 
 namespace flambeau::cpu {

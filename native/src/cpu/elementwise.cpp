@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "blocks.h"
-#include "flambeau/kernels.gen.h"
+#include "flambeau/kernels/elementwise.gen.h"
 #include "flambeau/parallel.h"
 #include "iterate.h"
 #include "micro_ops.h"

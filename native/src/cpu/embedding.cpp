@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "blocks.h"
-#include "flambeau/kernels.gen.h"
+#include "flambeau/kernels/embedding.gen.h"
 #include "flambeau/parallel.h"
 
 namespace flambeau::cpu {

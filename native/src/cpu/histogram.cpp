@@ -1,6 +1,6 @@
 // Counts of values in bins.
 #include "blocks.h"
-#include "flambeau/kernels.gen.h"
+#include "flambeau/kernels/histogram.gen.h"
 
 namespace flambeau::cpu {
 

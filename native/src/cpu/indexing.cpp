@@ -4,7 +4,7 @@
 #include <atomic>
 
 #include "accumulate.h"
-#include "flambeau/kernels.gen.h"
+#include "flambeau/kernels/indexing.gen.h"
 #include "flambeau/parallel.h"
 #include "iterate.h"
 

@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "blocks.h"
-#include "flambeau/kernels.gen.h"
+#include "flambeau/kernels/layer_norm.gen.h"
 #include "flambeau/parallel.h"
 #include "layer_norm_rows.h"
 

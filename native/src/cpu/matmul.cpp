@@ -4,7 +4,7 @@
 
 #include "blocks.h"
 #include "engine.h"
-#include "flambeau/kernels.gen.h"
+#include "flambeau/kernels/matmul.gen.h"
 #include "gemm.h"
 #include "iterate.h"
 

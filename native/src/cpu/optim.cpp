@@ -11,7 +11,7 @@
 #include <hwy/highway.h>
 
 #include "cpu/blocks.h"
-#include "flambeau/kernels.gen.h"
+#include "flambeau/kernels/optim.gen.h"
 #include "flambeau/parallel.h"
 
 HWY_BEFORE_NAMESPACE();

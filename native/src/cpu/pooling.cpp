@@ -7,7 +7,7 @@
 
 #include "blocks.h"
 #include "engine.h"
-#include "flambeau/kernels.gen.h"
+#include "flambeau/kernels/pooling.gen.h"
 #include "flambeau/parallel.h"
 #include "pooling.h"
 

@@ -5,7 +5,7 @@
 #include <numbers>
 
 #include "blocks.h"
-#include "flambeau/kernels.gen.h"
+#include "flambeau/kernels/random.gen.h"
 #include "flambeau/parallel.h"
 #include "iterate.h"
 #include "mt19937.h"

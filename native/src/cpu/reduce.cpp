@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "blocks.h"
-#include "flambeau/kernels.gen.h"
+#include "flambeau/kernels/reduce.gen.h"
 #include "flambeau/parallel.h"
 #include "iterate.h"
 #include "reduce_rows.h"

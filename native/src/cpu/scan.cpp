@@ -3,7 +3,7 @@
 
 #include "along_dim.h"
 #include "blocks.h"
-#include "flambeau/kernels.gen.h"
+#include "flambeau/kernels/scan.gen.h"
 
 namespace flambeau::cpu {
 namespace {

@@ -3,7 +3,7 @@
 
 #include "along_dim.h"
 #include "blocks.h"
-#include "flambeau/kernels.gen.h"
+#include "flambeau/kernels/softmax.gen.h"
 #include "softmax_rows.h"
 
 namespace flambeau::cpu {

@@ -1,6 +1,6 @@
 // Sorting and selection along a dimension.
 #include "along_dim.h"
-#include "flambeau/kernels.gen.h"
+#include "flambeau/kernels/sort.gen.h"
 #include "sort_keys.h"
 
 namespace flambeau::cpu {

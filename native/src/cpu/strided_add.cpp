@@ -1,5 +1,5 @@
 #include "accumulate.h"
-#include "flambeau/kernels.gen.h"
+#include "flambeau/kernels/strided_add.gen.h"
 #include "iterate.h"
 
 namespace flambeau::cpu {

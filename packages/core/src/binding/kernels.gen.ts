@@ -1,185 +1,5 @@
-// Made by tools/codegen.mjs from native/include/flambeau/kernels.def. Do not edit.
+// Made by tools/codegen.mjs from native/include/flambeau/kernels/*.def. Do not edit.
 import { begin, invoke, writeBoolean, writeNumber, writeNumbers, writeOptionalTensor, writeScalar, writeScalars, writeTensor, writeTensors, type Scalar, type TensorArg } from './call.js'
-
-export function elementwise(outs: readonly TensorArg[], ins: readonly TensorArg[], constants: readonly Scalar[], code: readonly number[], results: readonly number[], compute: number): void {
-  if (!begin(outs[0], true)) return
-  writeTensors(outs)
-  writeTensors(ins)
-  writeScalars(constants)
-  writeNumbers(code)
-  writeNumbers(results)
-  writeNumber(compute)
-  invoke(0, 'elementwise')
-}
-
-export function copy(out: TensorArg, input: TensorArg): void {
-  if (!begin(out, false)) return
-  writeTensor(out)
-  writeTensor(input)
-  invoke(1, 'copy')
-}
-
-export function fill(out: TensorArg, value: Scalar): void {
-  if (!begin(out, false)) return
-  writeTensor(out)
-  writeScalar(value)
-  invoke(2, 'fill')
-}
-
-export function reduce(out: TensorArg, input: TensorArg, op: number, param: number): void {
-  if (!begin(out, false)) return
-  writeTensor(out)
-  writeTensor(input)
-  writeNumber(op)
-  writeNumber(param)
-  invoke(3, 'reduce')
-}
-
-export function variance(out: TensorArg, mean: TensorArg | null, input: TensorArg, correction: number, root: boolean): void {
-  if (!begin(out, false)) return
-  writeTensor(out)
-  writeOptionalTensor(mean)
-  writeTensor(input)
-  writeNumber(correction)
-  writeBoolean(root)
-  invoke(4, 'variance')
-}
-
-export function matmul(out: TensorArg, a: TensorArg, b: TensorArg, bias: TensorArg | null): void {
-  if (!begin(out, false)) return
-  writeTensor(out)
-  writeTensor(a)
-  writeTensor(b)
-  writeOptionalTensor(bias)
-  invoke(5, 'matmul')
-}
-
-export function convolution(out: TensorArg, input: TensorArg, weight: TensorArg, bias: TensorArg | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): void {
-  if (!begin(out, true)) return
-  writeTensor(out)
-  writeTensor(input)
-  writeTensor(weight)
-  writeOptionalTensor(bias)
-  writeNumbers(stride)
-  writeNumbers(padding)
-  writeNumbers(dilation)
-  writeNumber(groups)
-  invoke(6, 'convolution')
-}
-
-export function convolutionBackwardInput(gradInput: TensorArg, grad: TensorArg, weight: TensorArg, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): void {
-  if (!begin(gradInput, true)) return
-  writeTensor(gradInput)
-  writeTensor(grad)
-  writeTensor(weight)
-  writeNumbers(stride)
-  writeNumbers(padding)
-  writeNumbers(dilation)
-  writeNumber(groups)
-  invoke(7, 'convolution_backward_input')
-}
-
-export function convolutionBackwardWeight(gradWeight: TensorArg, gradBias: TensorArg | null, grad: TensorArg, input: TensorArg, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): void {
-  if (!begin(gradWeight, true)) return
-  writeTensor(gradWeight)
-  writeOptionalTensor(gradBias)
-  writeTensor(grad)
-  writeTensor(input)
-  writeNumbers(stride)
-  writeNumbers(padding)
-  writeNumbers(dilation)
-  writeNumber(groups)
-  invoke(8, 'convolution_backward_weight')
-}
-
-export function maxPool(out: TensorArg, indices: TensorArg, input: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], dilation: readonly number[], adaptive: boolean): void {
-  if (!begin(out, true)) return
-  writeTensor(out)
-  writeTensor(indices)
-  writeTensor(input)
-  writeNumbers(kernel)
-  writeNumbers(stride)
-  writeNumbers(padding)
-  writeNumbers(dilation)
-  writeBoolean(adaptive)
-  invoke(9, 'max_pool')
-}
-
-export function maxPoolScatter(gradInput: TensorArg, grad: TensorArg, indices: TensorArg, spatial: number): void {
-  if (!begin(gradInput, true)) return
-  writeTensor(gradInput)
-  writeTensor(grad)
-  writeTensor(indices)
-  writeNumber(spatial)
-  invoke(10, 'max_pool_scatter')
-}
-
-export function maxPoolGather(out: TensorArg, input: TensorArg, indices: TensorArg, spatial: number): void {
-  if (!begin(out, true)) return
-  writeTensor(out)
-  writeTensor(input)
-  writeTensor(indices)
-  writeNumber(spatial)
-  invoke(11, 'max_pool_gather')
-}
-
-export function avgPool(out: TensorArg, input: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], adaptive: boolean, includePadding: boolean, divisor: number): void {
-  if (!begin(out, true)) return
-  writeTensor(out)
-  writeTensor(input)
-  writeNumbers(kernel)
-  writeNumbers(stride)
-  writeNumbers(padding)
-  writeBoolean(adaptive)
-  writeBoolean(includePadding)
-  writeNumber(divisor)
-  invoke(12, 'avg_pool')
-}
-
-export function avgPoolBackward(gradInput: TensorArg, grad: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], adaptive: boolean, includePadding: boolean, divisor: number): void {
-  if (!begin(gradInput, true)) return
-  writeTensor(gradInput)
-  writeTensor(grad)
-  writeNumbers(kernel)
-  writeNumbers(stride)
-  writeNumbers(padding)
-  writeBoolean(adaptive)
-  writeBoolean(includePadding)
-  writeNumber(divisor)
-  invoke(13, 'avg_pool_backward')
-}
-
-export function arange(out: TensorArg, start: Scalar, step: Scalar): void {
-  if (!begin(out, false)) return
-  writeTensor(out)
-  writeScalar(start)
-  writeScalar(step)
-  invoke(14, 'arange')
-}
-
-export function linspace(out: TensorArg, start: Scalar, end: Scalar): void {
-  if (!begin(out, false)) return
-  writeTensor(out)
-  writeScalar(start)
-  writeScalar(end)
-  invoke(15, 'linspace')
-}
-
-export function logspace(out: TensorArg, start: Scalar, end: Scalar, base: number): void {
-  if (!begin(out, false)) return
-  writeTensor(out)
-  writeScalar(start)
-  writeScalar(end)
-  writeNumber(base)
-  invoke(16, 'logspace')
-}
-
-export function stridedAdd(out: TensorArg, input: TensorArg): void {
-  if (!begin(out, false)) return
-  writeTensor(out)
-  writeTensor(input)
-  invoke(17, 'strided_add')
-}
 
 export function batchNorm(out: TensorArg, mean: TensorArg, invstd: TensorArg, input: TensorArg, weight: TensorArg | null, bias: TensorArg | null, runningMean: TensorArg | null, runningVar: TensorArg | null, training: boolean, momentum: number, eps: number): void {
   if (!begin(out, true)) return
@@ -194,7 +14,7 @@ export function batchNorm(out: TensorArg, mean: TensorArg, invstd: TensorArg, in
   writeBoolean(training)
   writeNumber(momentum)
   writeNumber(eps)
-  invoke(18, 'batch_norm')
+  invoke(0, 'batch_norm')
 }
 
 export function batchNormBackward(gradInput: TensorArg, gradWeight: TensorArg | null, gradBias: TensorArg | null, grad: TensorArg, input: TensorArg, weight: TensorArg | null, mean: TensorArg, invstd: TensorArg, training: boolean): void {
@@ -208,97 +28,130 @@ export function batchNormBackward(gradInput: TensorArg, gradWeight: TensorArg | 
   writeTensor(mean)
   writeTensor(invstd)
   writeBoolean(training)
-  invoke(19, 'batch_norm_backward')
+  invoke(1, 'batch_norm_backward')
 }
 
-export function sgdStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
-  if (!begin(params[0], false)) return
-  writeTensors(params)
-  writeTensors(grads)
-  writeTensors(states)
-  writeNumbers(hyper)
-  invoke(20, 'sgd_step')
+export function convolution(out: TensorArg, input: TensorArg, weight: TensorArg, bias: TensorArg | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): void {
+  if (!begin(out, true)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeTensor(weight)
+  writeOptionalTensor(bias)
+  writeNumbers(stride)
+  writeNumbers(padding)
+  writeNumbers(dilation)
+  writeNumber(groups)
+  invoke(2, 'convolution')
 }
 
-export function adamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
-  if (!begin(params[0], false)) return
-  writeTensors(params)
-  writeTensors(grads)
-  writeTensors(states)
-  writeNumbers(hyper)
-  invoke(21, 'adam_step')
+export function convolutionBackwardInput(gradInput: TensorArg, grad: TensorArg, weight: TensorArg, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): void {
+  if (!begin(gradInput, true)) return
+  writeTensor(gradInput)
+  writeTensor(grad)
+  writeTensor(weight)
+  writeNumbers(stride)
+  writeNumbers(padding)
+  writeNumbers(dilation)
+  writeNumber(groups)
+  invoke(3, 'convolution_backward_input')
 }
 
-export function rmspropStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
-  if (!begin(params[0], false)) return
-  writeTensors(params)
-  writeTensors(grads)
-  writeTensors(states)
-  writeNumbers(hyper)
-  invoke(22, 'rmsprop_step')
+export function convolutionBackwardWeight(gradWeight: TensorArg, gradBias: TensorArg | null, grad: TensorArg, input: TensorArg, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): void {
+  if (!begin(gradWeight, true)) return
+  writeTensor(gradWeight)
+  writeOptionalTensor(gradBias)
+  writeTensor(grad)
+  writeTensor(input)
+  writeNumbers(stride)
+  writeNumbers(padding)
+  writeNumbers(dilation)
+  writeNumber(groups)
+  invoke(4, 'convolution_backward_weight')
 }
 
-export function adagradStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
-  if (!begin(params[0], false)) return
-  writeTensors(params)
-  writeTensors(grads)
-  writeTensors(states)
-  writeNumbers(hyper)
-  invoke(23, 'adagrad_step')
+export function copy(out: TensorArg, input: TensorArg): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  invoke(5, 'copy')
 }
 
-export function adadeltaStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
-  if (!begin(params[0], false)) return
-  writeTensors(params)
-  writeTensors(grads)
-  writeTensors(states)
-  writeNumbers(hyper)
-  invoke(24, 'adadelta_step')
+export function fill(out: TensorArg, value: Scalar): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeScalar(value)
+  invoke(6, 'fill')
 }
 
-export function adamaxStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
-  if (!begin(params[0], false)) return
-  writeTensors(params)
-  writeTensors(grads)
-  writeTensors(states)
-  writeNumbers(hyper)
-  invoke(25, 'adamax_step')
+export function arange(out: TensorArg, start: Scalar, step: Scalar): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeScalar(start)
+  writeScalar(step)
+  invoke(7, 'arange')
 }
 
-export function nadamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
-  if (!begin(params[0], false)) return
-  writeTensors(params)
-  writeTensors(grads)
-  writeTensors(states)
-  writeNumbers(hyper)
-  invoke(26, 'nadam_step')
+export function linspace(out: TensorArg, start: Scalar, end: Scalar): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeScalar(start)
+  writeScalar(end)
+  invoke(8, 'linspace')
 }
 
-export function radamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
-  if (!begin(params[0], false)) return
-  writeTensors(params)
-  writeTensors(grads)
-  writeTensors(states)
-  writeNumbers(hyper)
-  invoke(27, 'radam_step')
+export function logspace(out: TensorArg, start: Scalar, end: Scalar, base: number): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeScalar(start)
+  writeScalar(end)
+  writeNumber(base)
+  invoke(9, 'logspace')
 }
 
-export function asgdStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
-  if (!begin(params[0], false)) return
-  writeTensors(params)
-  writeTensors(grads)
-  writeTensors(states)
-  writeNumbers(hyper)
-  invoke(28, 'asgd_step')
+export function elementwise(outs: readonly TensorArg[], ins: readonly TensorArg[], constants: readonly Scalar[], code: readonly number[], results: readonly number[], compute: number): void {
+  if (!begin(outs[0], true)) return
+  writeTensors(outs)
+  writeTensors(ins)
+  writeScalars(constants)
+  writeNumbers(code)
+  writeNumbers(results)
+  writeNumber(compute)
+  invoke(10, 'elementwise')
 }
 
-export function rpropStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
-  if (!begin(params[0], false)) return
-  writeTensors(params)
-  writeTensors(grads)
-  writeTensors(states)
-  writeNumbers(hyper)
-  invoke(29, 'rprop_step')
+export function embedding(out: TensorArg, weight: TensorArg, indices: TensorArg): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(weight)
+  writeTensor(indices)
+  invoke(11, 'embedding')
+}
+
+export function embeddingBackward(out: TensorArg, grad: TensorArg, indices: TensorArg, paddingIndex: number, scaleByFrequency: boolean): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(grad)
+  writeTensor(indices)
+  writeNumber(paddingIndex)
+  writeBoolean(scaleByFrequency)
+  invoke(12, 'embedding_backward')
+}
+
+export function histc(out: TensorArg, input: TensorArg, low: number, high: number): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeNumber(low)
+  writeNumber(high)
+  invoke(13, 'histc')
+}
+
+export function bincount(out: TensorArg, input: TensorArg, weights: TensorArg | null): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeOptionalTensor(weights)
+  invoke(14, 'bincount')
 }
 
 export function indexGet(out: TensorArg, input: TensorArg, indices: readonly TensorArg[], sizes: readonly number[], strides: readonly number[], wrap: boolean): void {
@@ -309,7 +162,7 @@ export function indexGet(out: TensorArg, input: TensorArg, indices: readonly Ten
   writeNumbers(sizes)
   writeNumbers(strides)
   writeBoolean(wrap)
-  invoke(30, 'index_get')
+  invoke(15, 'index_get')
 }
 
 export function indexSet(out: TensorArg, values: TensorArg, indices: readonly TensorArg[], sizes: readonly number[], strides: readonly number[], wrap: boolean, reduce: number): void {
@@ -321,21 +174,21 @@ export function indexSet(out: TensorArg, values: TensorArg, indices: readonly Te
   writeNumbers(strides)
   writeBoolean(wrap)
   writeNumber(reduce)
-  invoke(31, 'index_set')
+  invoke(16, 'index_set')
 }
 
 export function countNonzeroElements(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(32, 'count_nonzero_elements')
+  invoke(17, 'count_nonzero_elements')
 }
 
 export function nonzero(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(33, 'nonzero')
+  invoke(18, 'nonzero')
 }
 
 export function maskedGather(out: TensorArg, input: TensorArg, mask: TensorArg): void {
@@ -343,7 +196,7 @@ export function maskedGather(out: TensorArg, input: TensorArg, mask: TensorArg):
   writeTensor(out)
   writeTensor(input)
   writeTensor(mask)
-  invoke(34, 'masked_gather')
+  invoke(19, 'masked_gather')
 }
 
 export function maskedPut(out: TensorArg, mask: TensorArg, source: TensorArg): void {
@@ -351,7 +204,7 @@ export function maskedPut(out: TensorArg, mask: TensorArg, source: TensorArg): v
   writeTensor(out)
   writeTensor(mask)
   writeTensor(source)
-  invoke(35, 'masked_put')
+  invoke(20, 'masked_put')
 }
 
 export function triangle(out: TensorArg, input: TensorArg, diagonal: number, upper: boolean): void {
@@ -360,131 +213,7 @@ export function triangle(out: TensorArg, input: TensorArg, diagonal: number, upp
   writeTensor(input)
   writeNumber(diagonal)
   writeBoolean(upper)
-  invoke(36, 'triangle')
-}
-
-export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg, dim: number, op: number): void {
-  if (!begin(out, false)) return
-  writeTensor(out)
-  writeOptionalTensor(indices)
-  writeTensor(input)
-  writeNumber(dim)
-  writeNumber(op)
-  invoke(37, 'scan')
-}
-
-export function argExtreme(indices: TensorArg, values: TensorArg | null, input: TensorArg, dim: number, largest: boolean): void {
-  if (!begin(indices, false)) return
-  writeTensor(indices)
-  writeOptionalTensor(values)
-  writeTensor(input)
-  writeNumber(dim)
-  writeBoolean(largest)
-  invoke(38, 'arg_extreme')
-}
-
-export function softmax(out: TensorArg, input: TensorArg, dim: number, log: boolean): void {
-  if (!begin(out, false)) return
-  writeTensor(out)
-  writeTensor(input)
-  writeNumber(dim)
-  writeBoolean(log)
-  invoke(39, 'softmax')
-}
-
-export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorArg, dim: number, log: boolean): void {
-  if (!begin(out, false)) return
-  writeTensor(out)
-  writeTensor(grad)
-  writeTensor(output)
-  writeNumber(dim)
-  writeBoolean(log)
-  invoke(40, 'softmax_backward')
-}
-
-export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, descending: boolean, stable: boolean): void {
-  if (!begin(values, false)) return
-  writeTensor(values)
-  writeTensor(indices)
-  writeTensor(input)
-  writeNumber(dim)
-  writeBoolean(descending)
-  writeBoolean(stable)
-  invoke(41, 'sort')
-}
-
-export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, largest: boolean, sorted: boolean): void {
-  if (!begin(values, false)) return
-  writeTensor(values)
-  writeTensor(indices)
-  writeTensor(input)
-  writeNumber(dim)
-  writeBoolean(largest)
-  writeBoolean(sorted)
-  invoke(42, 'topk')
-}
-
-export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, k: number): void {
-  if (!begin(values, false)) return
-  writeTensor(values)
-  writeTensor(indices)
-  writeTensor(input)
-  writeNumber(dim)
-  writeNumber(k)
-  invoke(43, 'kth_value')
-}
-
-export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number): void {
-  if (!begin(values, false)) return
-  writeTensor(values)
-  writeTensor(indices)
-  writeTensor(input)
-  writeNumber(dim)
-  invoke(44, 'mode')
-}
-
-export function searchsorted(out: TensorArg, boundaries: TensorArg, values: TensorArg, sorter: TensorArg | null, right: boolean): void {
-  if (!begin(out, false)) return
-  writeTensor(out)
-  writeTensor(boundaries)
-  writeTensor(values)
-  writeOptionalTensor(sorter)
-  writeBoolean(right)
-  invoke(45, 'searchsorted')
-}
-
-export function sortRows(order: TensorArg, input: TensorArg): void {
-  if (!begin(order, false)) return
-  writeTensor(order)
-  writeTensor(input)
-  invoke(46, 'sort_rows')
-}
-
-export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, input: TensorArg, order: TensorArg | null): void {
-  if (!begin(run, false)) return
-  writeTensor(run)
-  writeTensor(first)
-  writeTensor(count)
-  writeTensor(input)
-  writeOptionalTensor(order)
-  invoke(47, 'find_runs')
-}
-
-export function histc(out: TensorArg, input: TensorArg, low: number, high: number): void {
-  if (!begin(out, false)) return
-  writeTensor(out)
-  writeTensor(input)
-  writeNumber(low)
-  writeNumber(high)
-  invoke(48, 'histc')
-}
-
-export function bincount(out: TensorArg, input: TensorArg, weights: TensorArg | null): void {
-  if (!begin(out, false)) return
-  writeTensor(out)
-  writeTensor(input)
-  writeOptionalTensor(weights)
-  invoke(49, 'bincount')
+  invoke(21, 'triangle')
 }
 
 export function layerNorm(out: TensorArg, mean: TensorArg, rstd: TensorArg, input: TensorArg, weight: TensorArg | null, bias: TensorArg | null, eps: number): void {
@@ -496,7 +225,7 @@ export function layerNorm(out: TensorArg, mean: TensorArg, rstd: TensorArg, inpu
   writeOptionalTensor(weight)
   writeOptionalTensor(bias)
   writeNumber(eps)
-  invoke(50, 'layer_norm')
+  invoke(22, 'layer_norm')
 }
 
 export function layerNormBackward(grad: TensorArg, out: TensorArg | null, weightGrad: TensorArg | null, biasGrad: TensorArg | null, input: TensorArg, mean: TensorArg, rstd: TensorArg, weight: TensorArg | null): void {
@@ -509,7 +238,16 @@ export function layerNormBackward(grad: TensorArg, out: TensorArg | null, weight
   writeTensor(mean)
   writeTensor(rstd)
   writeOptionalTensor(weight)
-  invoke(51, 'layer_norm_backward')
+  invoke(23, 'layer_norm_backward')
+}
+
+export function matmul(out: TensorArg, a: TensorArg, b: TensorArg, bias: TensorArg | null): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(a)
+  writeTensor(b)
+  writeOptionalTensor(bias)
+  invoke(24, 'matmul')
 }
 
 export function nllLoss(out: TensorArg, totalWeight: TensorArg, input: TensorArg, target: TensorArg, weight: TensorArg | null, reduction: number, ignoreIndex: number): void {
@@ -521,7 +259,7 @@ export function nllLoss(out: TensorArg, totalWeight: TensorArg, input: TensorArg
   writeOptionalTensor(weight)
   writeNumber(reduction)
   writeNumber(ignoreIndex)
-  invoke(52, 'nll_loss')
+  invoke(25, 'nll_loss')
 }
 
 export function nllLossBackward(out: TensorArg, grad: TensorArg, target: TensorArg, weight: TensorArg | null, totalWeight: TensorArg, reduction: number, ignoreIndex: number): void {
@@ -533,32 +271,161 @@ export function nllLossBackward(out: TensorArg, grad: TensorArg, target: TensorA
   writeTensor(totalWeight)
   writeNumber(reduction)
   writeNumber(ignoreIndex)
-  invoke(53, 'nll_loss_backward')
+  invoke(26, 'nll_loss_backward')
 }
 
-export function embedding(out: TensorArg, weight: TensorArg, indices: TensorArg): void {
-  if (!begin(out, false)) return
+export function sgdStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
+  if (!begin(params[0], false)) return
+  writeTensors(params)
+  writeTensors(grads)
+  writeTensors(states)
+  writeNumbers(hyper)
+  invoke(27, 'sgd_step')
+}
+
+export function adamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
+  if (!begin(params[0], false)) return
+  writeTensors(params)
+  writeTensors(grads)
+  writeTensors(states)
+  writeNumbers(hyper)
+  invoke(28, 'adam_step')
+}
+
+export function rmspropStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
+  if (!begin(params[0], false)) return
+  writeTensors(params)
+  writeTensors(grads)
+  writeTensors(states)
+  writeNumbers(hyper)
+  invoke(29, 'rmsprop_step')
+}
+
+export function adagradStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
+  if (!begin(params[0], false)) return
+  writeTensors(params)
+  writeTensors(grads)
+  writeTensors(states)
+  writeNumbers(hyper)
+  invoke(30, 'adagrad_step')
+}
+
+export function adadeltaStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
+  if (!begin(params[0], false)) return
+  writeTensors(params)
+  writeTensors(grads)
+  writeTensors(states)
+  writeNumbers(hyper)
+  invoke(31, 'adadelta_step')
+}
+
+export function adamaxStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
+  if (!begin(params[0], false)) return
+  writeTensors(params)
+  writeTensors(grads)
+  writeTensors(states)
+  writeNumbers(hyper)
+  invoke(32, 'adamax_step')
+}
+
+export function nadamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
+  if (!begin(params[0], false)) return
+  writeTensors(params)
+  writeTensors(grads)
+  writeTensors(states)
+  writeNumbers(hyper)
+  invoke(33, 'nadam_step')
+}
+
+export function radamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
+  if (!begin(params[0], false)) return
+  writeTensors(params)
+  writeTensors(grads)
+  writeTensors(states)
+  writeNumbers(hyper)
+  invoke(34, 'radam_step')
+}
+
+export function asgdStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
+  if (!begin(params[0], false)) return
+  writeTensors(params)
+  writeTensors(grads)
+  writeTensors(states)
+  writeNumbers(hyper)
+  invoke(35, 'asgd_step')
+}
+
+export function rpropStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
+  if (!begin(params[0], false)) return
+  writeTensors(params)
+  writeTensors(grads)
+  writeTensors(states)
+  writeNumbers(hyper)
+  invoke(36, 'rprop_step')
+}
+
+export function maxPool(out: TensorArg, indices: TensorArg, input: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], dilation: readonly number[], adaptive: boolean): void {
+  if (!begin(out, true)) return
   writeTensor(out)
-  writeTensor(weight)
   writeTensor(indices)
-  invoke(54, 'embedding')
+  writeTensor(input)
+  writeNumbers(kernel)
+  writeNumbers(stride)
+  writeNumbers(padding)
+  writeNumbers(dilation)
+  writeBoolean(adaptive)
+  invoke(37, 'max_pool')
 }
 
-export function embeddingBackward(out: TensorArg, grad: TensorArg, indices: TensorArg, paddingIndex: number, scaleByFrequency: boolean): void {
-  if (!begin(out, false)) return
-  writeTensor(out)
+export function maxPoolScatter(gradInput: TensorArg, grad: TensorArg, indices: TensorArg, spatial: number): void {
+  if (!begin(gradInput, true)) return
+  writeTensor(gradInput)
   writeTensor(grad)
   writeTensor(indices)
-  writeNumber(paddingIndex)
-  writeBoolean(scaleByFrequency)
-  invoke(55, 'embedding_backward')
+  writeNumber(spatial)
+  invoke(38, 'max_pool_scatter')
+}
+
+export function maxPoolGather(out: TensorArg, input: TensorArg, indices: TensorArg, spatial: number): void {
+  if (!begin(out, true)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeTensor(indices)
+  writeNumber(spatial)
+  invoke(39, 'max_pool_gather')
+}
+
+export function avgPool(out: TensorArg, input: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], adaptive: boolean, includePadding: boolean, divisor: number): void {
+  if (!begin(out, true)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeNumbers(kernel)
+  writeNumbers(stride)
+  writeNumbers(padding)
+  writeBoolean(adaptive)
+  writeBoolean(includePadding)
+  writeNumber(divisor)
+  invoke(40, 'avg_pool')
+}
+
+export function avgPoolBackward(gradInput: TensorArg, grad: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], adaptive: boolean, includePadding: boolean, divisor: number): void {
+  if (!begin(gradInput, true)) return
+  writeTensor(gradInput)
+  writeTensor(grad)
+  writeNumbers(kernel)
+  writeNumbers(stride)
+  writeNumbers(padding)
+  writeBoolean(adaptive)
+  writeBoolean(includePadding)
+  writeNumber(divisor)
+  invoke(41, 'avg_pool_backward')
 }
 
 export function generatorSeed(state: TensorArg, seed: Scalar): void {
   if (!begin(state, false)) return
   writeTensor(state)
   writeScalar(seed)
-  invoke(56, 'generator_seed')
+  invoke(42, 'generator_seed')
 }
 
 export function randomFill(out: TensorArg, state: TensorArg, distribution: number, a: Scalar, b: Scalar): void {
@@ -568,7 +435,7 @@ export function randomFill(out: TensorArg, state: TensorArg, distribution: numbe
   writeNumber(distribution)
   writeScalar(a)
   writeScalar(b)
-  invoke(57, 'random_fill')
+  invoke(43, 'random_fill')
 }
 
 export function randomBernoulli(out: TensorArg, p: TensorArg, state: TensorArg): void {
@@ -576,14 +443,14 @@ export function randomBernoulli(out: TensorArg, p: TensorArg, state: TensorArg):
   writeTensor(out)
   writeTensor(p)
   writeTensor(state)
-  invoke(58, 'random_bernoulli')
+  invoke(44, 'random_bernoulli')
 }
 
 export function randomPermutation(out: TensorArg, state: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(state)
-  invoke(59, 'random_permutation')
+  invoke(45, 'random_permutation')
 }
 
 export function randomMultinomial(out: TensorArg, weights: TensorArg, state: TensorArg, replacement: boolean): void {
@@ -592,7 +459,7 @@ export function randomMultinomial(out: TensorArg, weights: TensorArg, state: Ten
   writeTensor(weights)
   writeTensor(state)
   writeBoolean(replacement)
-  invoke(60, 'random_multinomial')
+  invoke(46, 'random_multinomial')
 }
 
 export function dropout(out: TensorArg, mask: TensorArg, input: TensorArg, state: TensorArg, keep: number, scale: number): void {
@@ -603,7 +470,7 @@ export function dropout(out: TensorArg, mask: TensorArg, input: TensorArg, state
   writeTensor(state)
   writeNumber(keep)
   writeNumber(scale)
-  invoke(61, 'dropout')
+  invoke(47, 'dropout')
 }
 
 export function maskScale(out: TensorArg, input: TensorArg, mask: TensorArg, scale: number): void {
@@ -612,5 +479,138 @@ export function maskScale(out: TensorArg, input: TensorArg, mask: TensorArg, sca
   writeTensor(input)
   writeTensor(mask)
   writeNumber(scale)
-  invoke(62, 'mask_scale')
+  invoke(48, 'mask_scale')
+}
+
+export function reduce(out: TensorArg, input: TensorArg, op: number, param: number): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeNumber(op)
+  writeNumber(param)
+  invoke(49, 'reduce')
+}
+
+export function variance(out: TensorArg, mean: TensorArg | null, input: TensorArg, correction: number, root: boolean): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeOptionalTensor(mean)
+  writeTensor(input)
+  writeNumber(correction)
+  writeBoolean(root)
+  invoke(50, 'variance')
+}
+
+export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg, dim: number, op: number): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeOptionalTensor(indices)
+  writeTensor(input)
+  writeNumber(dim)
+  writeNumber(op)
+  invoke(51, 'scan')
+}
+
+export function argExtreme(indices: TensorArg, values: TensorArg | null, input: TensorArg, dim: number, largest: boolean): void {
+  if (!begin(indices, false)) return
+  writeTensor(indices)
+  writeOptionalTensor(values)
+  writeTensor(input)
+  writeNumber(dim)
+  writeBoolean(largest)
+  invoke(52, 'arg_extreme')
+}
+
+export function softmax(out: TensorArg, input: TensorArg, dim: number, log: boolean): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeNumber(dim)
+  writeBoolean(log)
+  invoke(53, 'softmax')
+}
+
+export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorArg, dim: number, log: boolean): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(grad)
+  writeTensor(output)
+  writeNumber(dim)
+  writeBoolean(log)
+  invoke(54, 'softmax_backward')
+}
+
+export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, descending: boolean, stable: boolean): void {
+  if (!begin(values, false)) return
+  writeTensor(values)
+  writeTensor(indices)
+  writeTensor(input)
+  writeNumber(dim)
+  writeBoolean(descending)
+  writeBoolean(stable)
+  invoke(55, 'sort')
+}
+
+export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, largest: boolean, sorted: boolean): void {
+  if (!begin(values, false)) return
+  writeTensor(values)
+  writeTensor(indices)
+  writeTensor(input)
+  writeNumber(dim)
+  writeBoolean(largest)
+  writeBoolean(sorted)
+  invoke(56, 'topk')
+}
+
+export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, k: number): void {
+  if (!begin(values, false)) return
+  writeTensor(values)
+  writeTensor(indices)
+  writeTensor(input)
+  writeNumber(dim)
+  writeNumber(k)
+  invoke(57, 'kth_value')
+}
+
+export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number): void {
+  if (!begin(values, false)) return
+  writeTensor(values)
+  writeTensor(indices)
+  writeTensor(input)
+  writeNumber(dim)
+  invoke(58, 'mode')
+}
+
+export function searchsorted(out: TensorArg, boundaries: TensorArg, values: TensorArg, sorter: TensorArg | null, right: boolean): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(boundaries)
+  writeTensor(values)
+  writeOptionalTensor(sorter)
+  writeBoolean(right)
+  invoke(59, 'searchsorted')
+}
+
+export function sortRows(order: TensorArg, input: TensorArg): void {
+  if (!begin(order, false)) return
+  writeTensor(order)
+  writeTensor(input)
+  invoke(60, 'sort_rows')
+}
+
+export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, input: TensorArg, order: TensorArg | null): void {
+  if (!begin(run, false)) return
+  writeTensor(run)
+  writeTensor(first)
+  writeTensor(count)
+  writeTensor(input)
+  writeOptionalTensor(order)
+  invoke(61, 'find_runs')
+}
+
+export function stridedAdd(out: TensorArg, input: TensorArg): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  invoke(62, 'strided_add')
 }
