@@ -3,7 +3,7 @@ export default {
   // Tests import the built packages by name: what runs is what ships.
   roots: ['<rootDir>/packages', '<rootDir>/docs', '<rootDir>/tools'],
   testMatch: ['**/test/**/*.test.{ts,mjs}'],
-  testPathIgnorePatterns: ['/node_modules/', '/dist/'],
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/.*/dist/'],
   modulePathIgnorePatterns: ['<rootDir>/.flambeau', '<rootDir>/native/build'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {

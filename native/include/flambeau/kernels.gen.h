@@ -15,6 +15,7 @@
 #include "flambeau/kernels/pooling.gen.h"
 #include "flambeau/kernels/random.gen.h"
 #include "flambeau/kernels/reduce.gen.h"
+#include "flambeau/kernels/sampling.gen.h"
 #include "flambeau/kernels/scan.gen.h"
 #include "flambeau/kernels/softmax.gen.h"
 #include "flambeau/kernels/sort.gen.h"
@@ -74,6 +75,11 @@ enum class Kernel : int {
   mask_scale,
   reduce,
   variance,
+  sample_poisson,
+  sample_gamma,
+  sample_binomial,
+  gamma_sample_grad,
+  dirichlet_sample_grad,
   scan,
   arg_extreme,
   softmax,
@@ -142,6 +148,11 @@ struct KernelTable {
   Status (*mask_scale)(MaskScaleArgs&) = nullptr;
   Status (*reduce)(ReduceArgs&) = nullptr;
   Status (*variance)(VarianceArgs&) = nullptr;
+  Status (*sample_poisson)(SamplePoissonArgs&) = nullptr;
+  Status (*sample_gamma)(SampleGammaArgs&) = nullptr;
+  Status (*sample_binomial)(SampleBinomialArgs&) = nullptr;
+  Status (*gamma_sample_grad)(GammaSampleGradArgs&) = nullptr;
+  Status (*dirichlet_sample_grad)(DirichletSampleGradArgs&) = nullptr;
   Status (*scan)(ScanArgs&) = nullptr;
   Status (*arg_extreme)(ArgExtremeArgs&) = nullptr;
   Status (*softmax)(SoftmaxArgs&) = nullptr;
@@ -209,6 +220,11 @@ inline constexpr KernelTable kTable{
     mask_scale,
     reduce,
     variance,
+    sample_poisson,
+    sample_gamma,
+    sample_binomial,
+    gamma_sample_grad,
+    dirichlet_sample_grad,
     scan,
     arg_extreme,
     softmax,
@@ -482,6 +498,31 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       if (!table.variance) return {StatusCode::no_kernel};
       VarianceArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.real(), reader.boolean()};
       return table.variance(args);
+    }
+    case Kernel::sample_poisson: {
+      if (!table.sample_poisson) return {StatusCode::no_kernel};
+      SamplePoissonArgs args{reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.sample_poisson(args);
+    }
+    case Kernel::sample_gamma: {
+      if (!table.sample_gamma) return {StatusCode::no_kernel};
+      SampleGammaArgs args{reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.sample_gamma(args);
+    }
+    case Kernel::sample_binomial: {
+      if (!table.sample_binomial) return {StatusCode::no_kernel};
+      SampleBinomialArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.sample_binomial(args);
+    }
+    case Kernel::gamma_sample_grad: {
+      if (!table.gamma_sample_grad) return {StatusCode::no_kernel};
+      GammaSampleGradArgs args{reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.gamma_sample_grad(args);
+    }
+    case Kernel::dirichlet_sample_grad: {
+      if (!table.dirichlet_sample_grad) return {StatusCode::no_kernel};
+      DirichletSampleGradArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.dirichlet_sample_grad(args);
     }
     case Kernel::scan: {
       if (!table.scan) return {StatusCode::no_kernel};

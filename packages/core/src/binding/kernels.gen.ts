@@ -501,6 +501,48 @@ export function variance(out: TensorArg, mean: TensorArg | null, input: TensorAr
   invoke(50, 'variance')
 }
 
+export function samplePoisson(out: TensorArg, rate: TensorArg, state: TensorArg): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(rate)
+  writeTensor(state)
+  invoke(51, 'sample_poisson')
+}
+
+export function sampleGamma(out: TensorArg, alpha: TensorArg, state: TensorArg): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(alpha)
+  writeTensor(state)
+  invoke(52, 'sample_gamma')
+}
+
+export function sampleBinomial(out: TensorArg, count: TensorArg, p: TensorArg, state: TensorArg): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(count)
+  writeTensor(p)
+  writeTensor(state)
+  invoke(53, 'sample_binomial')
+}
+
+export function gammaSampleGrad(out: TensorArg, alpha: TensorArg, x: TensorArg): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(alpha)
+  writeTensor(x)
+  invoke(54, 'gamma_sample_grad')
+}
+
+export function dirichletSampleGrad(out: TensorArg, x: TensorArg, alpha: TensorArg, total: TensorArg): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(x)
+  writeTensor(alpha)
+  writeTensor(total)
+  invoke(55, 'dirichlet_sample_grad')
+}
+
 export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg, dim: number, op: number): void {
   if (!begin(out, false)) return
   writeTensor(out)
@@ -508,7 +550,7 @@ export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg
   writeTensor(input)
   writeNumber(dim)
   writeNumber(op)
-  invoke(51, 'scan')
+  invoke(56, 'scan')
 }
 
 export function argExtreme(indices: TensorArg, values: TensorArg | null, input: TensorArg, dim: number, largest: boolean): void {
@@ -518,7 +560,7 @@ export function argExtreme(indices: TensorArg, values: TensorArg | null, input: 
   writeTensor(input)
   writeNumber(dim)
   writeBoolean(largest)
-  invoke(52, 'arg_extreme')
+  invoke(57, 'arg_extreme')
 }
 
 export function softmax(out: TensorArg, input: TensorArg, dim: number, log: boolean): void {
@@ -527,7 +569,7 @@ export function softmax(out: TensorArg, input: TensorArg, dim: number, log: bool
   writeTensor(input)
   writeNumber(dim)
   writeBoolean(log)
-  invoke(53, 'softmax')
+  invoke(58, 'softmax')
 }
 
 export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorArg, dim: number, log: boolean): void {
@@ -537,7 +579,7 @@ export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorA
   writeTensor(output)
   writeNumber(dim)
   writeBoolean(log)
-  invoke(54, 'softmax_backward')
+  invoke(59, 'softmax_backward')
 }
 
 export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, descending: boolean, stable: boolean): void {
@@ -548,7 +590,7 @@ export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeNumber(dim)
   writeBoolean(descending)
   writeBoolean(stable)
-  invoke(55, 'sort')
+  invoke(60, 'sort')
 }
 
 export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, largest: boolean, sorted: boolean): void {
@@ -559,7 +601,7 @@ export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeNumber(dim)
   writeBoolean(largest)
   writeBoolean(sorted)
-  invoke(56, 'topk')
+  invoke(61, 'topk')
 }
 
 export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, k: number): void {
@@ -569,7 +611,7 @@ export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg
   writeTensor(input)
   writeNumber(dim)
   writeNumber(k)
-  invoke(57, 'kth_value')
+  invoke(62, 'kth_value')
 }
 
 export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number): void {
@@ -578,7 +620,7 @@ export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeTensor(indices)
   writeTensor(input)
   writeNumber(dim)
-  invoke(58, 'mode')
+  invoke(63, 'mode')
 }
 
 export function searchsorted(out: TensorArg, boundaries: TensorArg, values: TensorArg, sorter: TensorArg | null, right: boolean): void {
@@ -588,14 +630,14 @@ export function searchsorted(out: TensorArg, boundaries: TensorArg, values: Tens
   writeTensor(values)
   writeOptionalTensor(sorter)
   writeBoolean(right)
-  invoke(59, 'searchsorted')
+  invoke(64, 'searchsorted')
 }
 
 export function sortRows(order: TensorArg, input: TensorArg): void {
   if (!begin(order, false)) return
   writeTensor(order)
   writeTensor(input)
-  invoke(60, 'sort_rows')
+  invoke(65, 'sort_rows')
 }
 
 export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, input: TensorArg, order: TensorArg | null): void {
@@ -605,12 +647,12 @@ export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, inp
   writeTensor(count)
   writeTensor(input)
   writeOptionalTensor(order)
-  invoke(61, 'find_runs')
+  invoke(66, 'find_runs')
 }
 
 export function stridedAdd(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(62, 'strided_add')
+  invoke(67, 'strided_add')
 }

@@ -3,7 +3,7 @@
 import { gradMode } from '../autograd/mode.js'
 import * as kernels from '../binding/kernels.gen.js'
 import { ArgumentError, describe, ShapeError } from '../errors.js'
-import { alias, allocate } from '../tensor/create.js'
+import { alias, allocate, preservedStrides } from '../tensor/create.js'
 import { checkDevice, type Device, getDefaultDevice } from '../tensor/device.js'
 import { checkDType, DTYPES, type DType, getDefaultDtype, isComplex, isFloating, toComplex } from '../tensor/dtype.js'
 import { checkShape, numelOf } from '../tensor/shape.js'
@@ -76,7 +76,9 @@ function like(name: string, make: (shape: readonly number[], dtype: DType, devic
     signature: `${name}(self, ${OPTIONS})`,
     forward(self: Tensor, options: TensorOptions = {}) {
       const { dtype, device, finish } = resolveOptions(name, options, self.dtype, self.device)
-      return saving(finish(make(self.shape, dtype, device)))
+      const out = make(self.shape, dtype, device)
+      if (!self.isContiguous()) out.strides = preservedStrides(self)
+      return saving(finish(out))
     },
   })
 }

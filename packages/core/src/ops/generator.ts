@@ -76,6 +76,11 @@ export class Generator {
     return clone(this.state)
   }
 
+  /** A generator that goes on from where this one is, by itself. */
+  clone(): Generator {
+    return new Generator().setState(this.state)
+  }
+
   /** Goes on from a state. @throws ArgumentError when it is none */
   setState(state: Tensor): this {
     if (!(state instanceof Tensor) || state.dtype !== 'uint8' || state.numel() !== STATE_BYTES)

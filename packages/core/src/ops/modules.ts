@@ -78,6 +78,7 @@ export {
   sum,
   sumToSize,
 } from './reductions.js'
+export { binomial, poisson, sampleDirichlet, standardGamma } from './sampling.js'
 export {
   cummax,
   cummin,

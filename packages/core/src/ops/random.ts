@@ -4,7 +4,7 @@ import { gradMode } from '../autograd/mode.js'
 import * as kernels from '../binding/kernels.gen.js'
 import { explaining } from '../binding/status.js'
 import { ArgumentError, DTypeError, describe, ShapeError } from '../errors.js'
-import { alias, allocate } from '../tensor/create.js'
+import { alias, allocate, allocatePreserving } from '../tensor/create.js'
 import type { Device } from '../tensor/device.js'
 import { type DType, getDefaultDtype, isComplex, isFloating } from '../tensor/dtype.js'
 import { checkShape, formatShape } from '../tensor/shape.js'
@@ -45,7 +45,7 @@ function like(name: string, fill: Fill): Op<[self: Tensor, options?: RandomOptio
     forward(self: Tensor, options: RandomOptions = {}) {
       const { dtype, device, finish } = resolveOptions(name, options, self.dtype, self.device)
       checkFloat(name, dtype, true)
-      return saving(finish(fill(allocate(self.shape, dtype, device), stateOf(name, options))))
+      return saving(finish(fill(allocatePreserving(self, dtype, device), stateOf(name, options))))
     },
   })
 }
@@ -86,7 +86,26 @@ function drawIntegers(operation: string, out: Tensor, state: Tensor, low: Whole,
   const limits = LIMITS[out.dtype]
   if (limits && !isFloating(out.dtype) && (from < limits[0] || to - 1n > limits[1]))
     throw new ArgumentError(`${operation}: the range [${from}, ${to}) does not fit in ${out.dtype}`)
-  return drawInto(out, state, 'integers', BigInt.asIntN(64, from), BigInt.asIntN(64, to - from))
+  const [first, last] = isFloating(out.dtype) ? representable(from, to, PRECISION[out.dtype] ?? 53) : [from, to]
+  return drawInto(out, state, 'integers', BigInt.asIntN(64, first), BigInt.asIntN(64, last - first))
+}
+
+const PRECISION: Partial<Record<DType, number>> = { float16: 11, bfloat16: 8, float32: 24 }
+
+/** Moves the bounds inwards, past whole numbers that `digits` binary digits would round out of [from, to). */
+function representable(from: bigint, to: bigint, digits: number): [bigint, bigint] {
+  const step = (v: bigint): bigint => 1n << BigInt(Math.max((v < 0n ? -v : v).toString(2).length - digits, 0))
+  const round = (v: bigint): bigint => {
+    const unit = step(v)
+    const magnitude = v < 0n ? -v : v
+    const below = magnitude / unit
+    const twice = 2n * (magnitude % unit)
+    const up = twice > unit || (twice === unit && below % 2n === 1n)
+    return (v < 0n ? -1n : 1n) * (up ? below + 1n : below) * unit
+  }
+  const first = round(from + 1n)
+  const last = round(to - 1n)
+  return [first < from ? first + step(from + 1n) : from, last >= to ? last - step(to - 1n) : to]
 }
 
 /** A call of `randint`: with or without `low`. */
@@ -131,7 +150,12 @@ export const randintLike: Op<[self: Tensor, low: Whole, high?: Whole | RandomOpt
       const { dtype, device, finish } = resolveOptions('randint_like', given, self.dtype, self.device)
       return saving(
         finish(
-          drawIntegers('randint_like', allocate(self.shape, dtype, device), stateOf('randint_like', given), ...bounds),
+          drawIntegers(
+            'randint_like',
+            allocatePreserving(self, dtype, device),
+            stateOf('randint_like', given),
+            ...bounds,
+          ),
         ),
       )
     },
@@ -165,7 +189,7 @@ function filler<Args extends unknown[]>(
     signature: `${name}(self${parameters}, {generator})`,
     forward(self: Tensor, ...args: [...Args, options?: DrawOptions]) {
       const [numbers, options] = split(args)
-      const out = allocate(self.shape, self.dtype, self.device)
+      const out = allocatePreserving(self, self.dtype, self.device)
       draw(out, stateOf(name, options), ...numbers)
       return saving(out, self.shape)
     },

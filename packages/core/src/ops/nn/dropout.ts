@@ -1,7 +1,7 @@
 // Dropout and its kin: random zeros in training, the input itself otherwise.
 import * as kernels from '../../binding/kernels.gen.js'
 import { ArgumentError, DTypeError, describe, ShapeError } from '../../errors.js'
-import { allocate } from '../../tensor/create.js'
+import { allocate, allocatePreserving } from '../../tensor/create.js'
 import { isComplex, isFloating } from '../../tensor/dtype.js'
 import { formatShape } from '../../tensor/shape.js'
 import { Tensor } from '../../tensor/tensor.js'
@@ -10,7 +10,7 @@ import { to } from '../copies.js'
 import { zeros } from '../creation.js'
 import { composite, primitive } from '../dispatch.js'
 import { type DrawOptions, drawInto, stateOf } from '../generator.js'
-import { contiguousRaw, inplace } from '../inplace.js'
+import { inplace } from '../inplace.js'
 import { type FunctionOp, saving } from '../record.js'
 
 /** What dropout takes. */
@@ -54,9 +54,10 @@ const drop: FunctionOp<[input: Tensor, p: number, state: Tensor], Tensor> = prim
   signature: '_dropout(input, p, state)',
   forward(input: Tensor, p: number, state: Tensor) {
     const scale = 1 / (1 - p)
-    const out = allocate(input.shape, input.dtype, input.device)
-    const mask = allocate(input.shape, 'bool', input.device)
-    if (input.device === 'cpu') kernels.dropout(out, mask, contiguousRaw(input), state, 1 - p, scale)
+    // The mask is drawn in the order in which the input lies in memory.
+    const out = allocatePreserving(input, input.dtype, input.device)
+    const mask = allocatePreserving(input, 'bool', input.device)
+    if (input.device === 'cpu') kernels.dropout(out, mask, input, state, 1 - p, scale)
     else {
       drawInto(mask, state, 'bernoulli', 1 - p, 0)
       kernels.maskScale(out, input, mask, scale)
@@ -142,12 +143,10 @@ export const dropout3d: DropoutOp = composite(
 const ALPHA = 1.7580993408473766
 
 /** Noise that keeps mean 0 and variance 1 of selu's results: dropped elements become -α', then all are scaled and shifted. */
-function alphaNoise(operation: string, input: Tensor, shape: readonly number[], p: number, state: Tensor): Tensor {
+function alphaNoise(operation: string, input: Tensor, mask: Tensor, p: number, state: Tensor): Tensor {
   if (p === 1) return dropAll(input)
   const a = 1 / Math.sqrt((ALPHA * ALPHA * p + 1) * (1 - p))
-  const alive = to(drawInto(allocate(shape, 'bool', input.device), state, 'bernoulli', 1 - p, 0), {
-    dtype: input.dtype,
-  })
+  const alive = to(drawInto(mask, state, 'bernoulli', 1 - p, 0), { dtype: input.dtype })
   if (isComplex(input.dtype)) throw new DTypeError(`${operation}: not implemented for ${input.dtype}`)
   const shift = add(mul(alive, ALPHA * a), -ALPHA * a + ALPHA * a * p)
   return add(mul(input, mul(alive, a)), shift)
@@ -158,7 +157,9 @@ export const alphaDropout: DropoutOp = composite(
   'nn.functional.alpha_dropout(input, {p, training, generator})',
   (input: Tensor, options: DropoutOptions = {}): Tensor => {
     const { p, active } = checkP('alpha_dropout', input, { training: false, ...options })
-    return active ? alphaNoise('alpha_dropout', input, input.shape, p, stateOf('alpha_dropout', options)) : input
+    if (!active) return input
+    const mask = allocatePreserving(input, 'bool', input.device)
+    return alphaNoise('alpha_dropout', input, mask, p, stateOf('alpha_dropout', options))
   },
 )
 
@@ -172,7 +173,8 @@ export const featureAlphaDropout: DropoutOp = composite(
       throw new ShapeError(
         `feature_alpha_dropout: expected at least 2 dimensions, got shape ${formatShape(input.shape)}`,
       )
-    return alphaNoise('feature_alpha_dropout', input, channels(input), p, stateOf('feature_alpha_dropout', options))
+    const mask = allocate(channels(input), 'bool', input.device)
+    return alphaNoise('feature_alpha_dropout', input, mask, p, stateOf('feature_alpha_dropout', options))
   },
 )
 
