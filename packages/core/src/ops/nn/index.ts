@@ -1,7 +1,7 @@
 // Functional neural network operators: the namespace `F`.
 
 export * from './activations.js'
-export * from './activations.js'
+export { type AttentionOptions, scaledDotProductAttention } from './attention.js'
 export * from './batchNorm.js'
 export * from './bilinear.js'
 export {
@@ -17,6 +17,7 @@ export * from './embedding.js'
 export * from './layerNorm.js'
 export * from './linear.js'
 export * from './losses.js'
+export * from './multiHeadAttention.js'
 export * from './padding.js'
 export * from './pooling.js'
 export * from './softmin.js'
