@@ -7,6 +7,8 @@ import { reduceRaw } from '../ops/reduce.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { Tensor as TensorClass } from '../tensor/tensor.js'
 
+export * as rnn from './packed-sequence.js'
+
 type Tensors = Tensor | Iterable<Tensor>
 
 const gradients = (parameters: Tensors): Tensor[] =>

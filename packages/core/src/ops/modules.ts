@@ -60,6 +60,7 @@ export {
 export * from './joining.js'
 export * from './masks.js'
 export * from './matmul.js'
+export { gruCell, lstmCell, rnnReluCell, rnnTanhCell } from './nn/rnn.js'
 export * from './random.js'
 export * from './rearrange.js'
 export type { Dim, KeepdimOptions, ReduceOptions } from './reduce.js'
