@@ -9,6 +9,7 @@ import { describeModule } from './describe.js'
 import { type BackwardHook, type BackwardPreHook, type Hooks, runHooked } from './hooks.js'
 import { Parameter } from './parameter.js'
 import { checkStateDict, type LoadOptions, type LoadResult, type StateDict } from './state.js'
+import { isLazy, retarget } from './uninitialized.js'
 
 /** A module of any arguments and result. */
 // biome-ignore lint/suspicious/noExplicitAny: hooks make a module invariant in its arguments
@@ -262,7 +263,11 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
       throw new ArgumentError(
         `to: expected a floating-point or complex dtype for a module, got ${describe(options.dtype)}`,
       )
-    return this.mapTensors((t) => to(t, isDifferentiable(t.dtype) ? options : { ...options, dtype: t.dtype }))
+    return this.mapTensors((t) => {
+      if (!isLazy(t)) return to(t, isDifferentiable(t.dtype) ? options : { ...options, dtype: t.dtype })
+      retarget(t, options.dtype, options.device)
+      return t
+    })
   }
 
   /** To float32. */
@@ -322,9 +327,9 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
   stateDict(options: { readonly prefix?: string } = {}): StateDict {
     const result: StateDict = {}
     const visit = (module: AnyModule, prefix: string): void => {
-      for (const [name, parameter] of module.ownParameters()) result[prefix + name] = detach(parameter)
+      for (const [name, parameter] of module.ownParameters()) result[prefix + name] = stateOf(parameter)
       for (const [name, buffer, persistent] of module.ownBuffers())
-        if (persistent) result[prefix + name] = detach(buffer)
+        if (persistent) result[prefix + name] = stateOf(buffer)
       for (const [name, child] of module.ownModules()) visit(child, `${prefix}${name}.`)
     }
     visit(this, options.prefix ?? '')
@@ -341,6 +346,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
     const { result, copies } = checkStateDict(this, state, options.strict ?? true)
     noGrad(() => {
       for (const { target, value, replace } of copies) {
+        if (isLazy(target)) target.materialize(value.shape)
         if (!options.assign) copy_(target, value)
         else if (target instanceof Parameter) target.setData(detach(value))
         else replace(detach(value))
@@ -401,6 +407,9 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
     return this.toString()
   }
 }
+
+/** A value without history; what has no shape yet stands for itself. */
+const stateOf = (t: Tensor): Tensor => (isLazy(t) ? t : detach(t))
 
 const join = (prefix: string, name: string): string => (prefix === '' ? name : `${prefix}.${name}`)
 

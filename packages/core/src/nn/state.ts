@@ -3,6 +3,7 @@ import { reshape } from '../ops/index.js'
 import { formatShape, sameShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import type { AnyModule } from './module.js'
+import { isLazy } from './uninitialized.js'
 
 /** A module's parameters and buffers by dotted name. */
 export type StateDict = Record<string, Tensor>
@@ -60,6 +61,14 @@ export function checkStateDict(
       problems.push(
         `While copying the parameter named "${key}", expected a tensor from the checkpoint, got ${describe(value)}.`,
       )
+      return
+    }
+    if (isLazy(value)) {
+      if (!isLazy(target)) problems.push(`${key}: has no shape yet in the checkpoint, and one in the current model.`)
+      return
+    }
+    if (isLazy(target)) {
+      copies.push({ target, value, replace })
       return
     }
     // Checkpoints of old hold a scalar as a list of one.
