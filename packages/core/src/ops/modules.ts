@@ -33,6 +33,7 @@ export {
   zerosLike,
 } from './creation.js'
 export * from './elementwise.js'
+export { type FftDims, type FftNorm, type FftOptions, type FftSizes, fft } from './fft.js'
 export {
   type DrawOptions,
   defaultGenerator,
