@@ -6,6 +6,7 @@
 #include "flambeau/kernels/creation.gen.h"
 #include "flambeau/kernels/elementwise.gen.h"
 #include "flambeau/kernels/embedding.gen.h"
+#include "flambeau/kernels/fft.gen.h"
 #include "flambeau/kernels/histogram.gen.h"
 #include "flambeau/kernels/indexing.gen.h"
 #include "flambeau/kernels/layer_norm.gen.h"
@@ -37,6 +38,9 @@ enum class Kernel : int {
   elementwise,
   embedding,
   embedding_backward,
+  fft_complex,
+  fft_from_real,
+  fft_to_real,
   histc,
   bincount,
   index_get,
@@ -110,6 +114,9 @@ struct KernelTable {
   Status (*elementwise)(ElementwiseArgs&) = nullptr;
   Status (*embedding)(EmbeddingArgs&) = nullptr;
   Status (*embedding_backward)(EmbeddingBackwardArgs&) = nullptr;
+  Status (*fft_complex)(FftComplexArgs&) = nullptr;
+  Status (*fft_from_real)(FftFromRealArgs&) = nullptr;
+  Status (*fft_to_real)(FftToRealArgs&) = nullptr;
   Status (*histc)(HistcArgs&) = nullptr;
   Status (*bincount)(BincountArgs&) = nullptr;
   Status (*index_get)(IndexGetArgs&) = nullptr;
@@ -182,6 +189,9 @@ inline constexpr KernelTable kTable{
     elementwise,
     embedding,
     embedding_backward,
+    fft_complex,
+    fft_from_real,
+    fft_to_real,
     histc,
     bincount,
     index_get,
@@ -308,6 +318,21 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       if (!table.embedding_backward) return {StatusCode::no_kernel};
       EmbeddingBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.boolean()};
       return table.embedding_backward(args);
+    }
+    case Kernel::fft_complex: {
+      if (!table.fft_complex) return {StatusCode::no_kernel};
+      FftComplexArgs args{reader.tensor(), reader.tensor(), reader.integer(), reader.boolean(), reader.real()};
+      return table.fft_complex(args);
+    }
+    case Kernel::fft_from_real: {
+      if (!table.fft_from_real) return {StatusCode::no_kernel};
+      FftFromRealArgs args{reader.tensor(), reader.tensor(), reader.integer(), reader.boolean(), reader.real()};
+      return table.fft_from_real(args);
+    }
+    case Kernel::fft_to_real: {
+      if (!table.fft_to_real) return {StatusCode::no_kernel};
+      FftToRealArgs args{reader.tensor(), reader.tensor(), reader.integer(), reader.boolean(), reader.real()};
+      return table.fft_to_real(args);
     }
     case Kernel::histc: {
       if (!table.histc) return {StatusCode::no_kernel};

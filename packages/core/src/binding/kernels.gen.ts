@@ -137,13 +137,43 @@ export function embeddingBackward(out: TensorArg, grad: TensorArg, indices: Tens
   invoke(12, 'embedding_backward')
 }
 
+export function fftComplex(out: TensorArg, input: TensorArg, dim: number, forward: boolean, scale: number): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeNumber(dim)
+  writeBoolean(forward)
+  writeNumber(scale)
+  invoke(13, 'fft_complex')
+}
+
+export function fftFromReal(out: TensorArg, input: TensorArg, dim: number, forward: boolean, scale: number): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeNumber(dim)
+  writeBoolean(forward)
+  writeNumber(scale)
+  invoke(14, 'fft_from_real')
+}
+
+export function fftToReal(out: TensorArg, input: TensorArg, dim: number, forward: boolean, scale: number): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeNumber(dim)
+  writeBoolean(forward)
+  writeNumber(scale)
+  invoke(15, 'fft_to_real')
+}
+
 export function histc(out: TensorArg, input: TensorArg, low: number, high: number): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
   writeNumber(low)
   writeNumber(high)
-  invoke(13, 'histc')
+  invoke(16, 'histc')
 }
 
 export function bincount(out: TensorArg, input: TensorArg, weights: TensorArg | null): void {
@@ -151,7 +181,7 @@ export function bincount(out: TensorArg, input: TensorArg, weights: TensorArg | 
   writeTensor(out)
   writeTensor(input)
   writeOptionalTensor(weights)
-  invoke(14, 'bincount')
+  invoke(17, 'bincount')
 }
 
 export function indexGet(out: TensorArg, input: TensorArg, indices: readonly TensorArg[], sizes: readonly number[], strides: readonly number[], wrap: boolean): void {
@@ -162,7 +192,7 @@ export function indexGet(out: TensorArg, input: TensorArg, indices: readonly Ten
   writeNumbers(sizes)
   writeNumbers(strides)
   writeBoolean(wrap)
-  invoke(15, 'index_get')
+  invoke(18, 'index_get')
 }
 
 export function indexSet(out: TensorArg, values: TensorArg, indices: readonly TensorArg[], sizes: readonly number[], strides: readonly number[], wrap: boolean, reduce: number): void {
@@ -174,21 +204,21 @@ export function indexSet(out: TensorArg, values: TensorArg, indices: readonly Te
   writeNumbers(strides)
   writeBoolean(wrap)
   writeNumber(reduce)
-  invoke(16, 'index_set')
+  invoke(19, 'index_set')
 }
 
 export function countNonzeroElements(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(17, 'count_nonzero_elements')
+  invoke(20, 'count_nonzero_elements')
 }
 
 export function nonzero(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(18, 'nonzero')
+  invoke(21, 'nonzero')
 }
 
 export function maskedGather(out: TensorArg, input: TensorArg, mask: TensorArg): void {
@@ -196,7 +226,7 @@ export function maskedGather(out: TensorArg, input: TensorArg, mask: TensorArg):
   writeTensor(out)
   writeTensor(input)
   writeTensor(mask)
-  invoke(19, 'masked_gather')
+  invoke(22, 'masked_gather')
 }
 
 export function maskedPut(out: TensorArg, mask: TensorArg, source: TensorArg): void {
@@ -204,7 +234,7 @@ export function maskedPut(out: TensorArg, mask: TensorArg, source: TensorArg): v
   writeTensor(out)
   writeTensor(mask)
   writeTensor(source)
-  invoke(20, 'masked_put')
+  invoke(23, 'masked_put')
 }
 
 export function triangle(out: TensorArg, input: TensorArg, diagonal: number, upper: boolean): void {
@@ -213,7 +243,7 @@ export function triangle(out: TensorArg, input: TensorArg, diagonal: number, upp
   writeTensor(input)
   writeNumber(diagonal)
   writeBoolean(upper)
-  invoke(21, 'triangle')
+  invoke(24, 'triangle')
 }
 
 export function layerNorm(out: TensorArg, mean: TensorArg, rstd: TensorArg, input: TensorArg, weight: TensorArg | null, bias: TensorArg | null, eps: number): void {
@@ -225,7 +255,7 @@ export function layerNorm(out: TensorArg, mean: TensorArg, rstd: TensorArg, inpu
   writeOptionalTensor(weight)
   writeOptionalTensor(bias)
   writeNumber(eps)
-  invoke(22, 'layer_norm')
+  invoke(25, 'layer_norm')
 }
 
 export function layerNormBackward(grad: TensorArg, out: TensorArg | null, weightGrad: TensorArg | null, biasGrad: TensorArg | null, input: TensorArg, mean: TensorArg, rstd: TensorArg, weight: TensorArg | null): void {
@@ -238,7 +268,7 @@ export function layerNormBackward(grad: TensorArg, out: TensorArg | null, weight
   writeTensor(mean)
   writeTensor(rstd)
   writeOptionalTensor(weight)
-  invoke(23, 'layer_norm_backward')
+  invoke(26, 'layer_norm_backward')
 }
 
 export function matmul(out: TensorArg, a: TensorArg, b: TensorArg, bias: TensorArg | null): void {
@@ -247,7 +277,7 @@ export function matmul(out: TensorArg, a: TensorArg, b: TensorArg, bias: TensorA
   writeTensor(a)
   writeTensor(b)
   writeOptionalTensor(bias)
-  invoke(24, 'matmul')
+  invoke(27, 'matmul')
 }
 
 export function nllLoss(out: TensorArg, totalWeight: TensorArg, input: TensorArg, target: TensorArg, weight: TensorArg | null, reduction: number, ignoreIndex: number): void {
@@ -259,7 +289,7 @@ export function nllLoss(out: TensorArg, totalWeight: TensorArg, input: TensorArg
   writeOptionalTensor(weight)
   writeNumber(reduction)
   writeNumber(ignoreIndex)
-  invoke(25, 'nll_loss')
+  invoke(28, 'nll_loss')
 }
 
 export function nllLossBackward(out: TensorArg, grad: TensorArg, target: TensorArg, weight: TensorArg | null, totalWeight: TensorArg, reduction: number, ignoreIndex: number): void {
@@ -271,7 +301,7 @@ export function nllLossBackward(out: TensorArg, grad: TensorArg, target: TensorA
   writeTensor(totalWeight)
   writeNumber(reduction)
   writeNumber(ignoreIndex)
-  invoke(26, 'nll_loss_backward')
+  invoke(29, 'nll_loss_backward')
 }
 
 export function sgdStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -280,7 +310,7 @@ export function sgdStep(params: readonly TensorArg[], grads: readonly TensorArg[
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(27, 'sgd_step')
+  invoke(30, 'sgd_step')
 }
 
 export function adamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -289,7 +319,7 @@ export function adamStep(params: readonly TensorArg[], grads: readonly TensorArg
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(28, 'adam_step')
+  invoke(31, 'adam_step')
 }
 
 export function rmspropStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -298,7 +328,7 @@ export function rmspropStep(params: readonly TensorArg[], grads: readonly Tensor
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(29, 'rmsprop_step')
+  invoke(32, 'rmsprop_step')
 }
 
 export function adagradStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -307,7 +337,7 @@ export function adagradStep(params: readonly TensorArg[], grads: readonly Tensor
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(30, 'adagrad_step')
+  invoke(33, 'adagrad_step')
 }
 
 export function adadeltaStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -316,7 +346,7 @@ export function adadeltaStep(params: readonly TensorArg[], grads: readonly Tenso
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(31, 'adadelta_step')
+  invoke(34, 'adadelta_step')
 }
 
 export function adamaxStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -325,7 +355,7 @@ export function adamaxStep(params: readonly TensorArg[], grads: readonly TensorA
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(32, 'adamax_step')
+  invoke(35, 'adamax_step')
 }
 
 export function nadamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -334,7 +364,7 @@ export function nadamStep(params: readonly TensorArg[], grads: readonly TensorAr
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(33, 'nadam_step')
+  invoke(36, 'nadam_step')
 }
 
 export function radamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -343,7 +373,7 @@ export function radamStep(params: readonly TensorArg[], grads: readonly TensorAr
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(34, 'radam_step')
+  invoke(37, 'radam_step')
 }
 
 export function asgdStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -352,7 +382,7 @@ export function asgdStep(params: readonly TensorArg[], grads: readonly TensorArg
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(35, 'asgd_step')
+  invoke(38, 'asgd_step')
 }
 
 export function rpropStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -361,7 +391,7 @@ export function rpropStep(params: readonly TensorArg[], grads: readonly TensorAr
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(36, 'rprop_step')
+  invoke(39, 'rprop_step')
 }
 
 export function maxPool(out: TensorArg, indices: TensorArg, input: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], dilation: readonly number[], adaptive: boolean): void {
@@ -374,7 +404,7 @@ export function maxPool(out: TensorArg, indices: TensorArg, input: TensorArg, ke
   writeNumbers(padding)
   writeNumbers(dilation)
   writeBoolean(adaptive)
-  invoke(37, 'max_pool')
+  invoke(40, 'max_pool')
 }
 
 export function maxPoolScatter(gradInput: TensorArg, grad: TensorArg, indices: TensorArg, spatial: number): void {
@@ -383,7 +413,7 @@ export function maxPoolScatter(gradInput: TensorArg, grad: TensorArg, indices: T
   writeTensor(grad)
   writeTensor(indices)
   writeNumber(spatial)
-  invoke(38, 'max_pool_scatter')
+  invoke(41, 'max_pool_scatter')
 }
 
 export function maxPoolGather(out: TensorArg, input: TensorArg, indices: TensorArg, spatial: number): void {
@@ -392,7 +422,7 @@ export function maxPoolGather(out: TensorArg, input: TensorArg, indices: TensorA
   writeTensor(input)
   writeTensor(indices)
   writeNumber(spatial)
-  invoke(39, 'max_pool_gather')
+  invoke(42, 'max_pool_gather')
 }
 
 export function avgPool(out: TensorArg, input: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], adaptive: boolean, includePadding: boolean, divisor: number): void {
@@ -405,7 +435,7 @@ export function avgPool(out: TensorArg, input: TensorArg, kernel: readonly numbe
   writeBoolean(adaptive)
   writeBoolean(includePadding)
   writeNumber(divisor)
-  invoke(40, 'avg_pool')
+  invoke(43, 'avg_pool')
 }
 
 export function avgPoolBackward(gradInput: TensorArg, grad: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], adaptive: boolean, includePadding: boolean, divisor: number): void {
@@ -418,14 +448,14 @@ export function avgPoolBackward(gradInput: TensorArg, grad: TensorArg, kernel: r
   writeBoolean(adaptive)
   writeBoolean(includePadding)
   writeNumber(divisor)
-  invoke(41, 'avg_pool_backward')
+  invoke(44, 'avg_pool_backward')
 }
 
 export function generatorSeed(state: TensorArg, seed: Scalar): void {
   if (!begin(state, false)) return
   writeTensor(state)
   writeScalar(seed)
-  invoke(42, 'generator_seed')
+  invoke(45, 'generator_seed')
 }
 
 export function randomFill(out: TensorArg, state: TensorArg, distribution: number, a: Scalar, b: Scalar): void {
@@ -435,7 +465,7 @@ export function randomFill(out: TensorArg, state: TensorArg, distribution: numbe
   writeNumber(distribution)
   writeScalar(a)
   writeScalar(b)
-  invoke(43, 'random_fill')
+  invoke(46, 'random_fill')
 }
 
 export function randomBernoulli(out: TensorArg, p: TensorArg, state: TensorArg): void {
@@ -443,14 +473,14 @@ export function randomBernoulli(out: TensorArg, p: TensorArg, state: TensorArg):
   writeTensor(out)
   writeTensor(p)
   writeTensor(state)
-  invoke(44, 'random_bernoulli')
+  invoke(47, 'random_bernoulli')
 }
 
 export function randomPermutation(out: TensorArg, state: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(state)
-  invoke(45, 'random_permutation')
+  invoke(48, 'random_permutation')
 }
 
 export function randomMultinomial(out: TensorArg, weights: TensorArg, state: TensorArg, replacement: boolean): void {
@@ -459,7 +489,7 @@ export function randomMultinomial(out: TensorArg, weights: TensorArg, state: Ten
   writeTensor(weights)
   writeTensor(state)
   writeBoolean(replacement)
-  invoke(46, 'random_multinomial')
+  invoke(49, 'random_multinomial')
 }
 
 export function dropout(out: TensorArg, mask: TensorArg, input: TensorArg, state: TensorArg, keep: number, scale: number): void {
@@ -470,7 +500,7 @@ export function dropout(out: TensorArg, mask: TensorArg, input: TensorArg, state
   writeTensor(state)
   writeNumber(keep)
   writeNumber(scale)
-  invoke(47, 'dropout')
+  invoke(50, 'dropout')
 }
 
 export function maskScale(out: TensorArg, input: TensorArg, mask: TensorArg, scale: number): void {
@@ -479,7 +509,7 @@ export function maskScale(out: TensorArg, input: TensorArg, mask: TensorArg, sca
   writeTensor(input)
   writeTensor(mask)
   writeNumber(scale)
-  invoke(48, 'mask_scale')
+  invoke(51, 'mask_scale')
 }
 
 export function reduce(out: TensorArg, input: TensorArg, op: number, param: number): void {
@@ -488,7 +518,7 @@ export function reduce(out: TensorArg, input: TensorArg, op: number, param: numb
   writeTensor(input)
   writeNumber(op)
   writeNumber(param)
-  invoke(49, 'reduce')
+  invoke(52, 'reduce')
 }
 
 export function variance(out: TensorArg, mean: TensorArg | null, input: TensorArg, correction: number, root: boolean): void {
@@ -498,7 +528,7 @@ export function variance(out: TensorArg, mean: TensorArg | null, input: TensorAr
   writeTensor(input)
   writeNumber(correction)
   writeBoolean(root)
-  invoke(50, 'variance')
+  invoke(53, 'variance')
 }
 
 export function samplePoisson(out: TensorArg, rate: TensorArg, state: TensorArg): void {
@@ -506,7 +536,7 @@ export function samplePoisson(out: TensorArg, rate: TensorArg, state: TensorArg)
   writeTensor(out)
   writeTensor(rate)
   writeTensor(state)
-  invoke(51, 'sample_poisson')
+  invoke(54, 'sample_poisson')
 }
 
 export function sampleGamma(out: TensorArg, alpha: TensorArg, state: TensorArg): void {
@@ -514,7 +544,7 @@ export function sampleGamma(out: TensorArg, alpha: TensorArg, state: TensorArg):
   writeTensor(out)
   writeTensor(alpha)
   writeTensor(state)
-  invoke(52, 'sample_gamma')
+  invoke(55, 'sample_gamma')
 }
 
 export function sampleBinomial(out: TensorArg, count: TensorArg, p: TensorArg, state: TensorArg): void {
@@ -523,7 +553,7 @@ export function sampleBinomial(out: TensorArg, count: TensorArg, p: TensorArg, s
   writeTensor(count)
   writeTensor(p)
   writeTensor(state)
-  invoke(53, 'sample_binomial')
+  invoke(56, 'sample_binomial')
 }
 
 export function gammaSampleGrad(out: TensorArg, alpha: TensorArg, x: TensorArg): void {
@@ -531,7 +561,7 @@ export function gammaSampleGrad(out: TensorArg, alpha: TensorArg, x: TensorArg):
   writeTensor(out)
   writeTensor(alpha)
   writeTensor(x)
-  invoke(54, 'gamma_sample_grad')
+  invoke(57, 'gamma_sample_grad')
 }
 
 export function dirichletSampleGrad(out: TensorArg, x: TensorArg, alpha: TensorArg, total: TensorArg): void {
@@ -540,7 +570,7 @@ export function dirichletSampleGrad(out: TensorArg, x: TensorArg, alpha: TensorA
   writeTensor(x)
   writeTensor(alpha)
   writeTensor(total)
-  invoke(55, 'dirichlet_sample_grad')
+  invoke(58, 'dirichlet_sample_grad')
 }
 
 export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg, dim: number, op: number): void {
@@ -550,7 +580,7 @@ export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg
   writeTensor(input)
   writeNumber(dim)
   writeNumber(op)
-  invoke(56, 'scan')
+  invoke(59, 'scan')
 }
 
 export function argExtreme(indices: TensorArg, values: TensorArg | null, input: TensorArg, dim: number, largest: boolean): void {
@@ -560,7 +590,7 @@ export function argExtreme(indices: TensorArg, values: TensorArg | null, input: 
   writeTensor(input)
   writeNumber(dim)
   writeBoolean(largest)
-  invoke(57, 'arg_extreme')
+  invoke(60, 'arg_extreme')
 }
 
 export function softmax(out: TensorArg, input: TensorArg, dim: number, log: boolean): void {
@@ -569,7 +599,7 @@ export function softmax(out: TensorArg, input: TensorArg, dim: number, log: bool
   writeTensor(input)
   writeNumber(dim)
   writeBoolean(log)
-  invoke(58, 'softmax')
+  invoke(61, 'softmax')
 }
 
 export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorArg, dim: number, log: boolean): void {
@@ -579,7 +609,7 @@ export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorA
   writeTensor(output)
   writeNumber(dim)
   writeBoolean(log)
-  invoke(59, 'softmax_backward')
+  invoke(62, 'softmax_backward')
 }
 
 export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, descending: boolean, stable: boolean): void {
@@ -590,7 +620,7 @@ export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeNumber(dim)
   writeBoolean(descending)
   writeBoolean(stable)
-  invoke(60, 'sort')
+  invoke(63, 'sort')
 }
 
 export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, largest: boolean, sorted: boolean): void {
@@ -601,7 +631,7 @@ export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeNumber(dim)
   writeBoolean(largest)
   writeBoolean(sorted)
-  invoke(61, 'topk')
+  invoke(64, 'topk')
 }
 
 export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, k: number): void {
@@ -611,7 +641,7 @@ export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg
   writeTensor(input)
   writeNumber(dim)
   writeNumber(k)
-  invoke(62, 'kth_value')
+  invoke(65, 'kth_value')
 }
 
 export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number): void {
@@ -620,7 +650,7 @@ export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeTensor(indices)
   writeTensor(input)
   writeNumber(dim)
-  invoke(63, 'mode')
+  invoke(66, 'mode')
 }
 
 export function searchsorted(out: TensorArg, boundaries: TensorArg, values: TensorArg, sorter: TensorArg | null, right: boolean): void {
@@ -630,14 +660,14 @@ export function searchsorted(out: TensorArg, boundaries: TensorArg, values: Tens
   writeTensor(values)
   writeOptionalTensor(sorter)
   writeBoolean(right)
-  invoke(64, 'searchsorted')
+  invoke(67, 'searchsorted')
 }
 
 export function sortRows(order: TensorArg, input: TensorArg): void {
   if (!begin(order, false)) return
   writeTensor(order)
   writeTensor(input)
-  invoke(65, 'sort_rows')
+  invoke(68, 'sort_rows')
 }
 
 export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, input: TensorArg, order: TensorArg | null): void {
@@ -647,12 +677,12 @@ export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, inp
   writeTensor(count)
   writeTensor(input)
   writeOptionalTensor(order)
-  invoke(66, 'find_runs')
+  invoke(69, 'find_runs')
 }
 
 export function stridedAdd(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(67, 'strided_add')
+  invoke(70, 'strided_add')
 }

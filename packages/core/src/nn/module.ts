@@ -131,6 +131,12 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
     Reflect.set(this, name, value)
   }
 
+  /** @internal Takes a parameter, a buffer or a child away. */
+  unregister(name: string): void {
+    this.#buffers.delete(name)
+    Reflect.deleteProperty(this, name)
+  }
+
   /** @internal Whether a state dict may lack this key of the module: it is newer than old checkpoints. */
   mayMiss(_name: string): boolean {
     return false

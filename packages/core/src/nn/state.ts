@@ -21,6 +21,9 @@ export interface LoadResult {
   readonly unexpectedKeys: string[]
 }
 
+/** @internal What brings the keys of older checkpoints of a module up to date, before they are looked at. */
+export const migrations = new WeakMap<AnyModule, ((given: Map<string, unknown>, prefix: string) => void)[]>()
+
 interface Copy {
   readonly target: Tensor
   readonly value: Tensor
@@ -80,6 +83,7 @@ export function checkStateDict(
       )
   }
   const visit = (owner: AnyModule, prefix: string): void => {
+    for (const migrate of migrations.get(owner) ?? []) migrate(given, prefix)
     for (const [name, parameter] of owner.ownParameters()) take(owner, prefix, name, parameter, () => {})
     for (const [name, buffer, persistent] of owner.ownBuffers())
       if (persistent) take(owner, prefix, name, buffer, (value) => owner.setBuffer(name, value))

@@ -72,14 +72,15 @@ abstract class TransformerLayer<Args extends unknown[]> extends Module<Args> {
   readonly nhead: number
   readonly options: TransformerLayerOptions
   readonly normFirst: boolean
-  self_attn: MultiheadAttention
-  linear1: Linear
-  dropout: Dropout
-  linear2: Linear
-  norm1: LayerNorm
-  norm2: LayerNorm
-  dropout1: Dropout
-  dropout2: Dropout
+  // Declared only: the order in which they are assigned is that of PyTorch's keys.
+  declare self_attn: MultiheadAttention
+  declare linear1: Linear
+  declare dropout: Dropout
+  declare linear2: Linear
+  declare norm1: LayerNorm
+  declare norm2: LayerNorm
+  declare dropout1: Dropout
+  declare dropout2: Dropout
   activation: Activation
 
   constructor(dModel: number, nhead: number, options: TransformerLayerOptions, between: () => void = () => {}) {

@@ -1,13 +1,11 @@
-// The namespace `nn.utils`: gradients and parameters of a whole model at once.
-import { noGrad } from '../autograd/mode.js'
-import { ArgumentError, describe } from '../errors.js'
-import { fillRaw } from '../ops/creation.js'
-import { cat, copy_, detach, reshape, to } from '../ops/index.js'
-import { reduceRaw } from '../ops/reduce.js'
-import type { Tensor } from '../tensor/tensor.js'
-import { Tensor as TensorClass } from '../tensor/tensor.js'
-
-export * as rnn from './packed-sequence.js'
+// Gradients and parameters of a whole model at once.
+import { noGrad } from '../../autograd/mode.js'
+import { ArgumentError, describe } from '../../errors.js'
+import { fillRaw } from '../../ops/creation.js'
+import { cat, copy_, detach, reshape, to } from '../../ops/index.js'
+import { reduceRaw } from '../../ops/reduce.js'
+import type { Tensor } from '../../tensor/tensor.js'
+import { Tensor as TensorClass } from '../../tensor/tensor.js'
 
 type Tensors = Tensor | Iterable<Tensor>
 
