@@ -4,11 +4,17 @@
 #include "flambeau/kernels/convolution.gen.h"
 #include "flambeau/kernels/copy.gen.h"
 #include "flambeau/kernels/creation.gen.h"
+#include "flambeau/kernels/ctc_loss.gen.h"
 #include "flambeau/kernels/elementwise.gen.h"
 #include "flambeau/kernels/embedding.gen.h"
+#include "flambeau/kernels/embedding_bag.gen.h"
 #include "flambeau/kernels/fft.gen.h"
+#include "flambeau/kernels/fold.gen.h"
+#include "flambeau/kernels/fractional_pooling.gen.h"
+#include "flambeau/kernels/grid_sample.gen.h"
 #include "flambeau/kernels/histogram.gen.h"
 #include "flambeau/kernels/indexing.gen.h"
+#include "flambeau/kernels/interpolate.gen.h"
 #include "flambeau/kernels/layer_norm.gen.h"
 #include "flambeau/kernels/matmul.gen.h"
 #include "flambeau/kernels/nll_loss.gen.h"
@@ -35,12 +41,21 @@ enum class Kernel : int {
   arange,
   linspace,
   logspace,
+  ctc_loss,
+  ctc_loss_backward,
   elementwise,
   embedding,
   embedding_backward,
+  embedding_bag,
   fft_complex,
   fft_from_real,
   fft_to_real,
+  unfold_windows,
+  fold_windows,
+  fractional_max_pool,
+  grid_sample,
+  grid_sample_input_backward,
+  grid_sample_grid_backward,
   histc,
   bincount,
   index_get,
@@ -50,6 +65,7 @@ enum class Kernel : int {
   masked_gather,
   masked_put,
   triangle,
+  interpolate,
   layer_norm,
   layer_norm_backward,
   matmul,
@@ -111,12 +127,21 @@ struct KernelTable {
   Status (*arange)(ArangeArgs&) = nullptr;
   Status (*linspace)(LinspaceArgs&) = nullptr;
   Status (*logspace)(LogspaceArgs&) = nullptr;
+  Status (*ctc_loss)(CtcLossArgs&) = nullptr;
+  Status (*ctc_loss_backward)(CtcLossBackwardArgs&) = nullptr;
   Status (*elementwise)(ElementwiseArgs&) = nullptr;
   Status (*embedding)(EmbeddingArgs&) = nullptr;
   Status (*embedding_backward)(EmbeddingBackwardArgs&) = nullptr;
+  Status (*embedding_bag)(EmbeddingBagArgs&) = nullptr;
   Status (*fft_complex)(FftComplexArgs&) = nullptr;
   Status (*fft_from_real)(FftFromRealArgs&) = nullptr;
   Status (*fft_to_real)(FftToRealArgs&) = nullptr;
+  Status (*unfold_windows)(UnfoldWindowsArgs&) = nullptr;
+  Status (*fold_windows)(FoldWindowsArgs&) = nullptr;
+  Status (*fractional_max_pool)(FractionalMaxPoolArgs&) = nullptr;
+  Status (*grid_sample)(GridSampleArgs&) = nullptr;
+  Status (*grid_sample_input_backward)(GridSampleInputBackwardArgs&) = nullptr;
+  Status (*grid_sample_grid_backward)(GridSampleGridBackwardArgs&) = nullptr;
   Status (*histc)(HistcArgs&) = nullptr;
   Status (*bincount)(BincountArgs&) = nullptr;
   Status (*index_get)(IndexGetArgs&) = nullptr;
@@ -126,6 +151,7 @@ struct KernelTable {
   Status (*masked_gather)(MaskedGatherArgs&) = nullptr;
   Status (*masked_put)(MaskedPutArgs&) = nullptr;
   Status (*triangle)(TriangleArgs&) = nullptr;
+  Status (*interpolate)(InterpolateArgs&) = nullptr;
   Status (*layer_norm)(LayerNormArgs&) = nullptr;
   Status (*layer_norm_backward)(LayerNormBackwardArgs&) = nullptr;
   Status (*matmul)(MatmulArgs&) = nullptr;
@@ -186,12 +212,21 @@ inline constexpr KernelTable kTable{
     arange,
     linspace,
     logspace,
+    ctc_loss,
+    ctc_loss_backward,
     elementwise,
     embedding,
     embedding_backward,
+    embedding_bag,
     fft_complex,
     fft_from_real,
     fft_to_real,
+    unfold_windows,
+    fold_windows,
+    fractional_max_pool,
+    grid_sample,
+    grid_sample_input_backward,
+    grid_sample_grid_backward,
     histc,
     bincount,
     index_get,
@@ -201,6 +236,7 @@ inline constexpr KernelTable kTable{
     masked_gather,
     masked_put,
     triangle,
+    interpolate,
     layer_norm,
     layer_norm_backward,
     matmul,
@@ -304,6 +340,16 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       LogspaceArgs args{reader.tensor(), reader.scalar(), reader.scalar(), reader.real()};
       return table.logspace(args);
     }
+    case Kernel::ctc_loss: {
+      if (!table.ctc_loss) return {StatusCode::no_kernel};
+      CtcLossArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.integer()};
+      return table.ctc_loss(args);
+    }
+    case Kernel::ctc_loss_backward: {
+      if (!table.ctc_loss_backward) return {StatusCode::no_kernel};
+      CtcLossBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.integer(), reader.boolean()};
+      return table.ctc_loss_backward(args);
+    }
     case Kernel::elementwise: {
       if (!table.elementwise) return {StatusCode::no_kernel};
       ElementwiseArgs args{reader.tensors(), reader.tensors(), reader.scalars(), reader.integers(), reader.integers(), reader.dtype()};
@@ -319,6 +365,11 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       EmbeddingBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.boolean()};
       return table.embedding_backward(args);
     }
+    case Kernel::embedding_bag: {
+      if (!table.embedding_bag) return {StatusCode::no_kernel};
+      EmbeddingBagArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.integer()};
+      return table.embedding_bag(args);
+    }
     case Kernel::fft_complex: {
       if (!table.fft_complex) return {StatusCode::no_kernel};
       FftComplexArgs args{reader.tensor(), reader.tensor(), reader.integer(), reader.boolean(), reader.real()};
@@ -333,6 +384,36 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       if (!table.fft_to_real) return {StatusCode::no_kernel};
       FftToRealArgs args{reader.tensor(), reader.tensor(), reader.integer(), reader.boolean(), reader.real()};
       return table.fft_to_real(args);
+    }
+    case Kernel::unfold_windows: {
+      if (!table.unfold_windows) return {StatusCode::no_kernel};
+      UnfoldWindowsArgs args{reader.tensor(), reader.tensor(), reader.integers(), reader.integers(), reader.integers(), reader.integers()};
+      return table.unfold_windows(args);
+    }
+    case Kernel::fold_windows: {
+      if (!table.fold_windows) return {StatusCode::no_kernel};
+      FoldWindowsArgs args{reader.tensor(), reader.tensor(), reader.integers(), reader.integers(), reader.integers(), reader.integers()};
+      return table.fold_windows(args);
+    }
+    case Kernel::fractional_max_pool: {
+      if (!table.fractional_max_pool) return {StatusCode::no_kernel};
+      FractionalMaxPoolArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.integers()};
+      return table.fractional_max_pool(args);
+    }
+    case Kernel::grid_sample: {
+      if (!table.grid_sample) return {StatusCode::no_kernel};
+      GridSampleArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.integer(), reader.boolean()};
+      return table.grid_sample(args);
+    }
+    case Kernel::grid_sample_input_backward: {
+      if (!table.grid_sample_input_backward) return {StatusCode::no_kernel};
+      GridSampleInputBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.integer(), reader.boolean()};
+      return table.grid_sample_input_backward(args);
+    }
+    case Kernel::grid_sample_grid_backward: {
+      if (!table.grid_sample_grid_backward) return {StatusCode::no_kernel};
+      GridSampleGridBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.integer(), reader.boolean()};
+      return table.grid_sample_grid_backward(args);
     }
     case Kernel::histc: {
       if (!table.histc) return {StatusCode::no_kernel};
@@ -378,6 +459,11 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       if (!table.triangle) return {StatusCode::no_kernel};
       TriangleArgs args{reader.tensor(), reader.tensor(), reader.integer(), reader.boolean()};
       return table.triangle(args);
+    }
+    case Kernel::interpolate: {
+      if (!table.interpolate) return {StatusCode::no_kernel};
+      InterpolateArgs args{reader.tensor(), reader.tensor(), reader.reals(), reader.integer(), reader.boolean(), reader.boolean()};
+      return table.interpolate(args);
     }
     case Kernel::layer_norm: {
       if (!table.layer_norm) return {StatusCode::no_kernel};

@@ -108,6 +108,35 @@ export function logspace(out: TensorArg, start: Scalar, end: Scalar, base: numbe
   invoke(9, 'logspace')
 }
 
+export function ctcLoss(losses: TensorArg, alpha: TensorArg, logProbs: TensorArg, targets: TensorArg, inputLengths: TensorArg, targetLengths: TensorArg, targetStride: number, blank: number): void {
+  if (!begin(losses, false)) return
+  writeTensor(losses)
+  writeTensor(alpha)
+  writeTensor(logProbs)
+  writeTensor(targets)
+  writeTensor(inputLengths)
+  writeTensor(targetLengths)
+  writeNumber(targetStride)
+  writeNumber(blank)
+  invoke(10, 'ctc_loss')
+}
+
+export function ctcLossBackward(gradInput: TensorArg, grad: TensorArg, losses: TensorArg, alpha: TensorArg, logProbs: TensorArg, targets: TensorArg, inputLengths: TensorArg, targetLengths: TensorArg, targetStride: number, blank: number, zeroInfinity: boolean): void {
+  if (!begin(gradInput, false)) return
+  writeTensor(gradInput)
+  writeTensor(grad)
+  writeTensor(losses)
+  writeTensor(alpha)
+  writeTensor(logProbs)
+  writeTensor(targets)
+  writeTensor(inputLengths)
+  writeTensor(targetLengths)
+  writeNumber(targetStride)
+  writeNumber(blank)
+  writeBoolean(zeroInfinity)
+  invoke(11, 'ctc_loss_backward')
+}
+
 export function elementwise(outs: readonly TensorArg[], ins: readonly TensorArg[], constants: readonly Scalar[], code: readonly number[], results: readonly number[], compute: number): void {
   if (!begin(outs[0], true)) return
   writeTensors(outs)
@@ -116,7 +145,7 @@ export function elementwise(outs: readonly TensorArg[], ins: readonly TensorArg[
   writeNumbers(code)
   writeNumbers(results)
   writeNumber(compute)
-  invoke(10, 'elementwise')
+  invoke(12, 'elementwise')
 }
 
 export function embedding(out: TensorArg, weight: TensorArg, indices: TensorArg): void {
@@ -124,7 +153,7 @@ export function embedding(out: TensorArg, weight: TensorArg, indices: TensorArg)
   writeTensor(out)
   writeTensor(weight)
   writeTensor(indices)
-  invoke(11, 'embedding')
+  invoke(13, 'embedding')
 }
 
 export function embeddingBackward(out: TensorArg, grad: TensorArg, indices: TensorArg, paddingIndex: number, scaleByFrequency: boolean): void {
@@ -134,7 +163,22 @@ export function embeddingBackward(out: TensorArg, grad: TensorArg, indices: Tens
   writeTensor(indices)
   writeNumber(paddingIndex)
   writeBoolean(scaleByFrequency)
-  invoke(12, 'embedding_backward')
+  invoke(14, 'embedding_backward')
+}
+
+export function embeddingBag(out: TensorArg, bagOf: TensorArg, counts: TensorArg, maximumAt: TensorArg | null, weight: TensorArg, indices: TensorArg, offsets: TensorArg, sampleWeights: TensorArg | null, mode: number, paddingIndex: number): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(bagOf)
+  writeTensor(counts)
+  writeOptionalTensor(maximumAt)
+  writeTensor(weight)
+  writeTensor(indices)
+  writeTensor(offsets)
+  writeOptionalTensor(sampleWeights)
+  writeNumber(mode)
+  writeNumber(paddingIndex)
+  invoke(15, 'embedding_bag')
 }
 
 export function fftComplex(out: TensorArg, input: TensorArg, dim: number, forward: boolean, scale: number): void {
@@ -144,7 +188,7 @@ export function fftComplex(out: TensorArg, input: TensorArg, dim: number, forwar
   writeNumber(dim)
   writeBoolean(forward)
   writeNumber(scale)
-  invoke(13, 'fft_complex')
+  invoke(16, 'fft_complex')
 }
 
 export function fftFromReal(out: TensorArg, input: TensorArg, dim: number, forward: boolean, scale: number): void {
@@ -154,7 +198,7 @@ export function fftFromReal(out: TensorArg, input: TensorArg, dim: number, forwa
   writeNumber(dim)
   writeBoolean(forward)
   writeNumber(scale)
-  invoke(14, 'fft_from_real')
+  invoke(17, 'fft_from_real')
 }
 
 export function fftToReal(out: TensorArg, input: TensorArg, dim: number, forward: boolean, scale: number): void {
@@ -164,7 +208,73 @@ export function fftToReal(out: TensorArg, input: TensorArg, dim: number, forward
   writeNumber(dim)
   writeBoolean(forward)
   writeNumber(scale)
-  invoke(15, 'fft_to_real')
+  invoke(18, 'fft_to_real')
+}
+
+export function unfoldWindows(out: TensorArg, input: TensorArg, kernel: readonly number[], dilation: readonly number[], padding: readonly number[], stride: readonly number[]): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeNumbers(kernel)
+  writeNumbers(dilation)
+  writeNumbers(padding)
+  writeNumbers(stride)
+  invoke(19, 'unfold_windows')
+}
+
+export function foldWindows(out: TensorArg, input: TensorArg, kernel: readonly number[], dilation: readonly number[], padding: readonly number[], stride: readonly number[]): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeNumbers(kernel)
+  writeNumbers(dilation)
+  writeNumbers(padding)
+  writeNumbers(stride)
+  invoke(20, 'fold_windows')
+}
+
+export function fractionalMaxPool(out: TensorArg, indices: TensorArg, input: TensorArg, samples: TensorArg, kernel: readonly number[]): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(indices)
+  writeTensor(input)
+  writeTensor(samples)
+  writeNumbers(kernel)
+  invoke(21, 'fractional_max_pool')
+}
+
+export function gridSample(out: TensorArg, input: TensorArg, grid: TensorArg, mode: number, padding: number, alignCorners: boolean): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeTensor(grid)
+  writeNumber(mode)
+  writeNumber(padding)
+  writeBoolean(alignCorners)
+  invoke(22, 'grid_sample')
+}
+
+export function gridSampleInputBackward(gradInput: TensorArg, grad: TensorArg, grid: TensorArg, mode: number, padding: number, alignCorners: boolean): void {
+  if (!begin(gradInput, false)) return
+  writeTensor(gradInput)
+  writeTensor(grad)
+  writeTensor(grid)
+  writeNumber(mode)
+  writeNumber(padding)
+  writeBoolean(alignCorners)
+  invoke(23, 'grid_sample_input_backward')
+}
+
+export function gridSampleGridBackward(gradGrid: TensorArg, grad: TensorArg, input: TensorArg, grid: TensorArg, mode: number, padding: number, alignCorners: boolean): void {
+  if (!begin(gradGrid, false)) return
+  writeTensor(gradGrid)
+  writeTensor(grad)
+  writeTensor(input)
+  writeTensor(grid)
+  writeNumber(mode)
+  writeNumber(padding)
+  writeBoolean(alignCorners)
+  invoke(24, 'grid_sample_grid_backward')
 }
 
 export function histc(out: TensorArg, input: TensorArg, low: number, high: number): void {
@@ -173,7 +283,7 @@ export function histc(out: TensorArg, input: TensorArg, low: number, high: numbe
   writeTensor(input)
   writeNumber(low)
   writeNumber(high)
-  invoke(16, 'histc')
+  invoke(25, 'histc')
 }
 
 export function bincount(out: TensorArg, input: TensorArg, weights: TensorArg | null): void {
@@ -181,7 +291,7 @@ export function bincount(out: TensorArg, input: TensorArg, weights: TensorArg | 
   writeTensor(out)
   writeTensor(input)
   writeOptionalTensor(weights)
-  invoke(17, 'bincount')
+  invoke(26, 'bincount')
 }
 
 export function indexGet(out: TensorArg, input: TensorArg, indices: readonly TensorArg[], sizes: readonly number[], strides: readonly number[], wrap: boolean): void {
@@ -192,7 +302,7 @@ export function indexGet(out: TensorArg, input: TensorArg, indices: readonly Ten
   writeNumbers(sizes)
   writeNumbers(strides)
   writeBoolean(wrap)
-  invoke(18, 'index_get')
+  invoke(27, 'index_get')
 }
 
 export function indexSet(out: TensorArg, values: TensorArg, indices: readonly TensorArg[], sizes: readonly number[], strides: readonly number[], wrap: boolean, reduce: number): void {
@@ -204,21 +314,21 @@ export function indexSet(out: TensorArg, values: TensorArg, indices: readonly Te
   writeNumbers(strides)
   writeBoolean(wrap)
   writeNumber(reduce)
-  invoke(19, 'index_set')
+  invoke(28, 'index_set')
 }
 
 export function countNonzeroElements(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(20, 'count_nonzero_elements')
+  invoke(29, 'count_nonzero_elements')
 }
 
 export function nonzero(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(21, 'nonzero')
+  invoke(30, 'nonzero')
 }
 
 export function maskedGather(out: TensorArg, input: TensorArg, mask: TensorArg): void {
@@ -226,7 +336,7 @@ export function maskedGather(out: TensorArg, input: TensorArg, mask: TensorArg):
   writeTensor(out)
   writeTensor(input)
   writeTensor(mask)
-  invoke(22, 'masked_gather')
+  invoke(31, 'masked_gather')
 }
 
 export function maskedPut(out: TensorArg, mask: TensorArg, source: TensorArg): void {
@@ -234,7 +344,7 @@ export function maskedPut(out: TensorArg, mask: TensorArg, source: TensorArg): v
   writeTensor(out)
   writeTensor(mask)
   writeTensor(source)
-  invoke(23, 'masked_put')
+  invoke(32, 'masked_put')
 }
 
 export function triangle(out: TensorArg, input: TensorArg, diagonal: number, upper: boolean): void {
@@ -243,7 +353,18 @@ export function triangle(out: TensorArg, input: TensorArg, diagonal: number, upp
   writeTensor(input)
   writeNumber(diagonal)
   writeBoolean(upper)
-  invoke(24, 'triangle')
+  invoke(33, 'triangle')
+}
+
+export function interpolate(out: TensorArg, input: TensorArg, scales: readonly number[], mode: number, alignCorners: boolean, transposed: boolean): void {
+  if (!begin(out, true)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeNumbers(scales)
+  writeNumber(mode)
+  writeBoolean(alignCorners)
+  writeBoolean(transposed)
+  invoke(34, 'interpolate')
 }
 
 export function layerNorm(out: TensorArg, mean: TensorArg, rstd: TensorArg, input: TensorArg, weight: TensorArg | null, bias: TensorArg | null, eps: number): void {
@@ -255,7 +376,7 @@ export function layerNorm(out: TensorArg, mean: TensorArg, rstd: TensorArg, inpu
   writeOptionalTensor(weight)
   writeOptionalTensor(bias)
   writeNumber(eps)
-  invoke(25, 'layer_norm')
+  invoke(35, 'layer_norm')
 }
 
 export function layerNormBackward(grad: TensorArg, out: TensorArg | null, weightGrad: TensorArg | null, biasGrad: TensorArg | null, input: TensorArg, mean: TensorArg, rstd: TensorArg, weight: TensorArg | null): void {
@@ -268,7 +389,7 @@ export function layerNormBackward(grad: TensorArg, out: TensorArg | null, weight
   writeTensor(mean)
   writeTensor(rstd)
   writeOptionalTensor(weight)
-  invoke(26, 'layer_norm_backward')
+  invoke(36, 'layer_norm_backward')
 }
 
 export function matmul(out: TensorArg, a: TensorArg, b: TensorArg, bias: TensorArg | null): void {
@@ -277,7 +398,7 @@ export function matmul(out: TensorArg, a: TensorArg, b: TensorArg, bias: TensorA
   writeTensor(a)
   writeTensor(b)
   writeOptionalTensor(bias)
-  invoke(27, 'matmul')
+  invoke(37, 'matmul')
 }
 
 export function nllLoss(out: TensorArg, totalWeight: TensorArg, input: TensorArg, target: TensorArg, weight: TensorArg | null, reduction: number, ignoreIndex: number): void {
@@ -289,7 +410,7 @@ export function nllLoss(out: TensorArg, totalWeight: TensorArg, input: TensorArg
   writeOptionalTensor(weight)
   writeNumber(reduction)
   writeNumber(ignoreIndex)
-  invoke(28, 'nll_loss')
+  invoke(38, 'nll_loss')
 }
 
 export function nllLossBackward(out: TensorArg, grad: TensorArg, target: TensorArg, weight: TensorArg | null, totalWeight: TensorArg, reduction: number, ignoreIndex: number): void {
@@ -301,7 +422,7 @@ export function nllLossBackward(out: TensorArg, grad: TensorArg, target: TensorA
   writeTensor(totalWeight)
   writeNumber(reduction)
   writeNumber(ignoreIndex)
-  invoke(29, 'nll_loss_backward')
+  invoke(39, 'nll_loss_backward')
 }
 
 export function sgdStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -310,7 +431,7 @@ export function sgdStep(params: readonly TensorArg[], grads: readonly TensorArg[
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(30, 'sgd_step')
+  invoke(40, 'sgd_step')
 }
 
 export function adamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -319,7 +440,7 @@ export function adamStep(params: readonly TensorArg[], grads: readonly TensorArg
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(31, 'adam_step')
+  invoke(41, 'adam_step')
 }
 
 export function rmspropStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -328,7 +449,7 @@ export function rmspropStep(params: readonly TensorArg[], grads: readonly Tensor
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(32, 'rmsprop_step')
+  invoke(42, 'rmsprop_step')
 }
 
 export function adagradStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -337,7 +458,7 @@ export function adagradStep(params: readonly TensorArg[], grads: readonly Tensor
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(33, 'adagrad_step')
+  invoke(43, 'adagrad_step')
 }
 
 export function adadeltaStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -346,7 +467,7 @@ export function adadeltaStep(params: readonly TensorArg[], grads: readonly Tenso
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(34, 'adadelta_step')
+  invoke(44, 'adadelta_step')
 }
 
 export function adamaxStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -355,7 +476,7 @@ export function adamaxStep(params: readonly TensorArg[], grads: readonly TensorA
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(35, 'adamax_step')
+  invoke(45, 'adamax_step')
 }
 
 export function nadamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -364,7 +485,7 @@ export function nadamStep(params: readonly TensorArg[], grads: readonly TensorAr
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(36, 'nadam_step')
+  invoke(46, 'nadam_step')
 }
 
 export function radamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -373,7 +494,7 @@ export function radamStep(params: readonly TensorArg[], grads: readonly TensorAr
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(37, 'radam_step')
+  invoke(47, 'radam_step')
 }
 
 export function asgdStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -382,7 +503,7 @@ export function asgdStep(params: readonly TensorArg[], grads: readonly TensorArg
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(38, 'asgd_step')
+  invoke(48, 'asgd_step')
 }
 
 export function rpropStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -391,7 +512,7 @@ export function rpropStep(params: readonly TensorArg[], grads: readonly TensorAr
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(39, 'rprop_step')
+  invoke(49, 'rprop_step')
 }
 
 export function maxPool(out: TensorArg, indices: TensorArg, input: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], dilation: readonly number[], adaptive: boolean): void {
@@ -404,7 +525,7 @@ export function maxPool(out: TensorArg, indices: TensorArg, input: TensorArg, ke
   writeNumbers(padding)
   writeNumbers(dilation)
   writeBoolean(adaptive)
-  invoke(40, 'max_pool')
+  invoke(50, 'max_pool')
 }
 
 export function maxPoolScatter(gradInput: TensorArg, grad: TensorArg, indices: TensorArg, spatial: number): void {
@@ -413,7 +534,7 @@ export function maxPoolScatter(gradInput: TensorArg, grad: TensorArg, indices: T
   writeTensor(grad)
   writeTensor(indices)
   writeNumber(spatial)
-  invoke(41, 'max_pool_scatter')
+  invoke(51, 'max_pool_scatter')
 }
 
 export function maxPoolGather(out: TensorArg, input: TensorArg, indices: TensorArg, spatial: number): void {
@@ -422,7 +543,7 @@ export function maxPoolGather(out: TensorArg, input: TensorArg, indices: TensorA
   writeTensor(input)
   writeTensor(indices)
   writeNumber(spatial)
-  invoke(42, 'max_pool_gather')
+  invoke(52, 'max_pool_gather')
 }
 
 export function avgPool(out: TensorArg, input: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], adaptive: boolean, includePadding: boolean, divisor: number): void {
@@ -435,7 +556,7 @@ export function avgPool(out: TensorArg, input: TensorArg, kernel: readonly numbe
   writeBoolean(adaptive)
   writeBoolean(includePadding)
   writeNumber(divisor)
-  invoke(43, 'avg_pool')
+  invoke(53, 'avg_pool')
 }
 
 export function avgPoolBackward(gradInput: TensorArg, grad: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], adaptive: boolean, includePadding: boolean, divisor: number): void {
@@ -448,14 +569,14 @@ export function avgPoolBackward(gradInput: TensorArg, grad: TensorArg, kernel: r
   writeBoolean(adaptive)
   writeBoolean(includePadding)
   writeNumber(divisor)
-  invoke(44, 'avg_pool_backward')
+  invoke(54, 'avg_pool_backward')
 }
 
 export function generatorSeed(state: TensorArg, seed: Scalar): void {
   if (!begin(state, false)) return
   writeTensor(state)
   writeScalar(seed)
-  invoke(45, 'generator_seed')
+  invoke(55, 'generator_seed')
 }
 
 export function randomFill(out: TensorArg, state: TensorArg, distribution: number, a: Scalar, b: Scalar): void {
@@ -465,7 +586,7 @@ export function randomFill(out: TensorArg, state: TensorArg, distribution: numbe
   writeNumber(distribution)
   writeScalar(a)
   writeScalar(b)
-  invoke(46, 'random_fill')
+  invoke(56, 'random_fill')
 }
 
 export function randomBernoulli(out: TensorArg, p: TensorArg, state: TensorArg): void {
@@ -473,14 +594,14 @@ export function randomBernoulli(out: TensorArg, p: TensorArg, state: TensorArg):
   writeTensor(out)
   writeTensor(p)
   writeTensor(state)
-  invoke(47, 'random_bernoulli')
+  invoke(57, 'random_bernoulli')
 }
 
 export function randomPermutation(out: TensorArg, state: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(state)
-  invoke(48, 'random_permutation')
+  invoke(58, 'random_permutation')
 }
 
 export function randomMultinomial(out: TensorArg, weights: TensorArg, state: TensorArg, replacement: boolean): void {
@@ -489,7 +610,7 @@ export function randomMultinomial(out: TensorArg, weights: TensorArg, state: Ten
   writeTensor(weights)
   writeTensor(state)
   writeBoolean(replacement)
-  invoke(49, 'random_multinomial')
+  invoke(59, 'random_multinomial')
 }
 
 export function dropout(out: TensorArg, mask: TensorArg, input: TensorArg, state: TensorArg, keep: number, scale: number): void {
@@ -500,7 +621,7 @@ export function dropout(out: TensorArg, mask: TensorArg, input: TensorArg, state
   writeTensor(state)
   writeNumber(keep)
   writeNumber(scale)
-  invoke(50, 'dropout')
+  invoke(60, 'dropout')
 }
 
 export function maskScale(out: TensorArg, input: TensorArg, mask: TensorArg, scale: number): void {
@@ -509,7 +630,7 @@ export function maskScale(out: TensorArg, input: TensorArg, mask: TensorArg, sca
   writeTensor(input)
   writeTensor(mask)
   writeNumber(scale)
-  invoke(51, 'mask_scale')
+  invoke(61, 'mask_scale')
 }
 
 export function reduce(out: TensorArg, input: TensorArg, op: number, param: number): void {
@@ -518,7 +639,7 @@ export function reduce(out: TensorArg, input: TensorArg, op: number, param: numb
   writeTensor(input)
   writeNumber(op)
   writeNumber(param)
-  invoke(52, 'reduce')
+  invoke(62, 'reduce')
 }
 
 export function variance(out: TensorArg, mean: TensorArg | null, input: TensorArg, correction: number, root: boolean): void {
@@ -528,7 +649,7 @@ export function variance(out: TensorArg, mean: TensorArg | null, input: TensorAr
   writeTensor(input)
   writeNumber(correction)
   writeBoolean(root)
-  invoke(53, 'variance')
+  invoke(63, 'variance')
 }
 
 export function samplePoisson(out: TensorArg, rate: TensorArg, state: TensorArg): void {
@@ -536,7 +657,7 @@ export function samplePoisson(out: TensorArg, rate: TensorArg, state: TensorArg)
   writeTensor(out)
   writeTensor(rate)
   writeTensor(state)
-  invoke(54, 'sample_poisson')
+  invoke(64, 'sample_poisson')
 }
 
 export function sampleGamma(out: TensorArg, alpha: TensorArg, state: TensorArg): void {
@@ -544,7 +665,7 @@ export function sampleGamma(out: TensorArg, alpha: TensorArg, state: TensorArg):
   writeTensor(out)
   writeTensor(alpha)
   writeTensor(state)
-  invoke(55, 'sample_gamma')
+  invoke(65, 'sample_gamma')
 }
 
 export function sampleBinomial(out: TensorArg, count: TensorArg, p: TensorArg, state: TensorArg): void {
@@ -553,7 +674,7 @@ export function sampleBinomial(out: TensorArg, count: TensorArg, p: TensorArg, s
   writeTensor(count)
   writeTensor(p)
   writeTensor(state)
-  invoke(56, 'sample_binomial')
+  invoke(66, 'sample_binomial')
 }
 
 export function gammaSampleGrad(out: TensorArg, alpha: TensorArg, x: TensorArg): void {
@@ -561,7 +682,7 @@ export function gammaSampleGrad(out: TensorArg, alpha: TensorArg, x: TensorArg):
   writeTensor(out)
   writeTensor(alpha)
   writeTensor(x)
-  invoke(57, 'gamma_sample_grad')
+  invoke(67, 'gamma_sample_grad')
 }
 
 export function dirichletSampleGrad(out: TensorArg, x: TensorArg, alpha: TensorArg, total: TensorArg): void {
@@ -570,7 +691,7 @@ export function dirichletSampleGrad(out: TensorArg, x: TensorArg, alpha: TensorA
   writeTensor(x)
   writeTensor(alpha)
   writeTensor(total)
-  invoke(58, 'dirichlet_sample_grad')
+  invoke(68, 'dirichlet_sample_grad')
 }
 
 export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg, dim: number, op: number): void {
@@ -580,7 +701,7 @@ export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg
   writeTensor(input)
   writeNumber(dim)
   writeNumber(op)
-  invoke(59, 'scan')
+  invoke(69, 'scan')
 }
 
 export function argExtreme(indices: TensorArg, values: TensorArg | null, input: TensorArg, dim: number, largest: boolean): void {
@@ -590,7 +711,7 @@ export function argExtreme(indices: TensorArg, values: TensorArg | null, input: 
   writeTensor(input)
   writeNumber(dim)
   writeBoolean(largest)
-  invoke(60, 'arg_extreme')
+  invoke(70, 'arg_extreme')
 }
 
 export function softmax(out: TensorArg, input: TensorArg, dim: number, log: boolean): void {
@@ -599,7 +720,7 @@ export function softmax(out: TensorArg, input: TensorArg, dim: number, log: bool
   writeTensor(input)
   writeNumber(dim)
   writeBoolean(log)
-  invoke(61, 'softmax')
+  invoke(71, 'softmax')
 }
 
 export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorArg, dim: number, log: boolean): void {
@@ -609,7 +730,7 @@ export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorA
   writeTensor(output)
   writeNumber(dim)
   writeBoolean(log)
-  invoke(62, 'softmax_backward')
+  invoke(72, 'softmax_backward')
 }
 
 export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, descending: boolean, stable: boolean): void {
@@ -620,7 +741,7 @@ export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeNumber(dim)
   writeBoolean(descending)
   writeBoolean(stable)
-  invoke(63, 'sort')
+  invoke(73, 'sort')
 }
 
 export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, largest: boolean, sorted: boolean): void {
@@ -631,7 +752,7 @@ export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeNumber(dim)
   writeBoolean(largest)
   writeBoolean(sorted)
-  invoke(64, 'topk')
+  invoke(74, 'topk')
 }
 
 export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, k: number): void {
@@ -641,7 +762,7 @@ export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg
   writeTensor(input)
   writeNumber(dim)
   writeNumber(k)
-  invoke(65, 'kth_value')
+  invoke(75, 'kth_value')
 }
 
 export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number): void {
@@ -650,7 +771,7 @@ export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeTensor(indices)
   writeTensor(input)
   writeNumber(dim)
-  invoke(66, 'mode')
+  invoke(76, 'mode')
 }
 
 export function searchsorted(out: TensorArg, boundaries: TensorArg, values: TensorArg, sorter: TensorArg | null, right: boolean): void {
@@ -660,14 +781,14 @@ export function searchsorted(out: TensorArg, boundaries: TensorArg, values: Tens
   writeTensor(values)
   writeOptionalTensor(sorter)
   writeBoolean(right)
-  invoke(67, 'searchsorted')
+  invoke(77, 'searchsorted')
 }
 
 export function sortRows(order: TensorArg, input: TensorArg): void {
   if (!begin(order, false)) return
   writeTensor(order)
   writeTensor(input)
-  invoke(68, 'sort_rows')
+  invoke(78, 'sort_rows')
 }
 
 export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, input: TensorArg, order: TensorArg | null): void {
@@ -677,12 +798,12 @@ export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, inp
   writeTensor(count)
   writeTensor(input)
   writeOptionalTensor(order)
-  invoke(69, 'find_runs')
+  invoke(79, 'find_runs')
 }
 
 export function stridedAdd(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(70, 'strided_add')
+  invoke(80, 'strided_add')
 }

@@ -44,7 +44,7 @@ type EmbeddingGrad = FunctionOp<
   Tensor
 >
 
-const embeddingGrad: EmbeddingGrad = primitive({
+export const embeddingGrad: EmbeddingGrad = primitive({
   signature: '_embedding_backward(grad, indices, num_weights, padding_idx, scale_grad_by_freq)',
   forward(grad: Tensor, indices: Tensor, rows: number, paddingIndex: number, scale: boolean) {
     const width = grad.shape[grad.ndim - 1]
@@ -75,7 +75,7 @@ export interface EmbeddingOptions {
 }
 
 /** Rescales, in place, the rows that are used and longer than `maxNorm`. */
-function renormalize(weight: Tensor, indices: Tensor, maxNorm: number, normType: number): void {
+export function renormalize(weight: Tensor, indices: Tensor, maxNorm: number, normType: number): void {
   const rows = weight.detach()
   const used = new Set(Array.from(contiguousRaw(to(indices, 'int64')).data() as BigInt64Array, Number))
   for (const row of used) {
@@ -85,6 +85,14 @@ function renormalize(weight: Tensor, indices: Tensor, maxNorm: number, normType:
     const length = vector.norm(normType).item()
     if (length > maxNorm) vector.mul_(maxNorm / (length + 1e-7))
   }
+}
+
+/** The row of `paddingIdx`, or -1. */
+export function paddingRow(operation: string, paddingIdx: number | null | undefined, rows: number): number {
+  if (paddingIdx === undefined || paddingIdx === null) return -1
+  if (!Number.isInteger(paddingIdx) || paddingIdx < -rows || paddingIdx >= rows)
+    throw new ArgumentError(`${operation}: expected paddingIdx in [${-rows}, ${rows - 1}], got ${describe(paddingIdx)}`)
+  return paddingIdx < 0 ? paddingIdx + rows : paddingIdx
 }
 
 /**
@@ -103,15 +111,7 @@ export const embedding: FunctionOp<[input: Tensor, weight: Tensor, options?: Emb
       throw new ShapeError(`embedding: expected weight [rows, width], got ${formatShape(weight.shape)}`)
     if (input.dtype !== 'int64' && input.dtype !== 'int32')
       throw new DTypeError(`embedding: expected int32 or int64 indices, got ${input.dtype}`)
-    const [rows] = weight.shape
-    let padding = -1
-    if (paddingIdx !== undefined && paddingIdx !== null) {
-      if (!Number.isInteger(paddingIdx) || paddingIdx < -rows || paddingIdx >= rows)
-        throw new ArgumentError(
-          `embedding: expected paddingIdx in [${-rows}, ${rows - 1}], got ${describe(paddingIdx)}`,
-        )
-      padding = paddingIdx < 0 ? paddingIdx + rows : paddingIdx
-    }
+    const padding = paddingRow('embedding', paddingIdx, weight.shape[0])
     if (maxNorm !== undefined && maxNorm !== null) renormalize(weight, input, maxNorm, normType)
     return embeddingOf(weight, input, padding, scaleGradByFreq)
   },

@@ -61,7 +61,7 @@ const maxPool: FunctionOp<[input: Tensor, windows: Windows, positions: 'int32' |
 })
 
 /** Each element of `grad` added to where its maximum was. */
-const maxPoolScatter: FunctionOp<[grad: Tensor, indices: Tensor, shape: readonly number[]], Tensor> = primitive({
+export const maxPoolScatter: FunctionOp<[grad: Tensor, indices: Tensor, shape: readonly number[]], Tensor> = primitive({
   signature: '_max_pool_scatter(grad, indices, shape)',
   opaque: true,
   forward(grad: Tensor, indices: Tensor, shape: readonly number[]) {
