@@ -4,7 +4,7 @@ import { isComplex, isFloating } from '../tensor/dtype.js'
 import { Tensor } from '../tensor/tensor.js'
 import { to } from './copies.js'
 import { fillRaw } from './creation.js'
-import { inplaceComposite } from './dispatch.js'
+import { inplaceComposite, inplacePrimitive } from './dispatch.js'
 import {
   type BinaryOp,
   binary,
@@ -21,7 +21,7 @@ import {
   unary,
   unaryRecord,
 } from './pointwise.js'
-import type { InplaceOp } from './record.js'
+import { type InplaceOp, saving } from './record.js'
 import { trunc } from './rounding.js'
 import { log } from './transcendental.js'
 
@@ -564,14 +564,21 @@ const oneMinus = (value: Scalar | FloatScalar): Scalar => {
   return typeof v === 'object' ? { re: 1 - v.re, im: -v.im } : 1 - Number(v)
 }
 
+const powerOf2 = (exponent: Tensor): Tensor => pow(new FloatScalar(2) as Operand as Tensor, exponent)
+
 /** Elementwise `self · 2^other`. */
-export const ldexp: InplaceOp<[self: Tensor, other: Tensor]> = inplaceComposite(
-  'ldexp(self, other)',
-  (self: Tensor, other: Tensor): Tensor => {
+export const ldexp: InplaceOp<[self: Tensor, other: Tensor]> = inplacePrimitive({
+  signature: 'ldexp(self, other)',
+  forward(self: Tensor, other: Tensor) {
     if (!(self instanceof Tensor) || !(other instanceof Tensor)) throw new ArgumentError('ldexp: expected two tensors')
-    return mul(self, pow(new FloatScalar(2) as Operand as Tensor, other))
+    const out = mul(self, powerOf2(other))
+    return saving(out, other, out)
   },
-)
+  backward: (grad, [other, out], needs) => [
+    needs(0) ? mulConj(grad, powerOf2(other)) : null,
+    needs(1) ? mulConj(grad, mul(out, Math.LN2)) : null,
+  ],
+})
 
 /** `√(self² + other²)` without overflow. */
 export const hypot: InplaceOp<[self: Tensor, other: Tensor]> = binary({

@@ -28,6 +28,7 @@ export {
   type TypedArray,
   tensor,
 } from './construct.js'
+export * as masked from './masked.js'
 export * from './modules.js'
 export * as F from './nn/index.js'
 export { type Complex, type FloatScalar, float, type Operand, type Scalar } from './pointwise.js'

@@ -10,7 +10,6 @@ import { conj } from './complex.js'
 import { composite, inplaceComposite, primitive } from './dispatch.js'
 import type { Operand } from './pointwise.js'
 import { type InplaceOp, type Op, saving } from './record.js'
-import { sumToSize } from './reductions.js'
 import { permute, reshape } from './views.js'
 
 /** The last two dimensions exchanged. */
@@ -188,13 +187,11 @@ export const baddbmm: InplaceOp<[self: Tensor, batch1: Tensor, batch2: Tensor, o
 /** β·self + α·Σ batch1ᵢ · batch2ᵢ. @param self broadcasts to [M, N] @param batch1 [B, M, K] @param batch2 [B, K, N] */
 export const addbmm: InplaceOp<[self: Tensor, batch1: Tensor, batch2: Tensor, options?: ScaleOptions]> =
   inplaceComposite('addbmm(self, batch1, batch2, {beta, alpha})', (self: Tensor, batch1, batch2, options) => {
-    const products = bmm(batch1, batch2)
-    return scaled(
-      'addbmm',
-      self,
-      reshape(sumToSize(products, [1, products.shape[1], products.shape[2]]), products.shape.slice(1)),
-      options,
-    )
+    checkDims('addbmm', batch1, 3, batch2, 3)
+    const [batch, m, k] = batch1.shape
+    // Σᵢ aᵢ · bᵢ is one product, of the matrices side by side and below each other.
+    const beside = reshape(permute(batch1, [1, 0, 2]), [m, batch * k])
+    return scaled('addbmm', self, product(beside, reshape(batch2, [batch * k, batch2.shape[2]])), options)
   })
 
 /** β·self + α·(mat · vec). @param self broadcasts to [M] @param mat [M, K] @param vec [K] */

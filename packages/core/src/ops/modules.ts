@@ -1,9 +1,12 @@
 // Every module of operators: what is exported here is exported by the package, and attached to Tensor. A module that has
 // helpers of its own for its neighbours names what is public.
 
+export * from './agreement.js'
 export { at, ELLIPSIS, type Index, indexPut, Slice, slice, takeAlongDim } from './at.js'
+export * from './contractions.js'
 export { clone, contiguous, copy_, detach, type MemoryFormat, type ToOptions, to } from './copies.js'
 export * from './counting.js'
+export * from './covariance.js'
 export {
   type ArangeArgs,
   arange,
@@ -32,6 +35,8 @@ export {
   zeros,
   zerosLike,
 } from './creation.js'
+export { type CdistOptions, type ComputeMode, cdist, dist } from './distances.js'
+export * from './einsum.js'
 export * from './elementwise.js'
 export { type FftDims, type FftNorm, type FftOptions, type FftSizes, fft } from './fft.js'
 export {
@@ -64,6 +69,8 @@ export * from './matmul.js'
 export { gruCell, lstmCell, rnnReluCell, rnnTanhCell } from './nn/rnn.js'
 export { gridSampler, gridSampler2d, gridSampler3d } from './nn/gridSample.js'
 export { upsampleBicubic2dAa, upsampleBilinear2dAa } from './nn/interpolate.js'
+export * from './nn/native.js'
+export { constantPadNd } from './nn/padding.js'
 export * from './random.js'
 export * from './rearrange.js'
 export type { Dim, KeepdimOptions, ReduceOptions } from './reduce.js'
@@ -95,6 +102,7 @@ export {
   type ValuesIndices,
 } from './scans.js'
 export * from './scatterReduce.js'
+export * from './segments.js'
 export * from './selection.js'
 export {
   chunk,
@@ -111,7 +119,7 @@ export {
   unfold,
   vsplit,
 } from './slicing.js'
-export { logSoftmax, type SoftmaxOptions, softmax } from './softmax.js'
+export { logSoftmax, type SoftmaxOptions, safeSoftmax, softmax } from './softmax.js'
 export * from './statistics.js'
 export { asStrided, imag, real, viewAsComplex, viewAsReal } from './strided.js'
 export * from './unusual.js'

@@ -6,11 +6,13 @@ import { type DType, isFloating } from '../tensor/dtype.js'
 import { wrapDim } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { mul, neg, sub } from './arithmetic.js'
+import { eq } from './comparison.js'
+import { maskedFill } from './conditional.js'
 import { to } from './copies.js'
 import { composite, primitive } from './dispatch.js'
 import { type FunctionOp, type Op, saving } from './record.js'
 import { checkInexact, dtypeOption } from './reduce.js'
-import { sum } from './reductions.js'
+import { all, sum } from './reductions.js'
 import { exp } from './transcendental.js'
 
 type BackwardData = FunctionOp<[gradOutput: Tensor, output: Tensor, dim: number, inputDtype: DType], Tensor>
@@ -93,4 +95,14 @@ export const logSoftmax: Op<[self: Tensor, dim: number, options?: SoftmaxOptions
   'log_softmax(self, dim, {dtype})',
   (self: Tensor, dim: number, { dtype }: SoftmaxOptions = {}): Tensor =>
     logProbabilities(...prepared('log_softmax', self, dim, dtype)),
+)
+
+/** Softmax along `dim`, with zeros instead of NaN in lines that are -∞ throughout. */
+export const safeSoftmax: FunctionOp<[input: Tensor, dim: number, options?: SoftmaxOptions], Tensor> = composite(
+  '_safe_softmax(input, dim, {dtype})',
+  (input: Tensor, dim: number, options: SoftmaxOptions = {}): Tensor => {
+    const nothing = all(eq(input, -Infinity), dim, { keepdim: true })
+    // Finite numbers there, so that no NaN enters the gradient.
+    return maskedFill(softmax(maskedFill(input, nothing, 0), dim, options), nothing, 0)
+  },
 )

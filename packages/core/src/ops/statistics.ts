@@ -173,8 +173,8 @@ const vectorNormOf: FunctionOp<[x: Tensor, ord: number, dims: readonly number[],
         return [mul(mul(sgn(x), mask), div(g, sum(mask, dims, { keepdim: true })))]
       }
       const scaled = mul(sgn(x), pow(abs(x), p - 1))
-      const factor = p < 1 ? mul(g, pow(norm, 1 - p)) : maskedFill(div(g, pow(norm, p - 1)), eq(norm, 0), 0)
-      return [mul(p < 1 ? maskedFill(scaled, eq(x, 0), 0) : scaled, factor)]
+      if (p < 1) return [mul(mul(maskedFill(scaled, eq(x, 0), 0), g), pow(norm, 1 - p))]
+      return [mul(scaled, maskedFill(div(g, pow(norm, p - 1)), eq(norm, 0), 0))]
     },
   },
 )

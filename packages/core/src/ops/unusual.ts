@@ -6,6 +6,7 @@ import { div, remainder } from './arithmetic.js'
 import { at, indexPut, slice } from './at.js'
 import { logicalNot } from './comparison.js'
 import { maskedFill } from './conditional.js'
+import { to } from './copies.js'
 import { zeros } from './creation.js'
 import { composite } from './dispatch.js'
 import { clamp } from './extrema.js'
@@ -24,7 +25,7 @@ export const unravelIndex: FunctionOp<[indices: Tensor, shape: readonly (number 
       const sizes = typeof shape === 'number' ? [shape] : shape
       if (!Array.isArray(sizes) || sizes.some((n) => (typeof n !== 'bigint' && !Number.isInteger(n)) || n < 0))
         throw new ShapeError(`unravel_index: expected sizes that are integers ≥ 0, got ${describe(shape)}`)
-      let rest = indices
+      let rest = to(indices, 'int64')
       const result: Tensor[] = []
       for (const size of [...sizes].reverse()) {
         result.unshift(remainder(rest, size))

@@ -26,7 +26,7 @@ type BatchNormPrimitive = FunctionOp<
 >
 
 /** The result, and the mean and 1 / deviation of each channel that it was made with. */
-const normalize: BatchNormPrimitive = primitive({
+export const normalizeBatch: BatchNormPrimitive = primitive({
   signature: '_batch_norm(input, weight, bias, how)',
   opaque: true,
   forward(input: Tensor, weight: Tensor | null, bias: Tensor | null, how: Normalization) {
@@ -116,6 +116,27 @@ export interface BatchNormOptions {
   readonly eps?: number
 }
 
+/** Throws unless the sizes fit. */
+export function checkBatchNorm(
+  operation: string,
+  input: Tensor,
+  parts: Readonly<Record<'runningMean' | 'runningVar' | 'weight' | 'bias', Tensor | null>>,
+  training: boolean,
+): void {
+  if (input.ndim < 2)
+    throw new ShapeError(
+      `${operation}: expected an input of at least 2 dimensions, got shape ${formatShape(input.shape)}`,
+    )
+  if (!input.isFloatingPoint())
+    throw new DTypeError(`${operation}: expected a floating-point input, got ${input.dtype}`)
+  const channels = input.shape[1]
+  for (const [name, t] of Object.entries(parts))
+    if (t !== null && (t.ndim !== 1 || t.shape[0] !== channels))
+      throw new ShapeError(`${operation}: expected ${name} of shape [${channels}], got ${formatShape(t.shape)}`)
+  if (!training && (parts.runningMean === null || parts.runningVar === null))
+    throw new ShapeError(`${operation}: expected runningMean and runningVar when not training`)
+}
+
 /**
  * Normalizes each channel to mean 0 and variance 1, then scales and shifts it:
  * y = (x − mean) / √(var + eps) · weight + bias.
@@ -138,22 +159,13 @@ export const batchNorm: FunctionOp<
     { weight = null, bias = null, training = false, momentum = 0.1, eps = 1e-5 } = {},
   ) => {
     if (input.ndim === 1 && input.numel() === 0) return input.clone()
-    if (input.ndim < 2)
-      throw new ShapeError(
-        `batchNorm: expected an input of at least 2 dimensions, got shape ${formatShape(input.shape)}`,
-      )
-    if (!input.isFloatingPoint()) throw new DTypeError(`batchNorm: expected a floating-point input, got ${input.dtype}`)
+    checkBatchNorm('batchNorm', input, { runningMean, runningVar, weight, bias }, training)
     const channels = input.shape[1]
-    for (const [name, t] of Object.entries({ runningMean, runningVar, weight, bias }))
-      if (t !== null && (t.ndim !== 1 || t.shape[0] !== channels))
-        throw new ShapeError(`batchNorm: expected ${name} of shape [${channels}], got ${formatShape(t.shape)}`)
-    if (!training && (runningMean === null || runningVar === null))
-      throw new ShapeError('batchNorm: expected runningMean and runningVar when not training')
     if (training && channels > 0 && input.numel() === channels)
       throw new ShapeError(
         `batchNorm: expected more than 1 value per channel when training, got input ${formatShape(input.shape)}`,
       )
     if (input.numel() === 0) return input.clone()
-    return normalize(input, weight, bias, { runningMean, runningVar, training, momentum: momentum ?? 0, eps })[0]
+    return normalizeBatch(input, weight, bias, { runningMean, runningVar, training, momentum: momentum ?? 0, eps })[0]
   },
 )

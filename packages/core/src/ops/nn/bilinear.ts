@@ -43,7 +43,7 @@ export const bilinear: FunctionOp<[input1: Tensor, input2: Tensor, weight: Tenso
         out,
         second,
       ])
-      const result = reshape(mapped.mul(right).sum(-1), [...lead, out])
+      const result = reshape(mapped.mul(right).sum(-1, { dtype: mapped.dtype }), [...lead, out])
       return bias === null ? result : result.add(bias)
     },
   )

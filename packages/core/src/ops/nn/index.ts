@@ -1,8 +1,10 @@
 // Functional neural network operators: the namespace `F`.
 
+export { pdist } from '../distances.js'
 export * from './activations.js'
 export { type AttentionOptions, scaledDotProductAttention } from './attention.js'
 export * from './batchNorm.js'
+export { type BatchNormOptions, batchNorm } from './batchNorm.js'
 export * from './bilinear.js'
 export {
   type CrossEntropyOptions,
@@ -66,5 +68,7 @@ export {
   type OutputSizes,
 } from './pooling.js'
 export * from './shuffle.js'
+export { type PadMode, type PadOptions, pad } from './padding.js'
+export * from './pooling.js'
 export * from './softmin.js'
 export * from './unpooling.js'

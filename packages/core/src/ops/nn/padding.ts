@@ -67,10 +67,18 @@ const constantPad: FunctionOp<[input: Tensor, pad: readonly number[], value: Sca
   ],
 })
 
+function checkPad(operation: string, input: Tensor, pad: readonly number[]): void {
+  if (!Array.isArray(pad) || pad.length % 2 !== 0 || pad.some((n) => !Number.isInteger(n)))
+    throw new ArgumentError(`${operation}: expected pairs of integers for pad, got ${describe(pad)}`)
+  if (pad.length > 2 * input.ndim)
+    throw new ShapeError(
+      `${operation}: expected at most ${2 * input.ndim} numbers for an input of shape ${formatShape(input.shape)}, got ${pad.length}`,
+    )
+}
+
 /** The element of a dimension of `size` that position `at` of the padded one shows. */
-function sourceOf(mode: Exclude<PadMode, 'constant'>, at: number, size: number): number {
+function sourceOf(mode: Exclude<PadMode, 'constant' | 'circular'>, at: number, size: number): number {
   if (mode === 'replicate') return Math.min(Math.max(at, 0), size - 1)
-  if (mode === 'circular') return ((at % size) + size) % size
   const period = Math.max(1, 2 * (size - 1))
   const folded = ((at % period) + period) % period
   return folded < size ? folded : period - folded
@@ -90,12 +98,7 @@ function sourceOf(mode: Exclude<PadMode, 'constant'>, at: number, size: number):
 export const pad: FunctionOp<[input: Tensor, pad: readonly number[], options?: PadOptions], Tensor> = composite(
   'nn.functional.pad(input, pad, {mode, value})',
   (input: Tensor, pad: readonly number[], { mode = 'constant', value = null }: PadOptions = {}): Tensor => {
-    if (!Array.isArray(pad) || pad.length % 2 !== 0 || pad.some((n) => !Number.isInteger(n)))
-      throw new ArgumentError(`pad: expected pairs of integers for pad, got ${describe(pad)}`)
-    if (pad.length > 2 * input.ndim)
-      throw new ShapeError(
-        `pad: expected at most ${2 * input.ndim} numbers for an input of shape ${formatShape(input.shape)}, got ${pad.length}`,
-      )
+    checkPad('pad', input, pad)
     if (mode === 'constant') return constantPad(input, pad, value ?? 0)
     if (mode !== 'reflect' && mode !== 'replicate' && mode !== 'circular')
       throw new ArgumentError(
@@ -113,13 +116,35 @@ export const pad: FunctionOp<[input: Tensor, pad: readonly number[], options?: P
       if (before === 0 && after === 0) continue
       const size = input.shape[d]
       const most = mode === 'reflect' ? size - 1 : mode === 'circular' ? size : Number.POSITIVE_INFINITY
-      if (before > most || after > most || size === 0 || size + before + after <= 0)
+      // A circular border repeats what is left after cropping.
+      const first = Math.max(0, -before)
+      const left = size - first - Math.max(0, -after)
+      if (
+        before > most ||
+        after > most ||
+        size === 0 ||
+        size + before + after <= 0 ||
+        (mode === 'circular' && left <= 0)
+      )
         throw new ShapeError(
           `pad: expected at most ${most} elements on each side of dimension ${d} with mode '${mode}', got [${before}, ${after}] for an input of shape ${formatShape(input.shape)}`,
         )
-      const sources = Array.from({ length: size + before + after }, (_, i) => sourceOf(mode, i - before, size))
+      const sources = Array.from({ length: size + before + after }, (_, i) =>
+        mode === 'circular'
+          ? first + ((((i - before - first) % left) + left) % left)
+          : sourceOf(mode, i - before, size),
+      )
       result = indexSelect(result, d, tensor(sources, { dtype: 'int64', device: input.device }))
     }
     return result === input ? input.clone() : result
+  },
+)
+
+/** Puts a border of one value around a tensor. @see pad */
+export const constantPadNd: FunctionOp<[input: Tensor, pad: readonly number[], value?: Scalar], Tensor> = composite(
+  'constant_pad_nd(input, pad, value)',
+  (input: Tensor, pad: readonly number[], value: Scalar = 0): Tensor => {
+    checkPad('constant_pad_nd', input, pad)
+    return constantPad(input, pad, value)
   },
 )
