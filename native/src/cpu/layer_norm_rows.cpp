@@ -74,6 +74,7 @@ void backward(R* dst, const R* grad, const R* x, const R* weight, R mean, R rstd
 #pragma omp simd reduction(+ : sum, dot)
     for (int64_t i = 0; i < n; ++i) {
       const R g = grad[i] * weight[i];
+      dst[i] = g;  // rounded once: where all of it is the mean, nothing is left
       sum += g;
       dot += g * (x[i] - mean);
     }
@@ -87,7 +88,7 @@ void backward(R* dst, const R* grad, const R* x, const R* weight, R mean, R rstd
   const R a = sum / static_cast<R>(n), b = dot * rstd * rstd / static_cast<R>(n);
   if (weight) {
 #pragma GCC ivdep
-    for (int64_t i = 0; i < n; ++i) dst[i] = rstd * (grad[i] * weight[i] - a - (x[i] - mean) * b);
+    for (int64_t i = 0; i < n; ++i) dst[i] = rstd * (dst[i] - a - (x[i] - mean) * b);
   } else {
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; ++i) dst[i] = rstd * (grad[i] - a - (x[i] - mean) * b);
