@@ -10,6 +10,7 @@ import { decode, isComplex, isFloating, positions, sizeOf } from './values.mjs'
 const STEPS = [1e-6, 1e-5, 1e-4]
 const RELATIVE = 1e-3
 const ABSOLUTE = 1e-5
+const DOUBLE = new Set(['float64', 'complex128'])
 
 /** A small generator of its own: the library's must not be disturbed. */
 function normals(seed) {
@@ -41,6 +42,8 @@ export function checkSecondOrder(operator, testCase, data, float) {
   let at = 0
   const make = (step) => (description, bytes) => {
     const i = at++
+    // What is in single precision beside doubles, such as weights, is too coarse for steps.
+    if (!DOUBLE.has(description.dtype)) wanted[i] = false
     if (!wanted[i]) return fromBytes(description, bytes)
     // One direction for the whole storage: elements that share memory move together.
     directions[i] ??= Float64Array.from({ length: bytes.byteLength / 8 }, random)

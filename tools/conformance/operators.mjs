@@ -34,6 +34,12 @@ const call = (name, ...args) => {
   if (!op) throw new Unbindable(`needs the operator ${name}, which is missing`)
   return op(...args)
 }
+/** PyTorch's reflected division is the reciprocal times the other, which shows in half precision. */
+const reciprocalTimes = ({ call: refused, ...rest }) => ({
+  ...rest,
+  call: ([self, other]) =>
+    self instanceof Tensor ? call('mul', call('reciprocal', self), other) : refused([self, other]),
+})
 const productWith = (a, b) => call('matmul', a, call('transpose', b, -2, -1))
 const slices = (item) =>
   item?.$slice
@@ -62,7 +68,7 @@ const ADAPTERS = {
   __radd__: reflection('add'),
   __rsub__: reflection('sub'),
   __rmul__: reflection('mul'),
-  __rdiv__: reflection('div'),
+  __rdiv__: reciprocalTimes(reflection('div')),
   __rmod__: reflection('remainder'),
   __rpow__: reflection('pow'),
   __rmatmul__: reflection('matmul'),
