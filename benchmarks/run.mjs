@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-const NAMES = ['import', 'dispatch', 'memory', 'mnist-step', 'fft']
+const NAMES = ['import', 'dispatch', 'memory', 'mnist-step', 'fft', 'lstm']
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : NAMES
 for (const name of chosen) {
   if (!NAMES.includes(name)) {

@@ -22,6 +22,7 @@
 #include "flambeau/kernels/pooling.gen.h"
 #include "flambeau/kernels/random.gen.h"
 #include "flambeau/kernels/reduce.gen.h"
+#include "flambeau/kernels/rnn.gen.h"
 #include "flambeau/kernels/sampling.gen.h"
 #include "flambeau/kernels/scan.gen.h"
 #include "flambeau/kernels/softmax.gen.h"
@@ -95,6 +96,8 @@ enum class Kernel : int {
   mask_scale,
   reduce,
   variance,
+  rnn_layer,
+  rnn_layer_backward,
   sample_poisson,
   sample_gamma,
   sample_binomial,
@@ -181,6 +184,8 @@ struct KernelTable {
   Status (*mask_scale)(MaskScaleArgs&) = nullptr;
   Status (*reduce)(ReduceArgs&) = nullptr;
   Status (*variance)(VarianceArgs&) = nullptr;
+  Status (*rnn_layer)(RnnLayerArgs&) = nullptr;
+  Status (*rnn_layer_backward)(RnnLayerBackwardArgs&) = nullptr;
   Status (*sample_poisson)(SamplePoissonArgs&) = nullptr;
   Status (*sample_gamma)(SampleGammaArgs&) = nullptr;
   Status (*sample_binomial)(SampleBinomialArgs&) = nullptr;
@@ -266,6 +271,8 @@ inline constexpr KernelTable kTable{
     mask_scale,
     reduce,
     variance,
+    rnn_layer,
+    rnn_layer_backward,
     sample_poisson,
     sample_gamma,
     sample_binomial,
@@ -609,6 +616,16 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       if (!table.variance) return {StatusCode::no_kernel};
       VarianceArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.real(), reader.boolean()};
       return table.variance(args);
+    }
+    case Kernel::rnn_layer: {
+      if (!table.rnn_layer) return {StatusCode::no_kernel};
+      RnnLayerArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.integers(), reader.integer(), reader.boolean()};
+      return table.rnn_layer(args);
+    }
+    case Kernel::rnn_layer_backward: {
+      if (!table.rnn_layer_backward) return {StatusCode::no_kernel};
+      RnnLayerBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.integers(), reader.integer(), reader.boolean()};
+      return table.rnn_layer_backward(args);
     }
     case Kernel::sample_poisson: {
       if (!table.sample_poisson) return {StatusCode::no_kernel};

@@ -1,7 +1,19 @@
 // Sequence modules against PyTorch where the conformance cases have none; fixtures/sequences/make.py made the values.
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
-import { arange, F, grad, manualSeed, nn, noGrad, type Tensor, tensor } from '@flambeau/core'
+import {
+  arange,
+  F,
+  grad,
+  gradcheck,
+  gradgradcheck,
+  manualSeed,
+  nn,
+  noGrad,
+  Tensor,
+  tensor,
+  zeros,
+} from '@flambeau/core'
 import { describe, expect, test } from '@jest/globals'
 
 const file = new URL('./fixtures/sequences/sequences.json.gz', import.meta.url)
@@ -86,7 +98,7 @@ describe('packed sequences', () => {
       model instanceof nn.LSTM ? model.forward(sequence, [h, wave([4, 4, 4], 4)]) : model.forward(sequence, h)
     const [padded, lengths] = padPackedSequence(out, { paddingValue: -1, totalLength: 6 })
     expect(lengths.toArray()).toEqual([3, 5, 1, 5])
-    const states = Array.isArray(last) ? last : [last]
+    const states = last instanceof Tensor ? [last] : [...last]
     let total = padded.sum()
     for (const t of states) total = total.add(t.mul(t).sum())
     compare(name, [padded, ...states, ...grad(total, [x, ...model.parameters()])])
@@ -185,5 +197,37 @@ describe('lazy modules', () => {
     const layer = new nn.LazyBatchNorm2d({ affine: false }).to('float64')
     expect(layer.forward(wave([2, 3, 4, 4], 0).to('float64')).shape).toEqual([2, 3, 4, 4])
     expect(layer.runningMean?.dtype).toBe('float64')
+  })
+})
+
+describe('kernels', () => {
+  // Finite differences of the kernel give the fused first derivative, and of that one the composed second.
+  const { packPaddedSequence } = nn.utils.rnn
+  const double = (t: Tensor): Tensor => t.to('float64')
+  const rows: [string, nn.RNN | nn.GRU | nn.LSTM][] = [
+    ['RNN', new nn.RNN(1, 2, { bidirectional: true, dtype: 'float64' })],
+    ['LSTM', new nn.LSTM(1, 2, { bidirectional: true, dtype: 'float64' })],
+    ['GRU', new nn.GRU(1, 2, { bidirectional: true, dtype: 'float64' })],
+  ]
+  test.each(rows)('%s: gradients of first and second order', (_, model) => {
+    fill(model)
+    const names = Object.keys(model.stateDict())
+    const state = Object.values(model.stateDict()).map((t) => t.clone())
+    const bases = [double(wave([3, 2, 1], 2)), double(wave([2, 2, 2], 1)), ...state]
+    // One direction for each input: s tells how far along.
+    const run = (s: Tensor): Tensor => {
+      const [x, h, ...weights] = bases.map((t, i) => t.add(double(wave(t.shape, i + 5)).mul(s.select(0, i))))
+      names.forEach((name, i) => {
+        Reflect.set(model, name, weights[i])
+      })
+      const sequence = packPaddedSequence(x, [3, 1])
+      const [out, last] =
+        model instanceof nn.LSTM ? model.forward(sequence, [h, h.mul(0.5)]) : model.forward(sequence, h)
+      const states = last instanceof Tensor ? [last] : [...last]
+      return states.reduce((sum, t) => sum.add(t.mul(t).sum()), out.data.square().sum())
+    }
+    const s = zeros([bases.length], { dtype: 'float64', requiresGrad: true })
+    expect(gradcheck(run, [s])).toBe(true)
+    expect(gradgradcheck(run, [s])).toBe(true)
   })
 })

@@ -652,12 +652,48 @@ export function variance(out: TensorArg, mean: TensorArg | null, input: TensorAr
   invoke(63, 'variance')
 }
 
+export function rnnLayer(out: TensorArg, h: TensorArg, c: TensorArg | null, saved: TensorArg | null, cells: TensorArg | null, gates: TensorArg, weight: TensorArg, bias: TensorArg | null, sizes: readonly number[], cell: number, reverse: boolean): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(h)
+  writeOptionalTensor(c)
+  writeOptionalTensor(saved)
+  writeOptionalTensor(cells)
+  writeTensor(gates)
+  writeTensor(weight)
+  writeOptionalTensor(bias)
+  writeNumbers(sizes)
+  writeNumber(cell)
+  writeBoolean(reverse)
+  invoke(64, 'rnn_layer')
+}
+
+export function rnnLayerBackward(gatesGrad: TensorArg, hiddenGrad: TensorArg | null, before: TensorArg, h: TensorArg, c: TensorArg | null, outGrad: TensorArg | null, out: TensorArg, saved: TensorArg | null, cells: TensorArg | null, firstH: TensorArg, firstC: TensorArg | null, weight: TensorArg, sizes: readonly number[], cell: number, reverse: boolean): void {
+  if (!begin(gatesGrad, false)) return
+  writeTensor(gatesGrad)
+  writeOptionalTensor(hiddenGrad)
+  writeTensor(before)
+  writeTensor(h)
+  writeOptionalTensor(c)
+  writeOptionalTensor(outGrad)
+  writeTensor(out)
+  writeOptionalTensor(saved)
+  writeOptionalTensor(cells)
+  writeTensor(firstH)
+  writeOptionalTensor(firstC)
+  writeTensor(weight)
+  writeNumbers(sizes)
+  writeNumber(cell)
+  writeBoolean(reverse)
+  invoke(65, 'rnn_layer_backward')
+}
+
 export function samplePoisson(out: TensorArg, rate: TensorArg, state: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(rate)
   writeTensor(state)
-  invoke(64, 'sample_poisson')
+  invoke(66, 'sample_poisson')
 }
 
 export function sampleGamma(out: TensorArg, alpha: TensorArg, state: TensorArg): void {
@@ -665,7 +701,7 @@ export function sampleGamma(out: TensorArg, alpha: TensorArg, state: TensorArg):
   writeTensor(out)
   writeTensor(alpha)
   writeTensor(state)
-  invoke(65, 'sample_gamma')
+  invoke(67, 'sample_gamma')
 }
 
 export function sampleBinomial(out: TensorArg, count: TensorArg, p: TensorArg, state: TensorArg): void {
@@ -674,7 +710,7 @@ export function sampleBinomial(out: TensorArg, count: TensorArg, p: TensorArg, s
   writeTensor(count)
   writeTensor(p)
   writeTensor(state)
-  invoke(66, 'sample_binomial')
+  invoke(68, 'sample_binomial')
 }
 
 export function gammaSampleGrad(out: TensorArg, alpha: TensorArg, x: TensorArg): void {
@@ -682,7 +718,7 @@ export function gammaSampleGrad(out: TensorArg, alpha: TensorArg, x: TensorArg):
   writeTensor(out)
   writeTensor(alpha)
   writeTensor(x)
-  invoke(67, 'gamma_sample_grad')
+  invoke(69, 'gamma_sample_grad')
 }
 
 export function dirichletSampleGrad(out: TensorArg, x: TensorArg, alpha: TensorArg, total: TensorArg): void {
@@ -691,7 +727,7 @@ export function dirichletSampleGrad(out: TensorArg, x: TensorArg, alpha: TensorA
   writeTensor(x)
   writeTensor(alpha)
   writeTensor(total)
-  invoke(68, 'dirichlet_sample_grad')
+  invoke(70, 'dirichlet_sample_grad')
 }
 
 export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg, dim: number, op: number): void {
@@ -701,7 +737,7 @@ export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg
   writeTensor(input)
   writeNumber(dim)
   writeNumber(op)
-  invoke(69, 'scan')
+  invoke(71, 'scan')
 }
 
 export function argExtreme(indices: TensorArg, values: TensorArg | null, input: TensorArg, dim: number, largest: boolean): void {
@@ -711,7 +747,7 @@ export function argExtreme(indices: TensorArg, values: TensorArg | null, input: 
   writeTensor(input)
   writeNumber(dim)
   writeBoolean(largest)
-  invoke(70, 'arg_extreme')
+  invoke(72, 'arg_extreme')
 }
 
 export function softmax(out: TensorArg, input: TensorArg, dim: number, log: boolean): void {
@@ -720,7 +756,7 @@ export function softmax(out: TensorArg, input: TensorArg, dim: number, log: bool
   writeTensor(input)
   writeNumber(dim)
   writeBoolean(log)
-  invoke(71, 'softmax')
+  invoke(73, 'softmax')
 }
 
 export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorArg, dim: number, log: boolean): void {
@@ -730,7 +766,7 @@ export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorA
   writeTensor(output)
   writeNumber(dim)
   writeBoolean(log)
-  invoke(72, 'softmax_backward')
+  invoke(74, 'softmax_backward')
 }
 
 export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, descending: boolean, stable: boolean): void {
@@ -741,7 +777,7 @@ export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeNumber(dim)
   writeBoolean(descending)
   writeBoolean(stable)
-  invoke(73, 'sort')
+  invoke(75, 'sort')
 }
 
 export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, largest: boolean, sorted: boolean): void {
@@ -752,7 +788,7 @@ export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeNumber(dim)
   writeBoolean(largest)
   writeBoolean(sorted)
-  invoke(74, 'topk')
+  invoke(76, 'topk')
 }
 
 export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, k: number): void {
@@ -762,7 +798,7 @@ export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg
   writeTensor(input)
   writeNumber(dim)
   writeNumber(k)
-  invoke(75, 'kth_value')
+  invoke(77, 'kth_value')
 }
 
 export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number): void {
@@ -771,7 +807,7 @@ export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeTensor(indices)
   writeTensor(input)
   writeNumber(dim)
-  invoke(76, 'mode')
+  invoke(78, 'mode')
 }
 
 export function searchsorted(out: TensorArg, boundaries: TensorArg, values: TensorArg, sorter: TensorArg | null, right: boolean): void {
@@ -781,14 +817,14 @@ export function searchsorted(out: TensorArg, boundaries: TensorArg, values: Tens
   writeTensor(values)
   writeOptionalTensor(sorter)
   writeBoolean(right)
-  invoke(77, 'searchsorted')
+  invoke(79, 'searchsorted')
 }
 
 export function sortRows(order: TensorArg, input: TensorArg): void {
   if (!begin(order, false)) return
   writeTensor(order)
   writeTensor(input)
-  invoke(78, 'sort_rows')
+  invoke(80, 'sort_rows')
 }
 
 export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, input: TensorArg, order: TensorArg | null): void {
@@ -798,12 +834,12 @@ export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, inp
   writeTensor(count)
   writeTensor(input)
   writeOptionalTensor(order)
-  invoke(79, 'find_runs')
+  invoke(81, 'find_runs')
 }
 
 export function stridedAdd(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(80, 'strided_add')
+  invoke(82, 'strided_add')
 }

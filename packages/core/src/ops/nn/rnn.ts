@@ -1,14 +1,22 @@
 // Recurrent networks: one layer in one direction, and single cells.
+import { gradMode } from '../../autograd/mode.js'
+import * as kernels from '../../binding/kernels.gen.js'
 import { ArgumentError, DTypeError, ShapeError } from '../../errors.js'
+import { alias, allocate } from '../../tensor/create.js'
 import { formatShape, sameShape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { add, mul } from '../arithmetic.js'
-import { composite } from '../dispatch.js'
+import { clone } from '../copies.js'
+import { zerosLike } from '../creation.js'
+import { composite, primitive } from '../dispatch.js'
 import { sigmoid, tanh } from '../elementwise.js'
+import { contiguousRaw } from '../inplace.js'
 import { cat } from '../joining.js'
-import type { FunctionOp } from '../record.js'
+import { type FunctionOp, saving } from '../record.js'
+import { sum } from '../reductions.js'
 import { chunk, narrow } from '../slicing.js'
 import { relu } from './activations.js'
+import { composedGradients } from './composed.js'
 import { linear } from './linear.js'
 
 /** The kinds of cells, by PyTorch's names. */
@@ -46,8 +54,11 @@ function biasesOf(kind: CellKind, { biasIh, biasHh }: LayerWeights): { input: Te
   return { input: add(biasIh, biasHh), hidden: null }
 }
 
+/** What a step needs beside its input: the weights of the state's products. */
+type StateWeights = Pick<LayerWeights, 'weightHh' | 'weightHr'>
+
 /** One step of a cell. `gates` is the input's product with its bias, shape [B, gates · H]. */
-function step(kind: CellKind, gates: Tensor, { h, c }: State, weights: LayerWeights, bias: Tensor | null): State {
+function step(kind: CellKind, gates: Tensor, { h, c }: State, weights: StateWeights, bias: Tensor | null): State {
   const recurrent = linear(h, weights.weightHh, bias)
   switch (kind) {
     case 'RNN_TANH':
@@ -90,7 +101,7 @@ function composedLayer(
   kind: CellKind,
   gates: Tensor,
   initial: State,
-  weights: LayerWeights,
+  weights: StateWeights,
   bias: Tensor | null,
   sizes: readonly number[],
   reverse: boolean,
@@ -118,6 +129,122 @@ function composedLayer(
   return { out: cat(outs), last: joined([state, ...ended]) }
 }
 
+/** Which cell a kernel runs (Cell in native/src/cpu/rnn.cpp). */
+const CODES: { readonly [K in CellKind]: number } = { RNN_TANH: 0, RNN_RELU: 1, LSTM: 2, GRU: 3 }
+
+/** All steps in one call; gives the hidden states, the last of each sequence and, of an LSTM, the last memories. */
+const fusedLayer: FunctionOp<
+  [
+    gates: Tensor,
+    weight: Tensor,
+    h: Tensor,
+    c: Tensor | null,
+    bias: Tensor | null,
+    kind: CellKind,
+    sizes: readonly number[],
+    reverse: boolean,
+  ],
+  Tensor[]
+> = primitive({
+  signature: '_rnn_layer(gates, weight, h, c, bias, kind, sizes, reverse)',
+  forward(
+    gates: Tensor,
+    weight: Tensor,
+    h: Tensor,
+    c: Tensor | null,
+    bias: Tensor | null,
+    kind: CellKind,
+    sizes: readonly number[],
+    reverse: boolean,
+  ) {
+    const steps = gates.shape[0]
+    const hidden = h.shape[1]
+    const make = (n: number): Tensor => allocate([steps, n], gates.dtype, gates.device)
+    const out = make(hidden)
+    const saved = kind === 'LSTM' || kind === 'GRU' ? make(4 * hidden) : null
+    const cells = kind === 'LSTM' ? make(hidden) : null
+    // The kernel turns the first state into the last.
+    const last = clone(h)
+    const memory = c && clone(c)
+    const flatBias = bias && contiguousRaw(bias)
+    kernels.rnnLayer(
+      out,
+      last,
+      memory,
+      saved,
+      cells,
+      contiguousRaw(gates),
+      contiguousRaw(weight),
+      flatBias,
+      sizes,
+      CODES[kind],
+      reverse,
+    )
+    const outs = memory === null ? [out, last] : [out, last, memory]
+    return saving(outs, gates, weight, h, c, bias, out, saved, cells, kind, sizes, reverse)
+  },
+  backward(grads, [gates, weight, h, c, bias, out, saved, cells, kind, sizes, reverse], needs) {
+    const inputs = [gates, weight, h, c, bias].filter((t) => t !== null)
+    if (gradMode.enabled)
+      return composedGradients(
+        ([g, w, first, ...rest]) => {
+          const memory = c && rest[0]
+          const result = composedLayer(
+            kind,
+            g,
+            { h: first, c: memory },
+            { weightHh: w, weightHr: null },
+            bias && rest[rest.length - 1],
+            sizes,
+            reverse,
+          )
+          return result.last.c === null ? [result.out, result.last.h] : [result.out, result.last.h, result.last.c]
+        },
+        inputs,
+        grads,
+      )
+    const like = (t: Tensor): Tensor => allocate(t.shape, t.dtype, t.device)
+    const start = (grad: Tensor | null, t: Tensor): Tensor => (grad === null ? zerosLike(t) : clone(grad))
+    const gatesGrad = like(gates)
+    // The reset gate stands between the GRU's two products, so that their gradients differ.
+    const hiddenGrad = kind === 'GRU' ? like(gates) : null
+    const before = like(out)
+    const dh = start(grads[1], h)
+    const dc = c && start(grads[2], c)
+    kernels.rnnLayerBackward(
+      gatesGrad,
+      hiddenGrad,
+      before,
+      dh,
+      dc,
+      grads[0] && contiguousRaw(grads[0]),
+      out,
+      saved,
+      cells,
+      contiguousRaw(h),
+      c && contiguousRaw(c),
+      contiguousRaw(weight),
+      sizes,
+      CODES[kind],
+      reverse,
+    )
+    const products = hiddenGrad ?? gatesGrad
+    let weightGrad: Tensor | null = null
+    if (needs(1)) {
+      weightGrad = like(weight)
+      const [n, g] = products.shape
+      kernels.matmul(weightGrad, alias(products, [g, n], [1, g]), before, null)
+    }
+    return [
+      gatesGrad,
+      weightGrad,
+      dh,
+      ...(c === null ? [] : [dc]),
+      ...(bias === null ? [] : [needs(c === null ? 3 : 4) ? sum(products, 0) : null]),
+    ]
+  },
+})
+
 /**
  * One layer in one direction over packed sequences: step t has the first `sizes[t]` of them.
  *
@@ -136,6 +263,11 @@ export function recurrentLayer(
   const bias = biasesOf(kind, weights)
   // The input's product of all steps at once.
   const gates = linear(input, weights.weightIh, bias.input)
+  // The kernel knows neither half types nor projections.
+  if ((gates.dtype === 'float32' || gates.dtype === 'float64') && weights.weightHr === null) {
+    const [out, h, c] = fusedLayer(gates, weights.weightHh, initial.h, initial.c, bias.hidden, kind, sizes, reverse)
+    return { out, last: { h, c: c ?? null } }
+  }
   return composedLayer(kind, gates, initial, weights, bias.hidden, sizes, reverse)
 }
 

@@ -1,0 +1,22 @@
+// Products with a matrix that is packed once and used many times, within one thread of a kernel.
+#pragma once
+#include <cstdint>
+
+namespace flambeau::cpu {
+
+// B [k, n] is kept in panels of `width` columns: panel j is [k][width], filled up with zeros.
+template <typename R>
+struct PanelFunctions {
+  int64_t width;
+  void (*pack)(R* panels, const R* b, int64_t row_stride, int64_t col_stride, int64_t k, int64_t n);
+  // C [m, n] = A [m, k] · B, or C + A · B. A has any strides, C the row stride ldc.
+  void (*product)(R* c, int64_t ldc, const R* a, int64_t row_stride, int64_t col_stride, const R* panels, int64_t m,
+                  int64_t n, int64_t k, bool accumulate);
+  // The elements that the panels of B take.
+  int64_t size(int64_t k, int64_t n) const { return (n + width - 1) / width * width * k; }
+};
+
+PanelFunctions<float> panel_functions(float);
+PanelFunctions<double> panel_functions(double);
+
+}  // namespace flambeau::cpu
