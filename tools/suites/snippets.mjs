@@ -1,10 +1,11 @@
-// Every snippet of the documentation: extracted, typechecked in one go, then run. Each counts as one test.
+// Every snippet of the documentation: extracted, typechecked in one go, then run; excerpts are looked up in their files.
+// Each counts as one test.
 import { fork } from 'node:child_process'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { root, spawned, state } from '../setup/exec.mjs'
-import { allSnippets } from '../snippets/extract.mjs'
+import { allSnippets, excerptError } from '../snippets/extract.mjs'
 import { generate, moduleName } from '../snippets/generate.mjs'
 
 const folder = join(state, 'snippets')
@@ -110,13 +111,21 @@ function grouped(snippets) {
 }
 
 export async function snippets() {
-  const all = allSnippets()
+  const found = allSnippets()
+  const excerpts = found.filter((snippet) => snippet.source)
+  for (const excerpt of excerpts) {
+    const path = join(root, excerpt.source)
+    excerpt.error = existsSync(path)
+      ? excerptError(excerpt.code, readFileSync(path, 'utf8'))
+      : `there is no ${excerpt.source}`
+  }
+  const all = found.filter((snippet) => !snippet.source)
   await write(all)
   const errors = await typecheck()
   if (errors.has(undefined)) throw new Error(errors.get(undefined).join('\n'))
   for (const snippet of all) snippet.error = errors.get(snippet.name)?.join('\n')
   for (const group of grouped(all.filter((snippet) => !snippet.error))) await runList(group)
-  const failed = all.filter((snippet) => snippet.error)
+  const failed = found.filter((snippet) => snippet.error)
   for (const { file, line, error } of failed) console.log(`✗ ${file}:${line}\n  ${error.replaceAll('\n', '\n  ')}`)
-  return { passed: all.length - failed.length, failed: failed.length }
+  return { passed: found.length - failed.length, failed: failed.length }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { fromDocstrings, fromMarkdown } from '../snippets/extract.mjs'
+import { excerptError, fromDocstrings, fromMarkdown } from '../snippets/extract.mjs'
 import { expectations, generate } from '../snippets/generate.mjs'
 
 test('Markdown: TypeScript blocks with the line they begin on, without the indent of a list', () => {
@@ -15,6 +15,18 @@ test('Markdown: TypeScript blocks with the line they begin on, without the inden
 test('Markdown: no TypeScript block can ask to be skipped, and none stays open', () => {
   expect(() => fromMarkdown('```ts no-run\nx\n```', 'p.md')).toThrow('p.md:1')
   expect(() => fromMarkdown('a\n```ts\nx', 'p.md')).toThrow('never closed')
+})
+
+test('Markdown: code that is neither run nor an excerpt is an error', () => {
+  expect(() => fromMarkdown('```js\nx\n```', 'p.md')).toThrow('p.md:1')
+  expect(fromMarkdown('```cpp from a.cpp\nx\n```', 'p.md')).toEqual([{ line: 2, code: 'x', source: 'a.cpp' }])
+})
+
+test('an excerpt stands in its file, in order, where … leaves lines out', () => {
+  const text = 'a\n\n  b {\n  c\n  d\n}\n'
+  expect(excerptError('a\nb {\n  …\n  d\n}', text)).toBeUndefined()
+  expect(excerptError('a\nc', text)).toContain('no such lines')
+  expect(excerptError('d\n…\na', text)).toContain('no such lines')
 })
 
 test('docstrings: @example plain or fenced, up to the next tag or the end', () => {
