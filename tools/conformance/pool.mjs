@@ -33,6 +33,7 @@ async function serve(queue, dir, device, marker, done) {
     job = await new Promise((resolve, reject) => {
       let current = job
       let reason = null
+      let started = false
       let timer
       const child = fork(worker, [marker, device], {
         stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -53,6 +54,7 @@ async function serve(queue, dir, device, marker, done) {
         child.send(current)
       }
       child.on('message', ({ ready, folder, result }) => {
+        started = true
         if (!ready) {
           done(folder, result)
           current = null
@@ -62,10 +64,11 @@ async function serve(queue, dir, device, marker, done) {
       child.on('error', reject)
       child.on('exit', (code, signal) => {
         clearTimeout(timer)
+        if (!started) return reject(new Error(`a worker could not start: ${stderr}`))
         if (current === null) return resolve(null)
         const at = Number(readFileSync(marker, 'utf8') || Number.NaN)
         const problem = `${reason ?? `the process ended with ${signal ?? `exit code ${code}`}`}${stderr ? `: ${stderr.trim().split('\n').at(-1)}` : ''}`
-        if (Number.isNaN(at)) return reject(new Error(`a worker could not start: ${stderr}`))
+        if (Number.isNaN(at)) return reject(new Error(`a worker ended before its first case: ${stderr}`))
         if (current.skip.length >= MAX_CRASHES || current.skip.some(([i]) => i === at)) {
           done(current.folder, { passed: 0, failed: 1, missing: 0, failures: [{ sample: at, call: '', problem }] })
           return resolve(null)

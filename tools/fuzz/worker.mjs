@@ -1,6 +1,7 @@
 // A child process that runs cases by number. It writes each number down first, so that the parent knows which one took
 // the process with it; everything else that is wrong it reports.
 import { openSync, writeSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
 import { leavesOf, valuesOf } from '../conformance/compare.mjs'
 import { core, Tensor, toBytes } from '../conformance/library.mjs'
 import { anyArguments, makeArgument, randomArguments, show } from './arguments.mjs'
@@ -96,6 +97,12 @@ process.on('message', ({ from, count, single }) => {
   }
   process.send({ done: from + count })
 })
+// A thread of its own notices that the parent has gone, even while a case keeps this one busy.
+new Worker(
+  `const parent = process.ppid
+   setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL') }, 500)`,
+  { eval: true },
+).unref()
 process.on('disconnect', () => process.exit(0))
 process.on('uncaughtException', (error) => {
   process.send({ problem: `uncaught ${error?.stack}`, number: -1, name: 'uncaught', call: '' })

@@ -48,7 +48,7 @@ export type Index =
 
 const bound = (name: string, value: unknown): number | null => {
   if (value === null || value === undefined) return null
-  if (value instanceof Tensor && value.numel() === 1) return Number(item(value))
+  if (Tensor.is(value) && value.numel() === 1) return Number(item(value))
   if (typeof value !== 'number' || !Number.isInteger(value))
     throw new ArgumentError(`slice: expected an integer or null for ${name}, got ${describe(value)}`)
   return value

@@ -1,8 +1,9 @@
 // Special functions: gamma, Bessel, normal distribution, orthogonal polynomials. `special.*` has PyTorch's names there.
 import { ArgumentError, describe } from '../errors.js'
-import type { DType } from '../tensor/dtype.js'
+import { type DType, getDefaultDtype, isFloating } from '../tensor/dtype.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { add, div, mul, neg, square, sub, zeroGrad } from './arithmetic.js'
+import { arange } from './creation.js'
 import { inplaceComposite } from './dispatch.js'
 import {
   type BinaryOp,
@@ -16,7 +17,9 @@ import {
   unaryRecord,
 } from './pointwise.js'
 import type { InplaceOp } from './record.js'
+import { sum } from './reductions.js'
 import { exp } from './transcendental.js'
+import { unsqueeze } from './views.js'
 
 const HALVES: readonly DType[] = ['float16', 'bfloat16']
 
@@ -54,9 +57,9 @@ export const mvlgamma: InplaceOp<[self: Tensor, p: number]> = inplaceComposite(
   'mvlgamma(self, p)',
   (self: Tensor, p: number): Tensor => {
     if (!Number.isInteger(p) || p < 1) throw new ArgumentError(`mvlgamma: expected a whole p ≥ 1, got ${describe(p)}`)
-    let sum = lgamma(self)
-    for (let j = 1; j < p; j++) sum = add(sum, lgamma(sub(self, j / 2)))
-    return add(sum, (p * (p - 1) * Math.log(Math.PI)) / 4)
+    const dtype = isFloating(self.dtype) ? self.dtype : getDefaultDtype()
+    const halves = arange(0, p / 2, 0.5, { dtype, device: self.device })
+    return add(sum(lgamma(sub(unsqueeze(self, -1), halves)), -1), (p * (p - 1) * Math.log(Math.PI)) / 4)
   },
 )
 

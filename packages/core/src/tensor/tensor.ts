@@ -76,6 +76,11 @@ export class Tensor {
   grad: Tensor | null = null
   #disposed = false
 
+  /** @internal Whether `value` was made by this class; an object that only has its prototype was not. */
+  static is(value: unknown): value is Tensor {
+    return typeof value === 'object' && value !== null && #disposed in value
+  }
+
   /** @internal Use `tensor()`, `zeros()` and their kin. */
   constructor(storage: Storage, dtype: DType, shape: readonly number[], strides: readonly number[], offset: number) {
     this.storage = storage
