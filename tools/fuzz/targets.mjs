@@ -32,7 +32,8 @@ export function targets() {
       name: `Tensor.${name}`,
       params: [{ name: 'self', option: false, rest: false }],
       any: true,
-      call: ([self, ...rest]) => (self instanceof Tensor ? self[name](...rest) : null),
+      // What only has the prototype is no receiver of a method: that is for JavaScript to refuse.
+      call: ([self, ...rest]) => (Tensor.is(self) ? self[name](...rest) : null),
     })
   }
   for (const [name, value] of Object.entries(core)) {

@@ -1,5 +1,5 @@
 // Writing a kernel call's arguments into the scratch array that C++ shares (native/include/flambeau/call.h reads it).
-import { DisposedError, NativeError, ShapeError } from '../errors.js'
+import { DeviceError, DisposedError, NativeError, ShapeError } from '../errors.js'
 import { type Handle, native } from './native.js'
 import { raise } from './status.js'
 
@@ -15,6 +15,7 @@ export interface Complex {
 export interface TensorArg {
   readonly storage: {
     readonly handle: Handle | null
+    readonly device: string
     readonly base: number
     readonly meta: boolean
     readonly layout: number
@@ -41,12 +42,19 @@ let count = 0
 /** Whether the kernel being called takes blocked layouts. */
 let layouts = false
 
+/** The device of the call, and the first other one among its tensors. */
+let device = ''
+let stray: string | null = null
+
 /** Starts a call whose first result is `out`. False for a meta tensor: its shape is all there is to compute. */
 export function begin(out: TensorArg | undefined, takesLayouts: boolean): boolean {
   layouts = takesLayouts
   at = 0
   count = 0
-  return out !== undefined && !out.storage.meta
+  stray = null
+  if (out === undefined) return false
+  device = out.storage.device
+  return !out.storage.meta
 }
 
 export function writeTensor(t: TensorArg): void {
@@ -55,6 +63,7 @@ export function writeTensor(t: TensorArg): void {
   if (handle === null) throw new DisposedError('a tensor was used after dispose()')
   if (storage.layout !== 0 && !layouts)
     throw new NativeError('a blocked tensor was given to a kernel that takes strided ones')
+  if (storage.device !== device) stray ??= storage.device
   handles[count++] = handle
   const ndim = shape.length
   if (ndim > MAX_DIMS) throw new ShapeError(`expected at most ${MAX_DIMS} dimensions, got ${ndim}`)
@@ -123,6 +132,7 @@ export function writeScalars(list: readonly Scalar[]): void {
 
 /** Runs the kernel on what was written; a failure becomes an error that names it. */
 export function invoke(kernel: number, name: string): void {
+  if (stray !== null) throw new DeviceError(`${name}: expected tensors on one device, got ${device} and ${stray}`)
   const h = handles as Handle[]
   switch (count) {
     case 1:

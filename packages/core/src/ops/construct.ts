@@ -80,7 +80,7 @@ class Flattener {
 
   visit(data: unknown): void {
     const depth = this.#path.length
-    if (data instanceof Tensor) {
+    if (Tensor.is(data)) {
       this.#tensor(data)
       return
     }
@@ -282,7 +282,7 @@ export function tensor(data: NestedData, options: TensorOptions = {}): Tensor {
 }
 
 function build(operation: string, data: NestedData, options: TensorOptions): Tensor {
-  if (data instanceof Tensor) {
+  if (Tensor.is(data)) {
     const { dtype, device, finish } = resolveOptions(operation, { device: data.device, ...options }, data.dtype)
     const moved = device === data.device ? data : tensorOn(operation, data, device)
     const out = allocate(data.shape, dtype, device)
@@ -313,7 +313,7 @@ function tensorOn(operation: string, t: Tensor, device: Device): Tensor {
 /** The tensor itself where it is one of that dtype and device already, otherwise `tensor(data, options)`. */
 export function asTensor(data: NestedData, options: TensorOptions = {}): Tensor {
   if (
-    data instanceof Tensor &&
+    Tensor.is(data) &&
     (options.dtype ?? data.dtype) === data.dtype &&
     (options.device ?? data.device) === data.device
   )

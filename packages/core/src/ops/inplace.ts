@@ -111,8 +111,8 @@ function copyRaw(to: Tensor, from: Tensor): void {
     kernels.copy(to, from)
     return
   }
-  const flat = ({ storage: { handle, base, meta }, code, offset, shape }: Tensor) => ({
-    storage: { handle, base, meta, layout: 0 },
+  const flat = ({ storage: { handle, device, base, meta }, code, offset, shape }: Tensor) => ({
+    storage: { handle, device, base, meta, layout: 0 },
     code,
     offset,
     shape: [numelOf(shape)],

@@ -66,9 +66,9 @@ export function inLayoutOf(like: Tensor, t: Tensor): Tensor {
   if (layout === 0) return source
   const out = allocateInLayoutOf(like, t.shape, t.dtype)
   const { split, plain, blocked } = blockedStrides(t.shape, layout)
-  const { handle, base, meta } = out.storage
+  const { handle, device, base, meta } = out.storage
   kernels.copy(
-    { storage: { handle, base, meta, layout: 0 }, code: out.code, shape: split, strides: blocked, offset: 0 },
+    { storage: { handle, device, base, meta, layout: 0 }, code: out.code, shape: split, strides: blocked, offset: 0 },
     { storage: source.storage, code: source.code, shape: split, strides: plain, offset: source.offset },
   )
   return out
