@@ -41,24 +41,6 @@ static_assert(std::size(kKinds) == static_cast<size_t>(ReduceOp::count));
 inline constexpr int64_t kChunk = 32768;     // elements of a part of one long reduction
 inline constexpr int64_t kManyOutputs = 64;  // from here on, outputs alone are enough to share
 
-DType compute_of(DType dtype) {
-  return visit_dtype(dtype, []<typename T>() {
-    using C = ComputeType<T>;
-    if constexpr (std::is_same_v<C, float>)
-      return DType::f32;
-    else if constexpr (std::is_same_v<C, double>)
-      return DType::f64;
-    else if constexpr (std::is_same_v<C, int64_t>)
-      return DType::i64;
-    else if constexpr (std::is_same_v<C, complex64>)
-      return DType::c64;
-    else if constexpr (std::is_same_v<C, complex128>)
-      return DType::c128;
-    else
-      return DType::i32;
-  });
-}
-
 // Element access by offset, into a block of the compute type; a contiguous run of it is read in place.
 class Source {
  public:

@@ -2,9 +2,29 @@
 #pragma once
 #include <cstdint>
 
+#include "blocks.h"
 #include "flambeau/dtype.h"
 
 namespace flambeau::cpu {
+
+// The dtype of ComputeType.
+inline DType compute_of(DType dtype) {
+  return visit_dtype(dtype, []<typename T>() {
+    using C = ComputeType<T>;
+    if constexpr (std::is_same_v<C, float>)
+      return DType::f32;
+    else if constexpr (std::is_same_v<C, double>)
+      return DType::f64;
+    else if constexpr (std::is_same_v<C, int64_t>)
+      return DType::i64;
+    else if constexpr (std::is_same_v<C, complex64>)
+      return DType::c64;
+    else if constexpr (std::is_same_v<C, complex128>)
+      return DType::c128;
+    else
+      return DType::i32;
+  });
+}
 
 // What is accumulated. The last two take a parameter: the exponent, and the value subtracted first.
 enum class ReduceKind : int {

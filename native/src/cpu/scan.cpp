@@ -4,6 +4,7 @@
 #include "along_dim.h"
 #include "blocks.h"
 #include "flambeau/kernels/scan.gen.h"
+#include "reduce_rows.h"
 
 namespace flambeau::cpu {
 namespace {
@@ -97,6 +98,49 @@ void running_extreme(ScanArgs& args) {
 }
 
 // The first position wins among equals, and the first NaN above all.
+template <bool kMax, typename T>
+bool better(T x, T best) {
+  return (kMax ? x > best : x < best) || (is_nan(x) && !is_nan(best));
+}
+
+// The position of the extreme of a line. Long lines are reduced a block at a time; only the block that has the extreme is
+// searched for it. `dtype` is that of the compute type.
+template <typename T, bool kMax>
+int64_t extreme_of_line(const T* line, int64_t step, int64_t size, DType dtype, T& best) {
+  using C = ComputeType<T>;
+  using A = std::conditional_t<std::is_integral_v<C>, int64_t, double>;
+  int64_t index = 0, begin = 0, end = size;
+  if (size >= 64) {
+    const ReduceFunctions f = reduce_functions(kMax ? ReduceKind::max : ReduceKind::min, dtype);
+    C block[kBlock];
+    A extreme{};
+    for (int64_t start = 0; start < size; start += kBlock) {
+      const int64_t n = std::min(kBlock, size - start);
+      const C* x = block;
+      if constexpr (std::is_same_v<T, C>)
+        if (step == 1) x = line + start;
+      if (x == block) load_block(block, line + start * step, step, n);
+      A found;
+      f.init(&found, 1);
+      f.block(&found, x, n, 0);
+      if (start == 0 || better<kMax>(found, extreme)) {
+        extreme = found;
+        begin = start;
+      }
+      if (is_nan(extreme)) break;
+    }
+    end = std::min(size, begin + kBlock);
+  }
+  index = begin;
+  best = line[begin * step];
+  for (int64_t k = begin + 1; k < end; ++k)
+    if (better<kMax>(line[k * step], best)) {
+      best = line[k * step];
+      index = k;
+    }
+  return index;
+}
+
 template <typename T, bool kMax>
 void extreme(ArgExtremeArgs& args) {
   const AlongDim<3> along({&args.input, &args.values, &args.indices}, args.dim);
@@ -104,19 +148,12 @@ void extreme(ArgExtremeArgs& args) {
   T* values = args.values.defined() ? args.values.as<T>() : nullptr;
   int64_t* indices = args.indices.as<int64_t>();
   const int64_t size = along.sizes[0], step = along.steps[0];
-  const auto better = [](T x, T best) { return (kMax ? x > best : x < best) || (is_nan(x) && !is_nan(best)); };
+  const DType dtype = compute_of(args.input.dtype);
   if (!along.across()) {
     along.each_line([&](const auto& at) {
-      const T* line = in + at[0];
-      T best = line[0];
-      int64_t index = 0;
-      for (int64_t k = 1; k < size; ++k)
-        if (better(line[k * step], best)) {
-          best = line[k * step];
-          index = k;
-        }
+      T best;
+      indices[at[2]] = extreme_of_line<T, kMax>(in + at[0], step, size, dtype, best);
       if (values) values[at[1]] = best;
-      indices[at[2]] = index;
     });
     return;
   }
@@ -132,7 +169,7 @@ void extreme(ArgExtremeArgs& args) {
       const T* row = in + at[0] + k * step;
       for (int64_t c = 0; c < n; ++c) {
         const T x = row[c * col];
-        const bool wins = better(x, best[c]);
+        const bool wins = better<kMax>(x, best[c]);
         best[c] = wins ? x : best[c];
         index[c] = wins ? k : index[c];
       }

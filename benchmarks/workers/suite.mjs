@@ -1,0 +1,41 @@
+// Our side of the suite. A line { do, name, … } asks to prepare a case and show samples of what its first steps give
+// (`check`), for the milliseconds of a step (`time`, over `steps`), or for the peak resident memory in MB (`memory`).
+import { arange, manualSeed, Tensor } from '@flambeau/core'
+import { serve } from '../support/serve.mjs'
+import cases from '../suite/index.mjs'
+
+const SAMPLES = 1024
+let step
+
+const number = (v) => (typeof v === 'object' ? [v.re, v.im] : Number(v))
+/** Evenly spaced elements of a tensor. */
+function sample(t) {
+  const flat = t.detach().flatten()
+  const n = flat.numel()
+  const k = Math.min(n, SAMPLES)
+  const values = n === 0 ? [] : flat.at(arange(k).mul(Math.floor(n / k)))
+  return { shape: [...t.shape], values: n === 0 ? [] : values.toArray().flatMap(number) }
+}
+const samples = (result) => (Array.isArray(result) ? result : [result]).map(sample)
+
+/** The answer to a line; what a case throws is an answer too. */
+async function answer(line) {
+  const { do: what, name, steps = 1 } = JSON.parse(line)
+  if (what === 'memory') return process.resourceUsage().maxRSS / 1024
+  if (what === 'check') {
+    step = null
+    manualSeed(0)
+    step = cases[name].prepare()
+    const seen = []
+    for (let i = 0; i < steps; i++) seen.push(samples(await step()))
+    return seen
+  }
+  const start = process.hrtime.bigint()
+  for (let i = 0; i < steps; i++) {
+    const result = step()
+    if (!(result instanceof Tensor) && result instanceof Promise) await result
+  }
+  return Number(process.hrtime.bigint() - start) / 1e6 / steps
+}
+
+await serve((line) => answer(line).catch((error) => ({ error: String(error?.stack ?? error) })))
