@@ -103,19 +103,21 @@ bool better(T x, T best) {
   return (kMax ? x > best : x < best) || (is_nan(x) && !is_nan(best));
 }
 
-// The position of the extreme of a line. Long lines are reduced a block at a time; only the block that has the extreme is
+inline constexpr int64_t kPart = 256;
+
+// The position of the extreme of a line. Long lines are reduced a part at a time; only the part that has the extreme is
 // searched for it. `dtype` is that of the compute type.
 template <typename T, bool kMax>
 int64_t extreme_of_line(const T* line, int64_t step, int64_t size, DType dtype, T& best) {
   using C = ComputeType<T>;
   using A = std::conditional_t<std::is_integral_v<C>, int64_t, double>;
-  int64_t index = 0, begin = 0, end = size;
+  int64_t begin = 0, end = size;
   if (size >= 64) {
     const ReduceFunctions f = reduce_functions(kMax ? ReduceKind::max : ReduceKind::min, dtype);
-    C block[kBlock];
+    C block[kPart];
     A extreme{};
-    for (int64_t start = 0; start < size; start += kBlock) {
-      const int64_t n = std::min(kBlock, size - start);
+    for (int64_t start = 0; start < size; start += kPart) {
+      const int64_t n = std::min(kPart, size - start);
       const C* x = block;
       if constexpr (std::is_same_v<T, C>)
         if (step == 1) x = line + start;
@@ -129,10 +131,10 @@ int64_t extreme_of_line(const T* line, int64_t step, int64_t size, DType dtype, 
       }
       if (is_nan(extreme)) break;
     }
-    end = std::min(size, begin + kBlock);
+    end = std::min(size, begin + kPart);
   }
-  index = begin;
   best = line[begin * step];
+  int64_t index = begin;
   for (int64_t k = begin + 1; k < end; ++k)
     if (better<kMax>(line[k * step], best)) {
       best = line[k * step];
