@@ -70,10 +70,15 @@ async function measure(name, ours, theirs) {
   }
   const times = sides.map(() => [])
   for (let round = 0; round < rounds; round++)
-    for (const [i, side] of sides.entries())
-      times[i].push(await ask(side, { do: 'time', name, steps: counts[i] }))
+    for (const [i, side] of sides.entries()) times[i].push(await ask(side, { do: 'time', name, steps: counts[i] }))
   const [a, b] = times.map(median)
-  return { kind, limit, ours_ms: a, ...(theirs && { torch_ms: b, ratio: a / b }), noise: Math.max(...times.map(spread)) }
+  return {
+    kind,
+    limit,
+    ours_ms: a,
+    ...(theirs && { torch_ms: b, ratio: a / b }),
+    noise: Math.max(...times.map(spread)),
+  }
 }
 
 /** The noise of the machine must not decide. */
@@ -100,7 +105,8 @@ for (const name of names) {
   // A network has processes of its own, so that their memory can be told.
   const own = cases[name].kind === 'workload'
   const start = () => ({ ours: flambeau('suite'), theirs: compares ? pytorch('suite') : null })
-  const sides = own ? start() : (shared ??= start())
+  if (!own) shared ??= start()
+  const sides = own ? start() : shared
   try {
     results[name] = await measure(name, sides.ours, sides.theirs).catch((error) => ({
       kind: cases[name].kind,
@@ -126,7 +132,8 @@ const ratios = (kind) =>
     .filter((r) => r.kind === kind && r.ratio !== undefined)
     .map((r) => r.ratio)
 const networks = ratios('workload')
-const geomean = networks.length > 0 ? Math.exp(networks.reduce((sum, r) => sum + Math.log(r), 0) / networks.length) : null
+const geomean =
+  networks.length > 0 ? Math.exp(networks.reduce((sum, r) => sum + Math.log(r), 0) / networks.length) : null
 const kernels = ratios('kernel')
 if (geomean !== null) {
   console.log(`\nnetworks: geometric mean ${geomean.toFixed(3)} (at most ${GEOMEAN_LIMIT})`)
@@ -149,7 +156,11 @@ function markdown() {
     const rows = Object.entries(results)
       .filter(([, r]) => r.kind === kind && r.ratio !== undefined)
       .map(([name, r]) => {
-        const memory = r.torch_mb ? ` ${Math.round(r.ours_mb)} / ${Math.round(r.torch_mb)} MB |` : kind === 'workload' ? ' |' : ''
+        const memory = r.torch_mb
+          ? ` ${Math.round(r.ours_mb)} / ${Math.round(r.torch_mb)} MB |`
+          : kind === 'workload'
+            ? ' |'
+            : ''
         return `| ${name} | ${ms(r.ours_ms)} | ${ms(r.torch_ms)} | ${r.ratio.toFixed(2)} | \`${bar(r.ratio)}\` | ${(r.noise * 100).toFixed(0)} % |${memory}`
       })
     const head = ['what', 'Flambeau', 'PyTorch', 'ratio', 'ten cells are PyTorch', 'noise']

@@ -48,9 +48,7 @@ const pool = (call) => () => {
 
 export default {
   ...Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [`conv ${name}`, forward(shape)])),
-  ...Object.fromEntries(
-    Object.entries(shapes).map(([name, shape]) => [`conv ${name} and backward`, training(shape)]),
-  ),
+  ...Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [`conv ${name} and backward`, training(shape)])),
   'max pool and backward': pool((x) => F.maxPool2d(x, 2)),
   'average pool and backward': pool((x) => F.avgPool2d(x, 2)),
   'adaptive average pool and backward': pool((x) => F.adaptiveAvgPool2d(x, 1)),

@@ -114,8 +114,20 @@ export const elementwise = {
   'add in place 1M': of([...M, ...M], (x, y) => x.add_(y, { alpha: 1e-9 })),
   'mul by a number 1M': of(M, (x) => x.mul(2)),
   'add a row 2048x2048': of([[2048, 2048], [2048]], (x, y) => x.add(y)),
-  'add a column 2048x2048': of([[2048, 2048], [2048, 1]], (x, y) => x.add(y)),
-  'add transposed 2048x2048': of([[2048, 2048], [2048, 2048]], (x, y) => x.add(y.t())),
+  'add a column 2048x2048': of(
+    [
+      [2048, 2048],
+      [2048, 1],
+    ],
+    (x, y) => x.add(y),
+  ),
+  'add transposed 2048x2048': of(
+    [
+      [2048, 2048],
+      [2048, 2048],
+    ],
+    (x, y) => x.add(y.t()),
+  ),
   'exp 1M': of(M, (x) => x.exp()),
   'log 1M': of(M, (x) => x.abs().log()),
   'tanh 1M': of(M, (x) => x.tanh()),
@@ -150,9 +162,29 @@ export const memory = {
   'permute copy 16x64x32x32': of([[16, 64, 32, 32]], (x) => x.permute([0, 2, 3, 1]).contiguous()),
   'clone 4M': of(square, (x) => x.clone()),
   'zeros 4M': of([], () => zeros([2048, 2048])),
-  'cat rows': of([[512, 1024], [512, 1024], [512, 1024]], (...x) => cat(x, 0)),
-  'cat columns': of([[512, 1024], [512, 1024], [512, 1024]], (...x) => cat(x, 1)),
-  'stack': of([[512, 1024], [512, 1024]], (...x) => stack(x, 1)),
+  'cat rows': of(
+    [
+      [512, 1024],
+      [512, 1024],
+      [512, 1024],
+    ],
+    (...x) => cat(x, 0),
+  ),
+  'cat columns': of(
+    [
+      [512, 1024],
+      [512, 1024],
+      [512, 1024],
+    ],
+    (...x) => cat(x, 1),
+  ),
+  stack: of(
+    [
+      [512, 1024],
+      [512, 1024],
+    ],
+    (...x) => stack(x, 1),
+  ),
   'arange 1M': of([], () => arange(1_000_000)),
 }
 

@@ -53,10 +53,7 @@ class BasicBlock extends nn.Module {
     this.shortcut =
       stride === 1 && inputs === outputs
         ? new nn.Identity()
-        : new nn.Sequential(
-            new nn.Conv2d(inputs, outputs, 1, { stride, bias: false }),
-            new nn.BatchNorm2d(outputs),
-          )
+        : new nn.Sequential(new nn.Conv2d(inputs, outputs, 1, { stride, bias: false }), new nn.BatchNorm2d(outputs))
   }
   forward(x) {
     const y = this.bn2.forward(this.conv2.forward(F.relu(this.bn1.forward(this.conv1.forward(x)))))
@@ -110,7 +107,9 @@ class Block extends nn.Module {
       .view([batch, time, 3, this.heads, width / this.heads])
       .permute([2, 0, 3, 1, 4])
       .unbind(0) // [B, H, T, D]
-    const attended = F.scaledDotProductAttention(q, k, v, { isCausal: true }).transpose(1, 2).reshape([batch, time, width])
+    const attended = F.scaledDotProductAttention(q, k, v, { isCausal: true })
+      .transpose(1, 2)
+      .reshape([batch, time, width])
     const y = x.add(this.project.forward(attended))
     return y.add(this.down.forward(F.gelu(this.up.forward(this.norm2.forward(y)))))
   }

@@ -1,8 +1,8 @@
 // Our side of the suite. A line { do, name, … } asks to prepare a case and show samples of what its first steps give
 // (`check`), for the milliseconds of a step (`time`, over `steps`), or for the peak resident memory in MB (`memory`).
 import { arange, manualSeed, Tensor } from '@flambeau/core'
-import { serve } from '../support/serve.mjs'
 import cases from '../suite/index.mjs'
+import { serve } from '../support/serve.mjs'
 
 const SAMPLES = 1024
 let step
