@@ -15,3 +15,4 @@ export {
   type Params,
 } from './optimizer.js'
 export * from './sgd.js'
+export * as swaUtils from './swa-utils.js'

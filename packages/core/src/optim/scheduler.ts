@@ -23,6 +23,7 @@ export type SchedulerState = Record<string, unknown>
 /** Names that PyTorch spells in its own way. */
 const SPELLED: Readonly<Record<string, string>> = {
   stepCount: '_step_count',
+  annealStrategy: '_anneal_strategy',
   lastLr: '_last_lr',
   tMax: 'T_max',
   t0: 'T_0',
