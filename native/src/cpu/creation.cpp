@@ -88,24 +88,18 @@ Status logspace(LogspaceArgs& args) {
       spaced(args.out.as<T>(), args.out.numel(), args.start.to<Value>(), args.end.to<Value>(),
              [base](Value v) { return std::pow(base, v); });
     } else {
-      // Integer ends are truncated, and half types rounded at every step, as PyTorch has it.
+      // Integer ends are truncated and those of half types rounded; steps are not, as PyTorch has it.
       using Step = std::conditional_t<std::is_integral_v<T>, double, Value>;
-      const auto round = [](Step v) {
-        if constexpr (kIsHalf<T>)
-          return static_cast<Step>(T(v));
-        else
-          return v;
-      };
       const auto end_value = [&](const Scalar& s) {
         if constexpr (std::is_integral_v<T>)
           return static_cast<Step>(convert<T>(s.to<double>()));
         else
-          return round(s.to<Step>());
+          return static_cast<Step>(convert<T>(s.to<Step>()));
       };
       const int64_t n = args.out.numel();
       T* out = args.out.as<T>();
       const Step from = end_value(args.start), to = end_value(args.end);
-      const Step step = n > 1 ? round(round(to - from) / static_cast<Step>(n - 1)) : Step(0);
+      const Step step = n > 1 ? (to - from) / static_cast<Step>(n - 1) : Step(0);
       const double base = args.base;
       parallel_for(n, kGrain, [&](int64_t b, int64_t e) {
         for (int64_t i = b; i < e; ++i) {
@@ -114,8 +108,7 @@ Status logspace(LogspaceArgs& args) {
                 convert<T>(std::pow(base, std::is_integral_v<T> ? static_cast<double>(from) : args.start.to<double>()));
             continue;
           }
-          const Step v = i < n / 2 ? round(from + round(step * static_cast<Step>(i)))
-                                   : round(to - round(step * static_cast<Step>(n - i - 1)));
+          const Step v = i < n / 2 ? from + step * static_cast<Step>(i) : to - step * static_cast<Step>(n - i - 1);
           out[i] = convert<T>(std::pow(base, static_cast<double>(v)));
         }
       });

@@ -50,6 +50,7 @@ export {
   seed,
   setRngState,
 } from './generator.js'
+export { type HistogramOptions, histogram, histogramdd } from './histogram.js'
 export {
   gather,
   type IndexAddOptions,
@@ -63,6 +64,14 @@ export {
   scatterAdd,
   take,
 } from './indexing.js'
+export {
+  cumulativeTrapezoid,
+  type GradientOptions,
+  gradient,
+  type TrapezoidOptions,
+  trapezoid,
+  trapz,
+} from './integration.js'
 export * from './joining.js'
 export * from './masks.js'
 export * from './matmul.js'
@@ -89,6 +98,7 @@ export {
   sum,
   sumToSize,
 } from './reductions.js'
+export { frexp, renorm } from './renorm.js'
 export { binomial, poisson, sampleDirichlet, standardGamma } from './sampling.js'
 export {
   cummax,
@@ -121,6 +131,7 @@ export {
 } from './slicing.js'
 export { logSoftmax, type SoftmaxOptions, safeSoftmax, softmax } from './softmax.js'
 export * from './statistics.js'
+export { type IstftOptions, istft, type StftOptions, stft } from './stft.js'
 export { asStrided, imag, real, viewAsComplex, viewAsReal } from './strided.js'
 export * from './unusual.js'
 export * from './variants.js'
@@ -150,3 +161,12 @@ export {
   view,
   viewAs,
 } from './views.js'
+export {
+  bartlettWindow,
+  blackmanWindow,
+  hammingWindow,
+  hannWindow,
+  kaiserWindow,
+  signal,
+  type WindowOptions,
+} from './windows.js'

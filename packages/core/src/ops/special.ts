@@ -18,7 +18,10 @@ import {
 } from './pointwise.js'
 import type { InplaceOp } from './record.js'
 import { sum } from './reductions.js'
-import { exp } from './transcendental.js'
+import { round } from './rounding.js'
+import { logSoftmax, softmax } from './softmax.js'
+import { logsumexp } from './statistics.js'
+import { erf, erfc, erfinv, exp, exp2, expm1, log1p, sigmoid, sinc, xlogy } from './transcendental.js'
 import { unsqueeze } from './views.js'
 
 const HALVES: readonly DType[] = ['float16', 'bfloat16']
@@ -233,7 +236,7 @@ const shifted =
   (p, x, n) =>
     p.op(name, p.op('sub', p.op('add', x, x), 1), n)
 
-/** The functions of `torch.special` that have no name at the top. */
+/** The functions of `torch.special`; those that are at the top too are the same here, some by another name. */
 export const special = {
   airyAi: plain('airy_ai', 'airyAi'),
   besselJ0: plain('bessel_j0', 'besselJ0'),
@@ -259,16 +262,36 @@ export const special = {
   hermitePolynomialHe: polynomial('hermite_polynomial_he', 'hermiteHe'),
   laguerrePolynomialL: polynomial('laguerre_polynomial_l', 'laguerre'),
   legendrePolynomialP: polynomial('legendre_polynomial_p', 'legendre'),
+  digamma,
   entr,
+  erf,
+  erfc,
   erfcx,
+  erfinv,
+  exp2,
+  expit: sigmoid,
+  expm1,
+  gammainc: igamma,
+  gammaincc: igammac,
+  gammaln: lgamma,
   i0,
   i0e,
   i1,
   i1e,
+  log1p,
   logNdtr,
+  logSoftmax,
+  logit,
+  logsumexp,
+  multigammaln: mvlgamma,
   ndtr,
   ndtri,
   polygamma: polygammaOf('special.polygamma'),
+  psi: digamma,
+  round,
+  sinc,
+  softmax,
   xlog1py,
+  xlogy,
   zeta,
 }
