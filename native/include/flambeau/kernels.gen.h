@@ -16,6 +16,10 @@
 #include "flambeau/kernels/indexing.gen.h"
 #include "flambeau/kernels/interpolate.gen.h"
 #include "flambeau/kernels/layer_norm.gen.h"
+#include "flambeau/kernels/linalg_exp.gen.h"
+#include "flambeau/kernels/linalg_factor.gen.h"
+#include "flambeau/kernels/linalg_orthogonal.gen.h"
+#include "flambeau/kernels/linalg_spectral.gen.h"
 #include "flambeau/kernels/matmul.gen.h"
 #include "flambeau/kernels/nll_loss.gen.h"
 #include "flambeau/kernels/optim.gen.h"
@@ -69,6 +73,22 @@ enum class Kernel : int {
   interpolate,
   layer_norm,
   layer_norm_backward,
+  matrix_exp,
+  lu_factor,
+  lu_solve,
+  cholesky_factor,
+  ldl_factor,
+  ldl_solve,
+  triangular_solve,
+  pivots_to_permutation,
+  check_info,
+  qr_factor,
+  householder_product,
+  householder_multiply,
+  least_squares,
+  singular_values,
+  eigen_hermitian,
+  eigen,
   matmul,
   nll_loss,
   nll_loss_backward,
@@ -157,6 +177,22 @@ struct KernelTable {
   Status (*interpolate)(InterpolateArgs&) = nullptr;
   Status (*layer_norm)(LayerNormArgs&) = nullptr;
   Status (*layer_norm_backward)(LayerNormBackwardArgs&) = nullptr;
+  Status (*matrix_exp)(MatrixExpArgs&) = nullptr;
+  Status (*lu_factor)(LuFactorArgs&) = nullptr;
+  Status (*lu_solve)(LuSolveArgs&) = nullptr;
+  Status (*cholesky_factor)(CholeskyFactorArgs&) = nullptr;
+  Status (*ldl_factor)(LdlFactorArgs&) = nullptr;
+  Status (*ldl_solve)(LdlSolveArgs&) = nullptr;
+  Status (*triangular_solve)(TriangularSolveArgs&) = nullptr;
+  Status (*pivots_to_permutation)(PivotsToPermutationArgs&) = nullptr;
+  Status (*check_info)(CheckInfoArgs&) = nullptr;
+  Status (*qr_factor)(QrFactorArgs&) = nullptr;
+  Status (*householder_product)(HouseholderProductArgs&) = nullptr;
+  Status (*householder_multiply)(HouseholderMultiplyArgs&) = nullptr;
+  Status (*least_squares)(LeastSquaresArgs&) = nullptr;
+  Status (*singular_values)(SingularValuesArgs&) = nullptr;
+  Status (*eigen_hermitian)(EigenHermitianArgs&) = nullptr;
+  Status (*eigen)(EigenArgs&) = nullptr;
   Status (*matmul)(MatmulArgs&) = nullptr;
   Status (*nll_loss)(NllLossArgs&) = nullptr;
   Status (*nll_loss_backward)(NllLossBackwardArgs&) = nullptr;
@@ -244,6 +280,22 @@ inline constexpr KernelTable kTable{
     interpolate,
     layer_norm,
     layer_norm_backward,
+    matrix_exp,
+    lu_factor,
+    lu_solve,
+    cholesky_factor,
+    ldl_factor,
+    ldl_solve,
+    triangular_solve,
+    pivots_to_permutation,
+    check_info,
+    qr_factor,
+    householder_product,
+    householder_multiply,
+    least_squares,
+    singular_values,
+    eigen_hermitian,
+    eigen,
     matmul,
     nll_loss,
     nll_loss_backward,
@@ -481,6 +533,86 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       if (!table.layer_norm_backward) return {StatusCode::no_kernel};
       LayerNormBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor()};
       return table.layer_norm_backward(args);
+    }
+    case Kernel::matrix_exp: {
+      if (!table.matrix_exp) return {StatusCode::no_kernel};
+      MatrixExpArgs args{reader.tensor(), reader.tensor()};
+      return table.matrix_exp(args);
+    }
+    case Kernel::lu_factor: {
+      if (!table.lu_factor) return {StatusCode::no_kernel};
+      LuFactorArgs args{reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.lu_factor(args);
+    }
+    case Kernel::lu_solve: {
+      if (!table.lu_solve) return {StatusCode::no_kernel};
+      LuSolveArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.integer()};
+      return table.lu_solve(args);
+    }
+    case Kernel::cholesky_factor: {
+      if (!table.cholesky_factor) return {StatusCode::no_kernel};
+      CholeskyFactorArgs args{reader.tensor(), reader.tensor(), reader.boolean()};
+      return table.cholesky_factor(args);
+    }
+    case Kernel::ldl_factor: {
+      if (!table.ldl_factor) return {StatusCode::no_kernel};
+      LdlFactorArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.boolean()};
+      return table.ldl_factor(args);
+    }
+    case Kernel::ldl_solve: {
+      if (!table.ldl_solve) return {StatusCode::no_kernel};
+      LdlSolveArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.boolean()};
+      return table.ldl_solve(args);
+    }
+    case Kernel::triangular_solve: {
+      if (!table.triangular_solve) return {StatusCode::no_kernel};
+      TriangularSolveArgs args{reader.tensor(), reader.tensor(), reader.boolean(), reader.integer(), reader.boolean(), reader.boolean()};
+      return table.triangular_solve(args);
+    }
+    case Kernel::pivots_to_permutation: {
+      if (!table.pivots_to_permutation) return {StatusCode::no_kernel};
+      PivotsToPermutationArgs args{reader.tensor(), reader.tensor()};
+      return table.pivots_to_permutation(args);
+    }
+    case Kernel::check_info: {
+      if (!table.check_info) return {StatusCode::no_kernel};
+      CheckInfoArgs args{reader.tensor()};
+      return table.check_info(args);
+    }
+    case Kernel::qr_factor: {
+      if (!table.qr_factor) return {StatusCode::no_kernel};
+      QrFactorArgs args{reader.tensor(), reader.tensor()};
+      return table.qr_factor(args);
+    }
+    case Kernel::householder_product: {
+      if (!table.householder_product) return {StatusCode::no_kernel};
+      HouseholderProductArgs args{reader.tensor(), reader.tensor()};
+      return table.householder_product(args);
+    }
+    case Kernel::householder_multiply: {
+      if (!table.householder_multiply) return {StatusCode::no_kernel};
+      HouseholderMultiplyArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.boolean(), reader.boolean()};
+      return table.householder_multiply(args);
+    }
+    case Kernel::least_squares: {
+      if (!table.least_squares) return {StatusCode::no_kernel};
+      LeastSquaresArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.real()};
+      return table.least_squares(args);
+    }
+    case Kernel::singular_values: {
+      if (!table.singular_values) return {StatusCode::no_kernel};
+      SingularValuesArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.singular_values(args);
+    }
+    case Kernel::eigen_hermitian: {
+      if (!table.eigen_hermitian) return {StatusCode::no_kernel};
+      EigenHermitianArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.boolean(), reader.boolean()};
+      return table.eigen_hermitian(args);
+    }
+    case Kernel::eigen: {
+      if (!table.eigen) return {StatusCode::no_kernel};
+      EigenArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.eigen(args);
     }
     case Kernel::matmul: {
       if (!table.matmul) return {StatusCode::no_kernel};

@@ -28,6 +28,11 @@ export class IndexError extends ArgumentError {
   override name = 'IndexError'
 }
 
+/** A matrix that an algorithm of linear algebra cannot take: singular, not positive-definite, or without convergence. */
+export class LinAlgError extends ArgumentError {
+  override name = 'LinAlgError'
+}
+
 /** A gradient that cannot be computed: no graph, a freed graph, or a value that was modified in place. */
 export class AutogradError extends FlambeauError {
   override name = 'AutogradError'

@@ -19,6 +19,7 @@ export {
   FlambeauError,
   FormatError,
   IndexError,
+  LinAlgError,
   NativeError,
   OutOfMemoryError,
   ShapeError,

@@ -392,13 +392,152 @@ export function layerNormBackward(grad: TensorArg, out: TensorArg | null, weight
   invoke(36, 'layer_norm_backward')
 }
 
+export function matrixExp(out: TensorArg, input: TensorArg): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  invoke(37, 'matrix_exp')
+}
+
+export function luFactor(lu: TensorArg, pivots: TensorArg, info: TensorArg): void {
+  if (!begin(lu, false)) return
+  writeTensor(lu)
+  writeTensor(pivots)
+  writeTensor(info)
+  invoke(38, 'lu_factor')
+}
+
+export function luSolve(x: TensorArg, lu: TensorArg, pivots: TensorArg, transpose: number): void {
+  if (!begin(x, false)) return
+  writeTensor(x)
+  writeTensor(lu)
+  writeTensor(pivots)
+  writeNumber(transpose)
+  invoke(39, 'lu_solve')
+}
+
+export function choleskyFactor(factor: TensorArg, info: TensorArg, upper: boolean): void {
+  if (!begin(factor, false)) return
+  writeTensor(factor)
+  writeTensor(info)
+  writeBoolean(upper)
+  invoke(40, 'cholesky_factor')
+}
+
+export function ldlFactor(ld: TensorArg, pivots: TensorArg, info: TensorArg, hermitian: boolean): void {
+  if (!begin(ld, false)) return
+  writeTensor(ld)
+  writeTensor(pivots)
+  writeTensor(info)
+  writeBoolean(hermitian)
+  invoke(41, 'ldl_factor')
+}
+
+export function ldlSolve(x: TensorArg, ld: TensorArg, pivots: TensorArg, hermitian: boolean): void {
+  if (!begin(x, false)) return
+  writeTensor(x)
+  writeTensor(ld)
+  writeTensor(pivots)
+  writeBoolean(hermitian)
+  invoke(42, 'ldl_solve')
+}
+
+export function triangularSolve(x: TensorArg, a: TensorArg, upper: boolean, transpose: number, unit: boolean, left: boolean): void {
+  if (!begin(x, false)) return
+  writeTensor(x)
+  writeTensor(a)
+  writeBoolean(upper)
+  writeNumber(transpose)
+  writeBoolean(unit)
+  writeBoolean(left)
+  invoke(43, 'triangular_solve')
+}
+
+export function pivotsToPermutation(permutation: TensorArg, pivots: TensorArg): void {
+  if (!begin(permutation, false)) return
+  writeTensor(permutation)
+  writeTensor(pivots)
+  invoke(44, 'pivots_to_permutation')
+}
+
+export function checkInfo(info: TensorArg): void {
+  if (!begin(info, false)) return
+  writeTensor(info)
+  invoke(45, 'check_info')
+}
+
+export function qrFactor(a: TensorArg, tau: TensorArg): void {
+  if (!begin(a, false)) return
+  writeTensor(a)
+  writeTensor(tau)
+  invoke(46, 'qr_factor')
+}
+
+export function householderProduct(q: TensorArg, tau: TensorArg): void {
+  if (!begin(q, false)) return
+  writeTensor(q)
+  writeTensor(tau)
+  invoke(47, 'householder_product')
+}
+
+export function householderMultiply(c: TensorArg, a: TensorArg, tau: TensorArg, left: boolean, transpose: boolean): void {
+  if (!begin(c, false)) return
+  writeTensor(c)
+  writeTensor(a)
+  writeTensor(tau)
+  writeBoolean(left)
+  writeBoolean(transpose)
+  invoke(48, 'householder_multiply')
+}
+
+export function leastSquares(b: TensorArg, a: TensorArg, rank: TensorArg | null, singular: TensorArg | null, info: TensorArg, driver: number, rcond: number): void {
+  if (!begin(b, false)) return
+  writeTensor(b)
+  writeTensor(a)
+  writeOptionalTensor(rank)
+  writeOptionalTensor(singular)
+  writeTensor(info)
+  writeNumber(driver)
+  writeNumber(rcond)
+  invoke(49, 'least_squares')
+}
+
+export function singularValues(s: TensorArg, u: TensorArg | null, vh: TensorArg | null, info: TensorArg, a: TensorArg): void {
+  if (!begin(s, false)) return
+  writeTensor(s)
+  writeOptionalTensor(u)
+  writeOptionalTensor(vh)
+  writeTensor(info)
+  writeTensor(a)
+  invoke(50, 'singular_values')
+}
+
+export function eigenHermitian(a: TensorArg, w: TensorArg, info: TensorArg, upper: boolean, vectors: boolean): void {
+  if (!begin(a, false)) return
+  writeTensor(a)
+  writeTensor(w)
+  writeTensor(info)
+  writeBoolean(upper)
+  writeBoolean(vectors)
+  invoke(51, 'eigen_hermitian')
+}
+
+export function eigen(w: TensorArg, v: TensorArg | null, info: TensorArg, a: TensorArg): void {
+  if (!begin(w, false)) return
+  writeTensor(w)
+  writeOptionalTensor(v)
+  writeTensor(info)
+  writeTensor(a)
+  invoke(52, 'eigen')
+}
+
 export function matmul(out: TensorArg, a: TensorArg, b: TensorArg, bias: TensorArg | null): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(a)
   writeTensor(b)
   writeOptionalTensor(bias)
-  invoke(37, 'matmul')
+  invoke(53, 'matmul')
 }
 
 export function nllLoss(out: TensorArg, totalWeight: TensorArg, input: TensorArg, target: TensorArg, weight: TensorArg | null, reduction: number, ignoreIndex: number): void {
@@ -410,7 +549,7 @@ export function nllLoss(out: TensorArg, totalWeight: TensorArg, input: TensorArg
   writeOptionalTensor(weight)
   writeNumber(reduction)
   writeNumber(ignoreIndex)
-  invoke(38, 'nll_loss')
+  invoke(54, 'nll_loss')
 }
 
 export function nllLossBackward(out: TensorArg, grad: TensorArg, target: TensorArg, weight: TensorArg | null, totalWeight: TensorArg, reduction: number, ignoreIndex: number): void {
@@ -422,7 +561,7 @@ export function nllLossBackward(out: TensorArg, grad: TensorArg, target: TensorA
   writeTensor(totalWeight)
   writeNumber(reduction)
   writeNumber(ignoreIndex)
-  invoke(39, 'nll_loss_backward')
+  invoke(55, 'nll_loss_backward')
 }
 
 export function sgdStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -431,7 +570,7 @@ export function sgdStep(params: readonly TensorArg[], grads: readonly TensorArg[
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(40, 'sgd_step')
+  invoke(56, 'sgd_step')
 }
 
 export function adamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -440,7 +579,7 @@ export function adamStep(params: readonly TensorArg[], grads: readonly TensorArg
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(41, 'adam_step')
+  invoke(57, 'adam_step')
 }
 
 export function rmspropStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -449,7 +588,7 @@ export function rmspropStep(params: readonly TensorArg[], grads: readonly Tensor
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(42, 'rmsprop_step')
+  invoke(58, 'rmsprop_step')
 }
 
 export function adagradStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -458,7 +597,7 @@ export function adagradStep(params: readonly TensorArg[], grads: readonly Tensor
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(43, 'adagrad_step')
+  invoke(59, 'adagrad_step')
 }
 
 export function adadeltaStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -467,7 +606,7 @@ export function adadeltaStep(params: readonly TensorArg[], grads: readonly Tenso
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(44, 'adadelta_step')
+  invoke(60, 'adadelta_step')
 }
 
 export function adamaxStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -476,7 +615,7 @@ export function adamaxStep(params: readonly TensorArg[], grads: readonly TensorA
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(45, 'adamax_step')
+  invoke(61, 'adamax_step')
 }
 
 export function nadamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -485,7 +624,7 @@ export function nadamStep(params: readonly TensorArg[], grads: readonly TensorAr
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(46, 'nadam_step')
+  invoke(62, 'nadam_step')
 }
 
 export function radamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -494,7 +633,7 @@ export function radamStep(params: readonly TensorArg[], grads: readonly TensorAr
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(47, 'radam_step')
+  invoke(63, 'radam_step')
 }
 
 export function asgdStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -503,7 +642,7 @@ export function asgdStep(params: readonly TensorArg[], grads: readonly TensorArg
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(48, 'asgd_step')
+  invoke(64, 'asgd_step')
 }
 
 export function rpropStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -512,7 +651,7 @@ export function rpropStep(params: readonly TensorArg[], grads: readonly TensorAr
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(49, 'rprop_step')
+  invoke(65, 'rprop_step')
 }
 
 export function maxPool(out: TensorArg, indices: TensorArg, input: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], dilation: readonly number[], adaptive: boolean): void {
@@ -525,7 +664,7 @@ export function maxPool(out: TensorArg, indices: TensorArg, input: TensorArg, ke
   writeNumbers(padding)
   writeNumbers(dilation)
   writeBoolean(adaptive)
-  invoke(50, 'max_pool')
+  invoke(66, 'max_pool')
 }
 
 export function maxPoolScatter(gradInput: TensorArg, grad: TensorArg, indices: TensorArg, spatial: number): void {
@@ -534,7 +673,7 @@ export function maxPoolScatter(gradInput: TensorArg, grad: TensorArg, indices: T
   writeTensor(grad)
   writeTensor(indices)
   writeNumber(spatial)
-  invoke(51, 'max_pool_scatter')
+  invoke(67, 'max_pool_scatter')
 }
 
 export function maxPoolGather(out: TensorArg, input: TensorArg, indices: TensorArg, spatial: number): void {
@@ -543,7 +682,7 @@ export function maxPoolGather(out: TensorArg, input: TensorArg, indices: TensorA
   writeTensor(input)
   writeTensor(indices)
   writeNumber(spatial)
-  invoke(52, 'max_pool_gather')
+  invoke(68, 'max_pool_gather')
 }
 
 export function avgPool(out: TensorArg, input: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], adaptive: boolean, includePadding: boolean, divisor: number): void {
@@ -556,7 +695,7 @@ export function avgPool(out: TensorArg, input: TensorArg, kernel: readonly numbe
   writeBoolean(adaptive)
   writeBoolean(includePadding)
   writeNumber(divisor)
-  invoke(53, 'avg_pool')
+  invoke(69, 'avg_pool')
 }
 
 export function avgPoolBackward(gradInput: TensorArg, grad: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], adaptive: boolean, includePadding: boolean, divisor: number): void {
@@ -569,14 +708,14 @@ export function avgPoolBackward(gradInput: TensorArg, grad: TensorArg, kernel: r
   writeBoolean(adaptive)
   writeBoolean(includePadding)
   writeNumber(divisor)
-  invoke(54, 'avg_pool_backward')
+  invoke(70, 'avg_pool_backward')
 }
 
 export function generatorSeed(state: TensorArg, seed: Scalar): void {
   if (!begin(state, false)) return
   writeTensor(state)
   writeScalar(seed)
-  invoke(55, 'generator_seed')
+  invoke(71, 'generator_seed')
 }
 
 export function randomFill(out: TensorArg, state: TensorArg, distribution: number, a: Scalar, b: Scalar): void {
@@ -586,7 +725,7 @@ export function randomFill(out: TensorArg, state: TensorArg, distribution: numbe
   writeNumber(distribution)
   writeScalar(a)
   writeScalar(b)
-  invoke(56, 'random_fill')
+  invoke(72, 'random_fill')
 }
 
 export function randomBernoulli(out: TensorArg, p: TensorArg, state: TensorArg): void {
@@ -594,14 +733,14 @@ export function randomBernoulli(out: TensorArg, p: TensorArg, state: TensorArg):
   writeTensor(out)
   writeTensor(p)
   writeTensor(state)
-  invoke(57, 'random_bernoulli')
+  invoke(73, 'random_bernoulli')
 }
 
 export function randomPermutation(out: TensorArg, state: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(state)
-  invoke(58, 'random_permutation')
+  invoke(74, 'random_permutation')
 }
 
 export function randomMultinomial(out: TensorArg, weights: TensorArg, state: TensorArg, replacement: boolean): void {
@@ -610,7 +749,7 @@ export function randomMultinomial(out: TensorArg, weights: TensorArg, state: Ten
   writeTensor(weights)
   writeTensor(state)
   writeBoolean(replacement)
-  invoke(59, 'random_multinomial')
+  invoke(75, 'random_multinomial')
 }
 
 export function dropout(out: TensorArg, mask: TensorArg, input: TensorArg, state: TensorArg, keep: number, scale: number): void {
@@ -621,7 +760,7 @@ export function dropout(out: TensorArg, mask: TensorArg, input: TensorArg, state
   writeTensor(state)
   writeNumber(keep)
   writeNumber(scale)
-  invoke(60, 'dropout')
+  invoke(76, 'dropout')
 }
 
 export function maskScale(out: TensorArg, input: TensorArg, mask: TensorArg, scale: number): void {
@@ -630,7 +769,7 @@ export function maskScale(out: TensorArg, input: TensorArg, mask: TensorArg, sca
   writeTensor(input)
   writeTensor(mask)
   writeNumber(scale)
-  invoke(61, 'mask_scale')
+  invoke(77, 'mask_scale')
 }
 
 export function reduce(out: TensorArg, input: TensorArg, op: number, param: number): void {
@@ -639,7 +778,7 @@ export function reduce(out: TensorArg, input: TensorArg, op: number, param: numb
   writeTensor(input)
   writeNumber(op)
   writeNumber(param)
-  invoke(62, 'reduce')
+  invoke(78, 'reduce')
 }
 
 export function variance(out: TensorArg, mean: TensorArg | null, input: TensorArg, correction: number, root: boolean): void {
@@ -649,7 +788,7 @@ export function variance(out: TensorArg, mean: TensorArg | null, input: TensorAr
   writeTensor(input)
   writeNumber(correction)
   writeBoolean(root)
-  invoke(63, 'variance')
+  invoke(79, 'variance')
 }
 
 export function rnnLayer(out: TensorArg, h: TensorArg, c: TensorArg | null, saved: TensorArg | null, cells: TensorArg | null, gates: TensorArg, weight: TensorArg, bias: TensorArg | null, sizes: readonly number[], cell: number, reverse: boolean): void {
@@ -665,7 +804,7 @@ export function rnnLayer(out: TensorArg, h: TensorArg, c: TensorArg | null, save
   writeNumbers(sizes)
   writeNumber(cell)
   writeBoolean(reverse)
-  invoke(64, 'rnn_layer')
+  invoke(80, 'rnn_layer')
 }
 
 export function rnnLayerBackward(gatesGrad: TensorArg, hiddenGrad: TensorArg | null, before: TensorArg, h: TensorArg, c: TensorArg | null, outGrad: TensorArg | null, out: TensorArg, saved: TensorArg | null, cells: TensorArg | null, firstH: TensorArg, firstC: TensorArg | null, weight: TensorArg, sizes: readonly number[], cell: number, reverse: boolean): void {
@@ -685,7 +824,7 @@ export function rnnLayerBackward(gatesGrad: TensorArg, hiddenGrad: TensorArg | n
   writeNumbers(sizes)
   writeNumber(cell)
   writeBoolean(reverse)
-  invoke(65, 'rnn_layer_backward')
+  invoke(81, 'rnn_layer_backward')
 }
 
 export function samplePoisson(out: TensorArg, rate: TensorArg, state: TensorArg): void {
@@ -693,7 +832,7 @@ export function samplePoisson(out: TensorArg, rate: TensorArg, state: TensorArg)
   writeTensor(out)
   writeTensor(rate)
   writeTensor(state)
-  invoke(66, 'sample_poisson')
+  invoke(82, 'sample_poisson')
 }
 
 export function sampleGamma(out: TensorArg, alpha: TensorArg, state: TensorArg): void {
@@ -701,7 +840,7 @@ export function sampleGamma(out: TensorArg, alpha: TensorArg, state: TensorArg):
   writeTensor(out)
   writeTensor(alpha)
   writeTensor(state)
-  invoke(67, 'sample_gamma')
+  invoke(83, 'sample_gamma')
 }
 
 export function sampleBinomial(out: TensorArg, count: TensorArg, p: TensorArg, state: TensorArg): void {
@@ -710,7 +849,7 @@ export function sampleBinomial(out: TensorArg, count: TensorArg, p: TensorArg, s
   writeTensor(count)
   writeTensor(p)
   writeTensor(state)
-  invoke(68, 'sample_binomial')
+  invoke(84, 'sample_binomial')
 }
 
 export function gammaSampleGrad(out: TensorArg, alpha: TensorArg, x: TensorArg): void {
@@ -718,7 +857,7 @@ export function gammaSampleGrad(out: TensorArg, alpha: TensorArg, x: TensorArg):
   writeTensor(out)
   writeTensor(alpha)
   writeTensor(x)
-  invoke(69, 'gamma_sample_grad')
+  invoke(85, 'gamma_sample_grad')
 }
 
 export function dirichletSampleGrad(out: TensorArg, x: TensorArg, alpha: TensorArg, total: TensorArg): void {
@@ -727,7 +866,7 @@ export function dirichletSampleGrad(out: TensorArg, x: TensorArg, alpha: TensorA
   writeTensor(x)
   writeTensor(alpha)
   writeTensor(total)
-  invoke(70, 'dirichlet_sample_grad')
+  invoke(86, 'dirichlet_sample_grad')
 }
 
 export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg, dim: number, op: number): void {
@@ -737,7 +876,7 @@ export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg
   writeTensor(input)
   writeNumber(dim)
   writeNumber(op)
-  invoke(71, 'scan')
+  invoke(87, 'scan')
 }
 
 export function argExtreme(indices: TensorArg, values: TensorArg | null, input: TensorArg, dim: number, largest: boolean): void {
@@ -747,7 +886,7 @@ export function argExtreme(indices: TensorArg, values: TensorArg | null, input: 
   writeTensor(input)
   writeNumber(dim)
   writeBoolean(largest)
-  invoke(72, 'arg_extreme')
+  invoke(88, 'arg_extreme')
 }
 
 export function softmax(out: TensorArg, input: TensorArg, dim: number, log: boolean): void {
@@ -756,7 +895,7 @@ export function softmax(out: TensorArg, input: TensorArg, dim: number, log: bool
   writeTensor(input)
   writeNumber(dim)
   writeBoolean(log)
-  invoke(73, 'softmax')
+  invoke(89, 'softmax')
 }
 
 export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorArg, dim: number, log: boolean): void {
@@ -766,7 +905,7 @@ export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorA
   writeTensor(output)
   writeNumber(dim)
   writeBoolean(log)
-  invoke(74, 'softmax_backward')
+  invoke(90, 'softmax_backward')
 }
 
 export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, descending: boolean, stable: boolean): void {
@@ -777,7 +916,7 @@ export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeNumber(dim)
   writeBoolean(descending)
   writeBoolean(stable)
-  invoke(75, 'sort')
+  invoke(91, 'sort')
 }
 
 export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, largest: boolean, sorted: boolean): void {
@@ -788,7 +927,7 @@ export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeNumber(dim)
   writeBoolean(largest)
   writeBoolean(sorted)
-  invoke(76, 'topk')
+  invoke(92, 'topk')
 }
 
 export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, k: number): void {
@@ -798,7 +937,7 @@ export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg
   writeTensor(input)
   writeNumber(dim)
   writeNumber(k)
-  invoke(77, 'kth_value')
+  invoke(93, 'kth_value')
 }
 
 export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number): void {
@@ -807,7 +946,7 @@ export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeTensor(indices)
   writeTensor(input)
   writeNumber(dim)
-  invoke(78, 'mode')
+  invoke(94, 'mode')
 }
 
 export function searchsorted(out: TensorArg, boundaries: TensorArg, values: TensorArg, sorter: TensorArg | null, right: boolean): void {
@@ -817,14 +956,14 @@ export function searchsorted(out: TensorArg, boundaries: TensorArg, values: Tens
   writeTensor(values)
   writeOptionalTensor(sorter)
   writeBoolean(right)
-  invoke(79, 'searchsorted')
+  invoke(95, 'searchsorted')
 }
 
 export function sortRows(order: TensorArg, input: TensorArg): void {
   if (!begin(order, false)) return
   writeTensor(order)
   writeTensor(input)
-  invoke(80, 'sort_rows')
+  invoke(96, 'sort_rows')
 }
 
 export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, input: TensorArg, order: TensorArg | null): void {
@@ -834,12 +973,12 @@ export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, inp
   writeTensor(count)
   writeTensor(input)
   writeOptionalTensor(order)
-  invoke(81, 'find_runs')
+  invoke(97, 'find_runs')
 }
 
 export function stridedAdd(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(82, 'strided_add')
+  invoke(98, 'strided_add')
 }

@@ -28,6 +28,7 @@ export {
   type TypedArray,
   tensor,
 } from './construct.js'
+export * as linalg from './linalg/index.js'
 export * as masked from './masked.js'
 export * from './modules.js'
 export * as F from './nn/index.js'

@@ -73,6 +73,7 @@ export {
   trapz,
 } from './integration.js'
 export * from './joining.js'
+export * from './linalg/methods.js'
 export * from './masks.js'
 export * from './matmul.js'
 export { gruCell, lstmCell, rnnReluCell, rnnTanhCell } from './nn/rnn.js'

@@ -22,7 +22,6 @@ import {
   type KeepdimOptions,
   keptShape,
   type REDUCE,
-  type ReduceOptions,
   reducedDims,
   reduceRaw,
   unreduce,
@@ -164,9 +163,12 @@ const vectorNormOf: FunctionOp<[x: Tensor, ord: number, dims: readonly number[],
     backward(grad, [x, out, p, dims, keepdim]) {
       const g = unreduce(grad, x.shape, dims, keepdim)
       const norm = unreduce(out, x.shape, dims, keepdim)
+      // Divided by instead of the norm, so that what is filled in where it is zero hides no NaN in second derivatives.
+      const zero = eq(norm, 0)
+      const divisor = maskedFill(norm, zero, 1)
       if (p === 0) return [mul(x, 0)]
       if (p === 1) return [mul(sgn(x), g)]
-      if (p === 2) return [mul(g, maskedFill(div(x, norm), eq(norm, 0), 0))]
+      if (p === 2) return [mul(x, maskedFill(div(g, divisor), zero, 0))]
       if (Math.abs(p) === Infinity) {
         const size = abs(x)
         const mask = logicalOr(eq(size, norm), logicalAnd(isnan(norm), isnan(size)))
@@ -174,12 +176,12 @@ const vectorNormOf: FunctionOp<[x: Tensor, ord: number, dims: readonly number[],
       }
       const scaled = mul(sgn(x), pow(abs(x), p - 1))
       if (p < 1) return [mul(mul(maskedFill(scaled, eq(x, 0), 0), g), pow(norm, 1 - p))]
-      return [mul(scaled, maskedFill(div(g, pow(norm, p - 1)), eq(norm, 0), 0))]
+      return [mul(scaled, maskedFill(div(g, pow(divisor, p - 1)), zero, 0))]
     },
   },
 )
 
-function vectorNormChecked(
+export function vectorNormChecked(
   name: string,
   x: Tensor,
   ord: unknown,
@@ -211,20 +213,6 @@ export const vectorNorm: FunctionOp<[x: Tensor, ord?: number, dim?: Dim, options
     (x: Tensor, ord: number = 2, dim?: Dim, options: VectorNormOptions = {}): Tensor =>
       vectorNormChecked('linalg.vector_norm', x, ord, dim, options),
   )
-
-/**
- * The p-norm over `dim`, or of all elements. @see vectorNorm
- *
- * @param p the exponent; 'fro' is 2
- */
-export const norm: Op<[self: Tensor, p?: number | 'fro' | null, dim?: Dim, options?: ReduceOptions]> = composite(
-  'norm(self, p, dim, {keepdim, dtype})',
-  (self: Tensor, p: number | 'fro' | null = 'fro', dim?: Dim, options: ReduceOptions = {}): Tensor => {
-    if (typeof p === 'string' && p !== 'fro')
-      throw new ArgumentError(`norm: expected a number or 'fro' for p, got ${describe(p)}`)
-    return vectorNormChecked('norm', self, p === 'fro' || p === null ? 2 : p, dim, options)
-  },
-)
 
 /**
  * The logarithm of the sum of exponentials over `dim`, without overflow.

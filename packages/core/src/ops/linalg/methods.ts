@@ -1,0 +1,13 @@
+// The operators of linear algebra that are functions of the package and methods of Tensor.
+export { cholesky, choleskyInverse, choleskySolve } from './cholesky.js'
+export { det, logdet, slogdet } from './determinant.js'
+export { matrixExp } from './exponential.js'
+export { pcaLowrank, svdLowrank } from './lowRank.js'
+export { lu, luSolve, luUnpack } from './lu.js'
+export { norm } from './norms.js'
+export { pinverse } from './pinv.js'
+export { cross, matrixPower, trace } from './products.js'
+export { geqrf, ormqr, orgqr, qr, type Reflectors } from './qr.js'
+export { inverse } from './solve.js'
+export { type SingularVectorsV, svd } from './svd.js'
+export { type TriangularSolution, triangularSolve } from './triangular.js'
