@@ -2,7 +2,11 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-const NAMES = ['import', 'dispatch', 'memory', 'mnist-step', 'fft', 'lstm', 'suite', '-', 'suite', 'linalg']
+const NAMES = ['import', 'dispatch', 'memory', 'mnist-step', 'fft', 'lstm', 'linalg', 'suite']
+const given = process.argv.slice(2)
+const optionsOnly = given[0]?.startsWith('-') ?? false
+const chosen = given.length === 0 ? NAMES : [optionsOnly ? 'suite' : given[0]]
+const options = optionsOnly ? given : given.slice(1)
 for (const name of chosen) {
   if (!NAMES.includes(name)) {
     console.error(`unknown benchmark '${name}': expected ${NAMES.join(', ')}`)

@@ -1,4 +1,5 @@
-// LAPACK for the four types that it has, as overloads; column-major. The `_work` forms neither allocate nor look for NaN.
+// LAPACK for the four types that it has, as overloads; column-major. The `_work` forms neither allocate nor look for
+// NaN.
 #pragma once
 #include <complex>
 #define lapack_complex_float std::complex<float>
@@ -23,27 +24,27 @@ using Real = typename RealOf<T>::type;
 using Int = lapack_int;
 
 // Real routines ignore `rwork`, which only complex ones need.
-#define FLAMBEAU_LAPACK_COMMON(T, x)                                                                                   \
-  inline Int getrf(Int m, Int n, T* a, Int lda, Int* pivots) {                                                         \
-    return LAPACKE_##x##getrf_work(LAPACK_COL_MAJOR, m, n, a, lda, pivots);                                            \
-  }                                                                                                                    \
-  inline Int getrs(char trans, Int n, Int nrhs, const T* a, Int lda, const Int* pivots, T* b, Int ldb) {               \
-    return LAPACKE_##x##getrs_work(LAPACK_COL_MAJOR, trans, n, nrhs, a, lda, pivots, b, ldb);                          \
-  }                                                                                                                    \
-  inline Int potrf(char uplo, Int n, T* a, Int lda) {                                                                  \
-    return LAPACKE_##x##potrf_work(LAPACK_COL_MAJOR, uplo, n, a, lda);                                                 \
-  }                                                                                                                    \
-  inline Int sytrf(Int n, T* a, Int lda, Int* pivots, T* work, Int lwork) {                                            \
-    return LAPACKE_##x##sytrf_work(LAPACK_COL_MAJOR, 'L', n, a, lda, pivots, work, lwork);                             \
-  }                                                                                                                    \
-  inline Int sytrs(Int n, Int nrhs, const T* a, Int lda, const Int* pivots, T* b, Int ldb) {                           \
-    return LAPACKE_##x##sytrs_work(LAPACK_COL_MAJOR, 'L', n, nrhs, a, lda, pivots, b, ldb);                            \
-  }                                                                                                                    \
-  inline Int geqrf(Int m, Int n, T* a, Int lda, T* tau, T* work, Int lwork) {                                          \
-    return LAPACKE_##x##geqrf_work(LAPACK_COL_MAJOR, m, n, a, lda, tau, work, lwork);                                  \
-  }                                                                                                                    \
-  inline Int gels(char trans, Int m, Int n, Int nrhs, T* a, Int lda, T* b, Int ldb, T* work, Int lwork) {              \
-    return LAPACKE_##x##gels_work(LAPACK_COL_MAJOR, trans, m, n, nrhs, a, lda, b, ldb, work, lwork);                   \
+#define FLAMBEAU_LAPACK_COMMON(T, x)                                                                      \
+  inline Int getrf(Int m, Int n, T* a, Int lda, Int* pivots) {                                            \
+    return LAPACKE_##x##getrf_work(LAPACK_COL_MAJOR, m, n, a, lda, pivots);                               \
+  }                                                                                                       \
+  inline Int getrs(char trans, Int n, Int nrhs, const T* a, Int lda, const Int* pivots, T* b, Int ldb) {  \
+    return LAPACKE_##x##getrs_work(LAPACK_COL_MAJOR, trans, n, nrhs, a, lda, pivots, b, ldb);             \
+  }                                                                                                       \
+  inline Int potrf(char uplo, Int n, T* a, Int lda) {                                                     \
+    return LAPACKE_##x##potrf_work(LAPACK_COL_MAJOR, uplo, n, a, lda);                                    \
+  }                                                                                                       \
+  inline Int sytrf(Int n, T* a, Int lda, Int* pivots, T* work, Int lwork) {                               \
+    return LAPACKE_##x##sytrf_work(LAPACK_COL_MAJOR, 'L', n, a, lda, pivots, work, lwork);                \
+  }                                                                                                       \
+  inline Int sytrs(Int n, Int nrhs, const T* a, Int lda, const Int* pivots, T* b, Int ldb) {              \
+    return LAPACKE_##x##sytrs_work(LAPACK_COL_MAJOR, 'L', n, nrhs, a, lda, pivots, b, ldb);               \
+  }                                                                                                       \
+  inline Int geqrf(Int m, Int n, T* a, Int lda, T* tau, T* work, Int lwork) {                             \
+    return LAPACKE_##x##geqrf_work(LAPACK_COL_MAJOR, m, n, a, lda, tau, work, lwork);                     \
+  }                                                                                                       \
+  inline Int gels(char trans, Int m, Int n, Int nrhs, T* a, Int lda, T* b, Int ldb, T* work, Int lwork) { \
+    return LAPACKE_##x##gels_work(LAPACK_COL_MAJOR, trans, m, n, nrhs, a, lda, b, ldb, work, lwork);      \
   }
 
 #define FLAMBEAU_LAPACK_REAL(T, x)                                                                                     \

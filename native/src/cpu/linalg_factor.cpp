@@ -65,9 +65,8 @@ Status lu_solve(LuSolveArgs& args) {
     const Matrices<T> x(args.x), a(args.lu);
     const Vectors<Int> pivots(args.pivots);
     const char trans = "NTC"[args.transpose];
-    for_each_matrix(batch_of(args.x), double(a.rows) * a.rows * x.cols, [&](int64_t i, int) {
-      lapack::getrs(trans, a.rows, x.cols, a[i], a.ld, pivots[i], x[i], x.ld);
-    });
+    for_each_matrix(batch_of(args.x), double(a.rows) * a.rows * x.cols,
+                    [&](int64_t i, int) { lapack::getrs(trans, a.rows, x.cols, a[i], a.ld, pivots[i], x[i], x.ld); });
     return {};
   });
 }

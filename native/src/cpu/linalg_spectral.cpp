@@ -30,17 +30,19 @@ Status singular_values(SingularValuesArgs& args) {
     const bool vectors = args.u.defined();
     const Matrices<T> u(vectors ? args.u : args.a), vh(vectors ? args.vh : args.a);
     const char job = !vectors ? 'N' : u.rows == u.cols && vh.rows == vh.cols ? 'A' : 'S';
-    const int64_t real_size = !kIsComplex<T> ? 0
-                              : vectors ? std::max(5 * least * least + 5 * least, 2 * most * least + 2 * least * least + least)
-                                        : 7 * least;
+    const int64_t real_size =
+        !kIsComplex<T> ? 0
+        : vectors      ? std::max(5 * least * least + 5 * least, 2 * most * least + 2 * least * least + least)
+                       : 7 * least;
     const ThreadWorkspace<R> rwork(real_size);
     const ThreadWorkspace<Int> iwork(8 * least);
     T size(0);
-    lapack::gesdd(job, a.rows, a.cols, a.data, a.ld, s.data, u.data, u.ld, vh.data, vh.ld, &size, -1, rwork[0], iwork[0]);
+    lapack::gesdd(job, a.rows, a.cols, a.data, a.ld, s.data, u.data, u.ld, vh.data, vh.ld, &size, -1, rwork[0],
+                  iwork[0]);
     const ThreadWorkspace<T> work(lapack::queried(size));
     for_each_matrix(count, 8.0 * most * least * least, [&](int64_t i, int thread) {
-      info[i] = lapack::gesdd(job, a.rows, a.cols, a[i], a.ld, s[i], u[i], u.ld, vh[i], vh.ld, work[thread], work.size(),
-                              rwork[thread], iwork[thread]);
+      info[i] = lapack::gesdd(job, a.rows, a.cols, a[i], a.ld, s[i], u[i], u.ld, vh[i], vh.ld, work[thread],
+                              work.size(), rwork[thread], iwork[thread]);
     });
     return {};
   });
@@ -92,8 +94,7 @@ Status eigen(EigenArgs& args) {
       lapack::geev(job, a.rows, a.data, a.ld, w.data, v.data, v.ld, &size, -1, rwork[0]);
       const ThreadWorkspace<T> work(lapack::queried(size));
       for_each_matrix(count, 25 * cubed(n), [&](int64_t i, int thread) {
-        info[i] =
-            lapack::geev(job, a.rows, a[i], a.ld, w[i], v[i], v.ld, work[thread], work.size(), rwork[thread]);
+        info[i] = lapack::geev(job, a.rows, a[i], a.ld, w[i], v[i], v.ld, work[thread], work.size(), rwork[thread]);
       });
     } else {
       // Real and imaginary parts of the eigenvalues, then the vectors: of a conjugate pair the parts of the first.

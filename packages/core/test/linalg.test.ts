@@ -1,5 +1,5 @@
 // What the conformance cases cannot say: gradients of decompositions whose parts are not unique, errors, layouts, threads.
-import { describe, expect, test } from '@jest/globals'
+
 import {
   autograd,
   type DType,
@@ -20,6 +20,7 @@ import {
   tensor,
   zeros,
 } from '@flambeau/core'
+import { describe, expect, test } from '@jest/globals'
 
 const adjoint = (t: Tensor): Tensor => t.mH
 /** Well apart from what is singular, and from repeated values. */
@@ -33,7 +34,12 @@ const close = (a: Tensor, b: Tensor, tolerance = 1e-10): boolean =>
 /** Functions of a decomposition that do not depend on the choice of signs and phases. */
 const functions: Record<string, { shapes: number[][]; of: (A: Tensor) => Tensor | Tensor[] }> = {
   'svd, projections': {
-    shapes: [[3, 3], [4, 3], [3, 4], [2, 3, 2]],
+    shapes: [
+      [3, 3],
+      [4, 3],
+      [3, 4],
+      [2, 3, 2],
+    ],
     of: (A) => {
       const { U, S, Vh } = linalg.svd(A, false)
       const [u, v] = [U.select(-1, 0).unsqueeze(-1), Vh.select(-2, 0).unsqueeze(-2)]
@@ -41,7 +47,10 @@ const functions: Record<string, { shapes: number[][]; of: (A: Tensor) => Tensor 
     },
   },
   'eigh, projections': {
-    shapes: [[3, 3], [2, 3, 3]],
+    shapes: [
+      [3, 3],
+      [2, 3, 3],
+    ],
     of: (A) => {
       const { eigenvalues, eigenvectors } = linalg.eigh(A.add(adjoint(A)))
       const v = eigenvectors.select(-1, 0).unsqueeze(-1)
@@ -56,9 +65,29 @@ const functions: Record<string, { shapes: number[][]; of: (A: Tensor) => Tensor 
       return [v.matmul(adjoint(v)), eigenvalues.prod()]
     },
   },
-  'qr, reduced': { shapes: [[4, 3], [3, 3], [3, 5]], of: (A) => Object.values(linalg.qr(A)) },
-  'qr, complete': { shapes: [[3, 3], [3, 5]], of: (A) => Object.values(linalg.qr(A, 'complete')) },
-  lu: { shapes: [[3, 3], [4, 2], [2, 4]], of: (A) => [linalg.lu(A).L, linalg.lu(A).U] },
+  'qr, reduced': {
+    shapes: [
+      [4, 3],
+      [3, 3],
+      [3, 5],
+    ],
+    of: (A) => Object.values(linalg.qr(A)),
+  },
+  'qr, complete': {
+    shapes: [
+      [3, 3],
+      [3, 5],
+    ],
+    of: (A) => Object.values(linalg.qr(A, 'complete')),
+  },
+  lu: {
+    shapes: [
+      [3, 3],
+      [4, 2],
+      [2, 4],
+    ],
+    of: (A) => [linalg.lu(A).L, linalg.lu(A).U],
+  },
   'geqrf is no function of A, its product is': {
     shapes: [[4, 2]],
     of: (A) => {
@@ -81,11 +110,49 @@ describe('gradients', () => {
 
   test('the determinant of singular matrices, alone and beside regular ones', () => {
     // The adjugate of [[1, 2], [2, 4]], transposed.
-    const A = tensor([[1, 2], [2, 4]], { dtype: 'float64' }).requiresGrad_()
-    expect(close(autograd.grad([linalg.det(A)], [A])[0] as Tensor, tensor([[4, -2], [-2, 1]], { dtype: 'float64' }))).toBe(true)
-    const pair = stack([A.detach(), tensor([[3, 1], [1, 2]], { dtype: 'float64' })]).requiresGrad_()
+    const A = tensor(
+      [
+        [1, 2],
+        [2, 4],
+      ],
+      { dtype: 'float64' },
+    ).requiresGrad_()
+    expect(
+      close(
+        autograd.grad([linalg.det(A)], [A])[0] as Tensor,
+        tensor(
+          [
+            [4, -2],
+            [-2, 1],
+          ],
+          { dtype: 'float64' },
+        ),
+      ),
+    ).toBe(true)
+    const pair = stack([
+      A.detach(),
+      tensor(
+        [
+          [3, 1],
+          [1, 2],
+        ],
+        { dtype: 'float64' },
+      ),
+    ]).requiresGrad_()
     const [grad] = autograd.grad([linalg.det(pair).sum()], [pair])
-    const want = tensor([[[4, -2], [-2, 1]], [[2, -1], [-1, 3]]], { dtype: 'float64' })
+    const want = tensor(
+      [
+        [
+          [4, -2],
+          [-2, 1],
+        ],
+        [
+          [2, -1],
+          [-1, 3],
+        ],
+      ],
+      { dtype: 'float64' },
+    )
     expect(close(grad as Tensor, want)).toBe(true)
   })
 })
@@ -105,7 +172,10 @@ describe('errors', () => {
     })
 
   test('values that are not finite', () => {
-    const bad = tensor([[1, Number.NaN], [0, 1]])
+    const bad = tensor([
+      [1, Number.NaN],
+      [0, 1],
+    ])
     expect(() => linalg.eig(bad)).toThrow(LinAlgError)
     expect(() => linalg.svd(bad)).toThrow(LinAlgError)
   })

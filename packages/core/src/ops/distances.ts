@@ -15,7 +15,7 @@ import { matmul } from './matmul.js'
 import { type FunctionOp, type Op, saving } from './record.js'
 import { sum } from './reductions.js'
 import { narrow } from './slicing.js'
-import { norm, vectorNorm } from './statistics.js'
+import { vectorNorm } from './statistics.js'
 import { expand, reshape, transpose, unsqueeze } from './views.js'
 
 /**
@@ -26,7 +26,7 @@ import { expand, reshape, transpose, unsqueeze } from './views.js'
  */
 export const dist: Op<[self: Tensor, other: Tensor, p?: number]> = composite(
   'dist(self, other, p)',
-  (self: Tensor, other: Tensor, p = 2): Tensor => norm(sub(self, other), p),
+  (self: Tensor, other: Tensor, p = 2): Tensor => vectorNorm(sub(self, other), p),
 )
 
 /** How many differences are in memory at once: a block of rows of the first operand takes no more. */

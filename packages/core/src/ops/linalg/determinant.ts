@@ -13,13 +13,13 @@ import { arange, fillRaw, zerosLike } from '../creation.js'
 import { composite, primitive } from '../dispatch.js'
 import { indexCopy, indexFill, indexSelect } from '../indexing.js'
 import { cat } from '../joining.js'
+import { argwhere } from '../masks.js'
 import { matmul } from '../matmul.js'
 import { diagEmbed, flip } from '../rearrange.js'
 import { type FunctionOp, type Op, saving } from '../record.js'
 import { castRaw } from '../reduce.js'
 import { prod, sum } from '../reductions.js'
 import { cumprod } from '../scans.js'
-import { argwhere } from '../masks.js'
 import { narrow } from '../slicing.js'
 import { imag } from '../strided.js'
 import { log } from '../transcendental.js'
@@ -91,7 +91,10 @@ function mixedGrad(A: Tensor, grad: Tensor, out: Tensor, singular: Tensor): Tens
   const pick = (t: Tensor, index: Tensor): Tensor => indexSelect(t, 0, index)
   const zeros = fillRaw(a.shape, 0, A.dtype, A.device)
   const first = indexCopy(zeros, 0, singular, adjugateGrad(pick(a, singular), pick(g, singular)))
-  return reshape(indexCopy(first, 0, regular, regularGrad(pick(a, regular), pick(g, regular), pick(d, regular))), A.shape)
+  return reshape(
+    indexCopy(first, 0, regular, regularGrad(pick(a, regular), pick(g, regular), pick(d, regular))),
+    A.shape,
+  )
 }
 
 const determinant: FunctionOp<[A: Tensor], Tensor> = primitive({
@@ -127,6 +130,7 @@ const det: FunctionOp<[A: Tensor], Tensor> = composite('linalg.det(A)', (A: Tens
   checkLapack('linalg.det', A)
   return determinant(A)
 })
+
 export { det as detOf }
 
 /** The determinants of square matrices. @see linalg.det */
@@ -135,6 +139,7 @@ const detMethod: Op<[self: Tensor]> = composite('det(self)', (self: Tensor): Ten
   checkLapack('det', self)
   return determinant(self)
 })
+
 export { detMethod as det }
 
 const signAndLog: FunctionOp<[A: Tensor], Tensor[]> = primitive({
@@ -154,11 +159,7 @@ const signAndLog: FunctionOp<[A: Tensor], Tensor[]> = primitive({
     }
     if (factor === null) return [null]
     const g = to(factor, A.dtype)
-    return [
-      gradMode.enabled
-        ? solveEx(adjoint(A), scalarMatrices(g, rowsOf(A))).result
-        : solveAdjoint(lu, pivots, g),
-    ]
+    return [gradMode.enabled ? solveEx(adjoint(A), scalarMatrices(g, rowsOf(A))).result : solveAdjoint(lu, pivots, g)]
   },
 })
 

@@ -1,16 +1,16 @@
 // The matrix exponential.
 import * as kernels from '../../binding/kernels.gen.js'
+import { DTypeError } from '../../errors.js'
 import { allocate } from '../../tensor/create.js'
 import { isComplex, isFloating } from '../../tensor/dtype.js'
-import { DTypeError } from '../../errors.js'
 import type { Tensor } from '../../tensor/tensor.js'
+import { zerosLike } from '../creation.js'
 import { composite, primitive } from '../dispatch.js'
 import { contiguousRaw } from '../inplace.js'
 import { cat } from '../joining.js'
 import { type FunctionOp, type Op, saving } from '../record.js'
 import { castRaw } from '../reduce.js'
 import { narrow } from '../slicing.js'
-import { zerosLike } from '../creation.js'
 import { adjoint, checkSquare, rowsOf } from './shared.js'
 
 const exponential: FunctionOp<[A: Tensor], Tensor> = primitive({

@@ -1,4 +1,6 @@
 // The namespace `linalg`.
+
+export { type VectorNormOptions, vectorNorm } from '../statistics.js'
 export { type CholeskyInfo, type CholeskyOptions, choleskyEx, choleskyFull as cholesky } from './cholesky.js'
 export { detOf as det, type SignAndLog, slogdetOf as slogdet } from './determinant.js'
 export { type Eigen, eig, eigh, eigvals, eigvalsh } from './eigen.js'
@@ -54,4 +56,3 @@ export {
 } from './solve.js'
 export { type SingularVectors, type SvdOptions, svdOf as svd, svdvals } from './svd.js'
 export { type SolveTriangularOptions, solveTriangular } from './triangular.js'
-export { type VectorNormOptions, vectorNorm } from '../statistics.js'

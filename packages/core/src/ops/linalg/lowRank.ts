@@ -57,18 +57,20 @@ function checkRank(operation: string, A: Tensor, q: number, niter: number): void
  * @param M taken from A; broadcasts to its shape
  * @returns U […, M, q], S […, q] and V […, N, q]
  */
-export const svdLowrank: FunctionOp<[A: Tensor, q?: number | null, niter?: number | null, M?: Tensor | null], SingularVectorsV> =
-  composite(
-    'svd_lowrank(A, q, niter, M)',
-    (A: Tensor, q?: number | null, niter?: number | null, M?: Tensor | null): SingularVectorsV => {
-      checkMatrices('svd_lowrank', A)
-      checkLapack('svd_lowrank', A)
-      const rank = q ?? 6
-      checkRank('svd_lowrank', A, rank, niter ?? 2)
-      const less = M === undefined || M === null ? null : M.broadcastTo([...A.shape])
-      return lowRank(A, rank, niter ?? 2, less)
-    },
-  )
+export const svdLowrank: FunctionOp<
+  [A: Tensor, q?: number | null, niter?: number | null, M?: Tensor | null],
+  SingularVectorsV
+> = composite(
+  'svd_lowrank(A, q, niter, M)',
+  (A: Tensor, q?: number | null, niter?: number | null, M?: Tensor | null): SingularVectorsV => {
+    checkMatrices('svd_lowrank', A)
+    checkLapack('svd_lowrank', A)
+    const rank = q ?? 6
+    checkRank('svd_lowrank', A, rank, niter ?? 2)
+    const less = M === undefined || M === null ? null : M.broadcastTo([...A.shape])
+    return lowRank(A, rank, niter ?? 2, less)
+  },
+)
 
 /** A principal component analysis of rows: about the `q` largest components. @see svdLowrank */
 export const pcaLowrank: FunctionOp<

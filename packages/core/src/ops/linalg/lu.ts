@@ -7,7 +7,6 @@ import { broadcastShapes, formatShape } from '../../tensor/shape.js'
 import { Tensor } from '../../tensor/tensor.js'
 import { add, sub } from '../arithmetic.js'
 import { eq } from '../comparison.js'
-import { castRaw } from '../reduce.js'
 import { arange } from '../creation.js'
 import { composite, primitive } from '../dispatch.js'
 import { contiguousRaw } from '../inplace.js'
@@ -15,6 +14,7 @@ import { cat } from '../joining.js'
 import { tril, triu } from '../masks.js'
 import { matmul } from '../matmul.js'
 import { type FunctionOp, type Op, saving } from '../record.js'
+import { castRaw } from '../reduce.js'
 import { narrow } from '../slicing.js'
 import { expand, unsqueeze } from '../views.js'
 import {
@@ -118,7 +118,8 @@ const factored: FunctionOp<[A: Tensor], Tensor[]> = primitive({
 function factorChecked(operation: string, A: Tensor, pivot: boolean): LuFactorsInfo {
   checkMatrices(operation, A)
   checkLapack(operation, A)
-  if (!pivot) throw new ArgumentError(`${operation}: expected pivot = true, LAPACK has no factorization without, got false`)
+  if (!pivot)
+    throw new ArgumentError(`${operation}: expected pivot = true, LAPACK has no factorization without, got false`)
   const [LU, pivots, info] = factored(A)
   return { LU, pivots, info }
 }
@@ -233,7 +234,9 @@ export const luUnpack: FunctionOp<
 
 function checkPivots(operation: string, LU: Tensor, pivots: Tensor): void {
   if (!(pivots instanceof Tensor) || pivots.dtype !== 'int32')
-    throw new DTypeError(`${operation}: expected int32 pivots, got ${pivots instanceof Tensor ? pivots.dtype : describe(pivots)}`)
+    throw new DTypeError(
+      `${operation}: expected int32 pivots, got ${pivots instanceof Tensor ? pivots.dtype : describe(pivots)}`,
+    )
   const want = [...batchOf(LU), Math.min(rowsOf(LU), colsOf(LU))]
   if (pivots.shape.length !== want.length || want.some((n, i) => n !== pivots.shape[i]))
     throw new ShapeError(
@@ -260,8 +263,7 @@ const solved: FunctionOp<[B: Tensor, LU: Tensor, pivots: Tensor, adjoint: boolea
 /** As `solved`, by triangular systems, which have derivatives with respect to the factors. */
 function solvedByTriangles(B: Tensor, LU: Tensor, pivots: Tensor, isAdjoint: boolean): Tensor {
   const P = permutationOf(pivots, rowsOf(LU), LU)
-  if (!isAdjoint)
-    return triangular(LU, triangular(LU, matmul(adjoint(P), B), false, true, true), true, true, false)
+  if (!isAdjoint) return triangular(LU, triangular(LU, matmul(adjoint(P), B), false, true, true), true, true, false)
   const upper = triangular(adjoint(LU), B, false, true, false)
   return matmul(P, triangular(adjoint(LU), upper, true, true, true))
 }

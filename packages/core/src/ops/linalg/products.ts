@@ -15,7 +15,7 @@ import type { FunctionOp, Op } from '../record.js'
 import { sum } from '../reductions.js'
 import { cumprod } from '../scans.js'
 import { diagonal } from '../slicing.js'
-import { expand, unsqueeze, squeeze } from '../views.js'
+import { expand, squeeze, unsqueeze } from '../views.js'
 import { batchOf, checkSquare, identity, rowsOf } from './shared.js'
 import { inv } from './solve.js'
 
@@ -50,6 +50,7 @@ const crossOf: FunctionOp<[input: Tensor, other: Tensor, options?: CrossOptions]
   (input: Tensor, other: Tensor, { dim = -1 }: CrossOptions = {}): Tensor =>
     crossChecked('linalg.cross', input, other, dim),
 )
+
 export { crossOf }
 
 /** The cross products along `dim`, by default the first dimension of size 3. @see linalg.cross */
@@ -215,6 +216,7 @@ const diagonalOf: FunctionOp<[A: Tensor, options?: DiagonalOptions], Tensor> = c
   'linalg.diagonal(A, {offset, dim1, dim2})',
   (A: Tensor, { offset = 0, dim1 = -2, dim2 = -1 }: DiagonalOptions = {}): Tensor => diagonal(A, offset, dim1, dim2),
 )
+
 export { diagonalOf }
 
 /** The sum of a matrix's diagonal. @param self shape [M, N] */

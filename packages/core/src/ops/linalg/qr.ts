@@ -149,6 +149,7 @@ const qrOf: FunctionOp<[A: Tensor, mode?: QrMode], QrFactors> = composite(
     return factorChecked('linalg.qr', A, mode)
   },
 )
+
 export { qrOf }
 
 /** The QR factorization. @param some a reduced one; default true @see linalg.qr */

@@ -4,12 +4,12 @@ import type { DType } from '../../tensor/dtype.js'
 import { Tensor } from '../../tensor/tensor.js'
 import { abs, mul } from '../arithmetic.js'
 import { gt } from '../comparison.js'
+import { full, zeros } from '../creation.js'
 import { composite } from '../dispatch.js'
 import { maximum } from '../extrema.js'
 import type { FunctionOp } from '../record.js'
 import { castRaw } from '../reduce.js'
 import { amax, sum } from '../reductions.js'
-import { full, zeros } from '../creation.js'
 import { unsqueeze } from '../views.js'
 import { eigvalsh } from './eigen.js'
 import { batchOf, checkLapack, checkMatrices, checkSquare, colsOf, rowsOf } from './shared.js'
@@ -17,7 +17,13 @@ import { svdvals } from './svd.js'
 
 /** The distance from 1 to the next number of the dtype's real part. */
 export const epsilonOf = (dtype: DType): number =>
-  dtype === 'float64' || dtype === 'complex128' ? 2 ** -52 : dtype === 'bfloat16' ? 2 ** -7 : dtype === 'float16' ? 2 ** -10 : 2 ** -23
+  dtype === 'float64' || dtype === 'complex128'
+    ? 2 ** -52
+    : dtype === 'bfloat16'
+      ? 2 ** -7
+      : dtype === 'float16'
+        ? 2 ** -10
+        : 2 ** -23
 
 /** Bounds below which a singular value counts as zero. */
 export interface ToleranceOptions {
@@ -30,12 +36,7 @@ export interface ToleranceOptions {
 }
 
 /** max(atol, rtol·largest), of the shape of `largest`, which has the batch's. */
-export function toleranceOf(
-  operation: string,
-  A: Tensor,
-  largest: Tensor,
-  { atol, rtol }: ToleranceOptions,
-): Tensor {
+export function toleranceOf(operation: string, A: Tensor, largest: Tensor, { atol, rtol }: ToleranceOptions): Tensor {
   const real = (name: string, value: number | Tensor): Tensor => {
     if (value instanceof Tensor) return castRaw(value.detach(), largest.dtype)
     if (typeof value !== 'number')

@@ -4,7 +4,7 @@ import * as kernels from '../../binding/kernels.gen.js'
 import { ArgumentError, describe, ShapeError } from '../../errors.js'
 import { allocate } from '../../tensor/create.js'
 import { broadcastShapes, formatShape, numelOf, sameShape, wrapDims } from '../../tensor/shape.js'
-import type { Tensor } from "../../tensor/tensor.js"
+import type { Tensor } from '../../tensor/tensor.js'
 import { neg } from '../arithmetic.js'
 import { composite, primitive } from '../dispatch.js'
 import { matmul } from '../matmul.js'
@@ -237,7 +237,11 @@ export const tensorsolve: FunctionOp<[A: Tensor, B: Tensor, options?: Tensorsolv
     let moved = A
     if (dims !== undefined && dims !== null) {
       const last = dims.map((d) => wrapDims('linalg.tensorsolve', d, A.ndim)[0])
-      moved = movedim(A, last, last.map((_, i) => A.ndim - last.length + i))
+      moved = movedim(
+        A,
+        last,
+        last.map((_, i) => A.ndim - last.length + i),
+      )
     }
     const shape = moved.shape.slice(B.ndim)
     if (numelOf(shape) !== B.numel() || moved.numel() !== B.numel() ** 2)

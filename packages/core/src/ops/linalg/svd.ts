@@ -33,7 +33,14 @@ import {
 const skew = (t: Tensor): Tensor => sub(t, adjoint(t))
 
 /** The gradient of a thin decomposition, where U, V and their gradients have k columns. */
-function svdBackward(gU: Tensor | null, gS: Tensor | null, gVh: Tensor | null, U: Tensor, S: Tensor, Vh: Tensor): Tensor {
+function svdBackward(
+  gU: Tensor | null,
+  gS: Tensor | null,
+  gVh: Tensor | null,
+  U: Tensor,
+  S: Tensor,
+  Vh: Tensor,
+): Tensor {
   const m = rowsOf(U)
   const n = colsOf(Vh)
   const k = S.shape[S.ndim - 1]
@@ -74,11 +81,7 @@ function svdBackward(gU: Tensor | null, gS: Tensor | null, gVh: Tensor | null, U
 /** [S, info] or [S, info, U, Vh]. */
 const decomposed: FunctionOp<[A: Tensor, full: boolean, vectors: boolean], Tensor[]> = primitive({
   signature: '_svd(A, full, vectors)',
-  forward(
-    A: Tensor,
-    full: boolean,
-    vectors: boolean,
-  ): Forward<Tensor[], [Tensor, Tensor | null, Tensor | null]> {
+  forward(A: Tensor, full: boolean, vectors: boolean): Forward<Tensor[], [Tensor, Tensor | null, Tensor | null]> {
     const batch = batchOf(A)
     const m = rowsOf(A)
     const n = colsOf(A)

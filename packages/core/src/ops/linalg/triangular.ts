@@ -4,11 +4,11 @@ import { ShapeError } from '../../errors.js'
 import { formatShape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { neg } from '../arithmetic.js'
+import { clone } from '../copies.js'
 import { composite, primitive } from '../dispatch.js'
 import { tril, triu } from '../masks.js'
 import { matmul } from '../matmul.js'
 import { type FunctionOp, type Op, saving } from '../record.js'
-import { clone } from '../copies.js'
 import {
   adjoint,
   broadcastBatch,
@@ -117,7 +117,9 @@ export const triangularSolve: Op<
         `triangular_solve: expected b with ${rowsOf(A)} rows (A is ${formatShape(A.shape)}), got shape ${formatShape(self.shape)}`,
       )
     const [a, b] = broadcastBatch('triangular_solve', A, self)
-    const solution = transpose ? solved(transposed(a), b, !upper, true, unitriangular) : solved(a, b, upper, true, unitriangular)
+    const solution = transpose
+      ? solved(transposed(a), b, !upper, true, unitriangular)
+      : solved(a, b, upper, true, unitriangular)
     return { solution, clonedCoefficient: clone(a) }
   },
 )

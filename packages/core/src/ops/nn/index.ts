@@ -43,9 +43,11 @@ export * from './layerNorm.js'
 export * from './linear.js'
 export * from './localResponseNorm.js'
 export * from './losses.js'
-export * from './multiHeadAttention.js'
 export * from './lpPool.js'
+export * from './multiHeadAttention.js'
 export * from './padding.js'
+export { type PadMode, type PadOptions, pad } from './padding.js'
+export * from './pooling.js'
 export {
   type AdaptiveMaxPoolOp,
   type AvgPoolOp,
@@ -68,7 +70,5 @@ export {
   type OutputSizes,
 } from './pooling.js'
 export * from './shuffle.js'
-export { type PadMode, type PadOptions, pad } from './padding.js'
-export * from './pooling.js'
 export * from './softmin.js'
 export * from './unpooling.js'
