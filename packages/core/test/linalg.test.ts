@@ -88,7 +88,7 @@ const functions: Record<string, { shapes: number[][]; of: (A: Tensor) => Tensor 
     ],
     of: (A) => [linalg.lu(A).L, linalg.lu(A).U],
   },
-  'geqrf is no function of A, its product is': {
+  householderProduct: {
     shapes: [[4, 2]],
     of: (A) => {
       const tau = A.select(0, 0)
