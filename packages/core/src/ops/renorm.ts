@@ -10,10 +10,10 @@ import { where } from './conditional.js'
 import { to } from './copies.js'
 import { fillRaw } from './creation.js'
 import { composite, inplaceComposite } from './dispatch.js'
+import { norm } from './linalg/norms.js'
 import type { InplaceOp, Op } from './record.js'
 import { checkInexact } from './reduce.js'
 import { floor } from './rounding.js'
-import { norm } from './statistics.js'
 import { log2 } from './transcendental.js'
 
 /**
