@@ -12,7 +12,7 @@ import { composite } from './dispatch.js'
 import { clamp } from './extrema.js'
 import { cat } from './joining.js'
 import type { Operand } from './pointwise.js'
-import type { FunctionOp, Op } from './record.js'
+import type { FunctionOp } from './record.js'
 import { reshape } from './views.js'
 
 /** The coordinates of flat positions in a tensor of shape `shape`, a tensor for each dimension. */
@@ -66,18 +66,21 @@ const held = (self: Tensor, indices: readonly (Tensor | null)[]): (Tensor | null
   indices.map((index, d) => (index === null ? null : clamp(index, -self.shape[d], self.shape[d] - 1)))
 
 /** The elements at `indices` where `mask` holds, `fill` elsewhere. */
-export const unsafeMaskedIndex: Op<[self: Tensor, mask: Tensor, indices: readonly (Tensor | null)[], fill: Operand]> =
-  composite(
-    '_unsafe_masked_index(self, mask, indices, fill)',
-    (self: Tensor, mask: Tensor, indices: readonly (Tensor | null)[], fill: Operand): Tensor => {
-      const picked = at(self, ...held(self, indices).map((index) => index ?? slice()))
-      return maskedFill(picked, logicalNot(mask), fill)
-    },
-  )
+export const unsafeMaskedIndex: FunctionOp<
+  [self: Tensor, mask: Tensor, indices: readonly (Tensor | null)[], fill: Operand],
+  Tensor
+> = composite(
+  '_unsafe_masked_index(self, mask, indices, fill)',
+  (self: Tensor, mask: Tensor, indices: readonly (Tensor | null)[], fill: Operand): Tensor => {
+    const picked = at(self, ...held(self, indices).map((index) => index ?? slice()))
+    return maskedFill(picked, logicalNot(mask), fill)
+  },
+)
 
 /** A copy of `self` to which `values` are added at `indices` where `mask` holds. */
-export const unsafeMaskedIndexPutAccumulate: Op<
-  [self: Tensor, mask: Tensor, indices: readonly (Tensor | null)[], values: Tensor]
+export const unsafeMaskedIndexPutAccumulate: FunctionOp<
+  [self: Tensor, mask: Tensor, indices: readonly (Tensor | null)[], values: Tensor],
+  Tensor
 > = composite(
   '_unsafe_masked_index_put_accumulate(self, mask, indices, values)',
   (self: Tensor, mask: Tensor, indices: readonly (Tensor | null)[], values: Tensor): Tensor =>

@@ -7,6 +7,6 @@ import type { Op } from './record.js'
 
 /** `self` where `condition` holds, otherwise `other`. */
 export const where: Op<[self: Tensor, condition: Tensor, other: Operand]> = composite(
-  '_where(self, condition, other)',
+  '__where__(self, condition, other)',
   (self: Tensor, condition: Tensor, other: Operand): Tensor => choose(condition, self, other),
 )
