@@ -496,7 +496,7 @@ const quotient = multiRecord(
   [
     (g: Tensor) => g,
     (g: Tensor, _self: Tensor, _a: Tensor, b: Tensor, value: number) => mulConj(g, mul(reciprocal(b), value)),
-    (g: Tensor, _self: Tensor, a: Tensor, b: Tensor, value: number) => neg(mulConj(g, mul(div(div(a, b), b), value))),
+    (g: Tensor, _self: Tensor, a: Tensor, b: Tensor, value: number) => neg(mulConj(g, div(mul(a, value), mul(b, b)))),
   ],
 )
 

@@ -13,11 +13,52 @@ import { checkWritable, contiguousRaw, write } from './inplace.js'
 import { type FunctionOp, type Op, saving } from './record.js'
 import { expand, permute } from './views.js'
 
-/** A contiguous copy, with history. @returns same shape and dtype */
-export const clone: Op<[self: Tensor]> = primitive({
-  signature: 'clone(self)',
-  forward(self: Tensor) {
-    const out = allocate(self.shape, self.dtype, self.device)
+/** The order in which elements lie in memory: row-major, or with the channels of [N, C, …] innermost. */
+export type MemoryFormat = 'contiguous_format' | 'preserve_format' | 'channels_last' | 'channels_last_3d'
+
+/** The options of `clone` and `contiguous`. */
+export interface FormatOptions {
+  /** How the elements of the result lie. Default: row-major. */
+  readonly memoryFormat?: MemoryFormat
+}
+
+/** The order of dimensions with the channels last, and back. */
+function channelsLast(operation: string, self: Tensor, format: MemoryFormat): [last: number[], back: number[]] {
+  const ndim = format === 'channels_last' ? 4 : format === 'channels_last_3d' ? 5 : 0
+  if (ndim === 0) throw new ArgumentError(`${operation}: expected a memory format, got ${describe(format)}`)
+  if (self.ndim !== ndim)
+    throw new ShapeError(
+      `${operation}: expected ${ndim} dimensions for ${format}, got shape ${formatShape(self.shape)}`,
+    )
+  const spatial = Array.from({ length: ndim - 2 }, (_, i) => i)
+  return [
+    [0, ...spatial.map((i) => i + 2), 1],
+    [0, ndim - 1, ...spatial.map((i) => i + 1)],
+  ]
+}
+
+const isRowMajor = (format: MemoryFormat | undefined): boolean =>
+  format === undefined || format === null || format === 'contiguous_format' || format === 'preserve_format'
+
+/** A contiguous copy, or one in another memory format, with history. @returns same shape and dtype */
+export const clone: Op<[self: Tensor, options?: FormatOptions]> = primitive({
+  signature: 'clone(self, {memoryFormat})',
+  forward(self: Tensor, { memoryFormat }: FormatOptions = {}) {
+    let out: Tensor
+    if (memoryFormat === undefined || isRowMajor(memoryFormat)) out = allocate(self.shape, self.dtype, self.device)
+    else {
+      const [last, back] = channelsLast('clone', self, memoryFormat)
+      const made = allocate(
+        last.map((d) => self.shape[d]),
+        self.dtype,
+        self.device,
+      )
+      out = alias(
+        made,
+        self.shape,
+        back.map((d) => made.strides[d]),
+      )
+    }
     kernels.copy(out, self)
     return saving(out)
   },
@@ -42,10 +83,11 @@ export const cloneAs: FunctionOp<[input: Tensor, strides: readonly number[]], Te
   backward: (grad) => [grad],
 })
 
-/** The tensor itself where it is contiguous, otherwise a contiguous copy. */
-export const contiguous: Op<[self: Tensor]> = composite(
-  'contiguous(self)',
-  (self: Tensor): Tensor => (self.isContiguous() ? self : clone(self)),
+/** The tensor itself where it is contiguous, or lies in the memory format asked for, otherwise a copy that does. */
+export const contiguous: Op<[self: Tensor, options?: FormatOptions]> = composite(
+  'contiguous(self, {memoryFormat})',
+  (self: Tensor, { memoryFormat }: FormatOptions = {}): Tensor =>
+    isRowMajor(memoryFormat) ? (self.isContiguous() ? self : clone(self)) : inFormat('contiguous', self, memoryFormat),
 )
 
 /** The same values without history, in the same memory. */
@@ -80,21 +122,23 @@ const move: Op<[self: Tensor, device: Device]> = primitive({
   backward: (grad, [device]) => [move(grad, device)],
 })
 
-/** The order in which elements lie in memory: row-major, or with the channels of [N, C, …] innermost. */
-export type MemoryFormat = 'contiguous_format' | 'preserve_format' | 'channels_last' | 'channels_last_3d'
+/** Whether the strides are those of channels last: what such a tensor is made row-major from. */
+function liesChannelsLast({ shape, strides, ndim }: Tensor): boolean {
+  if ((ndim !== 4 && ndim !== 5) || strides[1] === 0) return false
+  let least = 0
+  for (const d of [1, ...Array.from({ length: ndim - 2 }, (_, i) => ndim - 1 - i), 0]) {
+    if (shape[d] === 0 || strides[d] < least || (d === 0 && least === strides[1])) return false
+    least = strides[d] * Math.max(1, shape[d])
+  }
+  return true
+}
 
 /** The tensor in a memory format: itself where it lies so already. */
 function inFormat(operation: string, self: Tensor, format: MemoryFormat | undefined): Tensor {
   if (format === undefined || format === null || format === 'preserve_format') return self
-  if (format === 'contiguous_format') return contiguous(self)
-  const ndim = format === 'channels_last' ? 4 : format === 'channels_last_3d' ? 5 : 0
-  if (ndim === 0) throw new ArgumentError(`${operation}: expected a memory format, got ${describe(format)}`)
-  if (self.ndim !== ndim)
-    throw new ShapeError(
-      `${operation}: expected ${ndim} dimensions for ${format}, got shape ${formatShape(self.shape)}`,
-    )
-  const last = [0, ...Array.from({ length: ndim - 2 }, (_, i) => i + 2), 1]
-  const back = [0, ndim - 1, ...Array.from({ length: ndim - 2 }, (_, i) => i + 1)]
+  // As in PyTorch, only what lies channels last is brought into another order.
+  if (format === 'contiguous_format') return liesChannelsLast(self) ? contiguous(self) : self
+  const [last, back] = channelsLast(operation, self, format)
   return permute(contiguous(permute(self, last)), back)
 }
 

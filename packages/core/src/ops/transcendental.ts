@@ -1,4 +1,6 @@
 // Exponentials, logarithms, trigonometry and their inverses, with their derivatives.
+
+import { isComplex } from '../tensor/dtype.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { add, divConj, mul, mulConj, neg, reciprocal, rsqrt, rsub, sqrt, square, sub, zeroGrad } from './arithmetic.js'
 import { conj } from './complex.js'
@@ -56,7 +58,10 @@ export const cosh: UnaryOp = analytic('cosh', (g, x) => mulConj(g, sinh(x)))
 /** The inverse hyperbolic sine. */
 export const asinh: UnaryOp = analytic('asinh', (g, x) => divConj(g, sqrt(add(square(x), 1))))
 /** The inverse hyperbolic cosine. */
-export const acosh: UnaryOp = analytic('acosh', (g, x) => divConj(g, mul(sqrt(sub(x, 1)), sqrt(add(x, 1)))))
+export const acosh: UnaryOp = analytic('acosh', (g, x) =>
+  // The branch cut needs two roots; real numbers below -1 have a gradient of one.
+  isComplex(x.dtype) ? divConj(g, mul(sqrt(sub(x, 1)), sqrt(add(x, 1)))) : mul(g, rsqrt(sub(square(x), 1))),
+)
 /** The inverse hyperbolic tangent. */
 export const atanh: UnaryOp = analytic('atanh', (g, x) => divConj(g, rsub(square(x), 1)))
 
@@ -236,10 +241,10 @@ export const relu: UnaryOp = unary({
   saves: 'result',
   derivative: (g, y) => reluBackward(g, y),
 })
-/** `grad` where the result is positive, otherwise 0. */
+/** `grad` where the result is positive or NaN, otherwise 0. */
 export const reluBackward: Op<[grad: Tensor, result: Tensor]> = binary({
   signature: '_relu_backward(grad, result)',
-  program: (p, g, y) => p.op('where', p.op('gt', y, p.constant(0)), g, p.constant(0)),
+  program: (p, g, y) => p.op('where', p.op('le', y, p.constant(0)), p.constant(0), g),
   derivatives: [(gg, _g, y) => reluBackward(gg, y as Tensor), zeroGrad],
 })
 

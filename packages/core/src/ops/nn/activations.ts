@@ -120,9 +120,13 @@ export const relu: InplaceOp<[input: Tensor]> = inplacePrimitive(
   }),
 ) as InplaceOp<[input: Tensor]>
 
+/** Not strictly between two bounds; NaN is not, either. */
+const outside = (p: ProgramWriter, x: Register, min: Register | number, max: Register | number): Register =>
+  p.op('logicalNot', p.op('logicalAnd', p.op('gt', x, min), p.op('lt', x, max)))
+
 const bounded: Omit<Activation, 'name' | 'value'> = {
   slope: (p) => p.constant(1),
-  flat: (p, x, min, max) => p.op('logicalOr', p.op('le', x, min), p.op('ge', x, max)),
+  flat: (p, x, min, max) => outside(p, x, min, max),
   refuses: ['bool'],
 }
 
@@ -131,7 +135,7 @@ export const relu6: InplaceOp<[input: Tensor]> = activation({
   ...bounded,
   name: 'relu6',
   value: (p, x) => p.op('clamp', x, 0, 6),
-  flat: (p, x) => p.op('logicalOr', p.op('le', x, 0), p.op('ge', x, 6)),
+  flat: (p, x) => outside(p, x, 0, 6),
 })
 
 const hardtanhRecord = activationRecord({
@@ -350,7 +354,7 @@ export const hardsigmoid: InplaceOp<[input: Tensor]> = activation({
   name: 'hardsigmoid',
   value: (p, x) => p.op('div', p.op('clamp', p.op('add', x, 3), 0, 6), 6),
   slope: (p) => p.constant(1 / 6),
-  flat: (p, x) => p.op('logicalOr', p.op('le', x, -3), p.op('ge', x, 3)),
+  flat: (p, x) => outside(p, x, -3, 3),
 })
 
 /** `x·hardsigmoid(x)`. */
@@ -376,6 +380,8 @@ export const tanhshrink: InplaceOp<[input: Tensor]> = activation({
 })
 
 const within: Curve = (p, x, lambd) => p.op('le', p.op('abs', x), lambd)
+/** The gradient vanishes at NaN, too. */
+const notBeyond: Curve = (p, x, lambd) => p.op('logicalNot', p.op('gt', p.op('abs', x), lambd))
 const softshrinkRecord = activationRecord({
   name: 'softshrink',
   params: ['lambd'],
@@ -385,7 +391,7 @@ const softshrinkRecord = activationRecord({
     return p.op('where', within(p, x, lambd), p.op('mul', x, 0), shrunk)
   },
   slope: (p) => p.constant(1),
-  flat: within,
+  flat: notBeyond,
 })
 /** `x` moved towards 0 by `lambd`, 0 where it is nearer. @param lambd default 0.5 */
 export const softshrink: InplaceOp<[input: Tensor, lambd?: number]> = choosing(
@@ -404,7 +410,7 @@ export const hardshrink: InplaceOp<[input: Tensor, lambd?: number]> = activation
   defaults: [0.5],
   value: (p, x, lambd) => p.op('where', within(p, x, lambd), 0, x),
   slope: (p) => p.constant(1),
-  flat: within,
+  flat: notBeyond,
   refuses: [...INTEGERS, ...COMPLEX],
 })
 

@@ -10,6 +10,7 @@ import { fillRaw } from '../creation.js'
 import { composite, primitive } from '../dispatch.js'
 import { clampMin, minimum } from '../extrema.js'
 import { gather, scatterAdd } from '../indexing.js'
+import { float, unwrap } from '../pointwise.js'
 import { type FunctionOp, saving } from '../record.js'
 import { all, mean, sum } from '../reductions.js'
 import { cumprod } from '../scans.js'
@@ -262,7 +263,11 @@ export const marginRankingLoss: FunctionOp<
       throw new ShapeError(
         `margin_ranking_loss: expected tensors of equally many dimensions, got ${[input1, input2, target].map((t) => formatShape(t.shape)).join(', ')}`,
       )
-    return reduceLoss('margin_ranking_loss', clampMin(add(mul(neg(target), sub(input1, input2)), margin), 0), reduction)
+    return reduceLoss(
+      'margin_ranking_loss',
+      clampMin(add(mul(neg(target), sub(input1, input2)), float(unwrap(margin))), 0),
+      reduction,
+    )
   },
 )
 
