@@ -31,6 +31,7 @@ export * from './ops/index.js'
 export * as optim from './optim/index.js'
 export { type Device, getDefaultDevice, setDefaultDevice } from './tensor/device.js'
 export { type DType, getDefaultDtype, promoteTypes, setDefaultDtype } from './tensor/dtype.js'
+export { type FloatInfo, finfo, type IntInfo, iinfo } from './tensor/dtypeInfo.js'
 export {
   collect,
   emptyCache,

@@ -21,6 +21,7 @@ import * as whereMethod from './where.js'
 
 export {
   asTensor,
+  asTensor as asarray,
   type Element,
   type FromBufferOptions,
   frombuffer,
@@ -34,6 +35,7 @@ export * from './modules.js'
 export * as F from './nn/index.js'
 export { type Complex, type FloatScalar, float, type Operand, type Scalar } from './pointwise.js'
 export { getPrintOptions, type PrintOptions, setPrintOptions } from './printing.js'
+export * from './queries.js'
 export type { Data, Item, Nested } from './reading.js'
 
 attach(operators)

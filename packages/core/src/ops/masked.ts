@@ -125,10 +125,10 @@ export const prod: Reduction = reduction('prod', (input, dim, { keepdim, dtype, 
   return out
 })
 
-const extremeOf = (name: 'amax' | 'amin'): Reduction =>
+const extremeOf = (name: 'amax' | 'amin', compute: typeof reductions.amax): Reduction =>
   reduction(name, (input, dim, { keepdim, dtype, mask }) =>
     converted(
-      reductions[name](
+      compute(
         filled(name, input, mask, () => extreme(name, input.dtype, name === 'amin')),
         dimsOf(name, dim, input.ndim),
         { keepdim },
@@ -140,18 +140,18 @@ const extremeOf = (name: 'amax' | 'amin'): Reduction =>
   )
 
 /** The largest over `dim` of what the mask holds; the least number of the dtype where it holds nothing. */
-export const amax: Reduction = extremeOf('amax')
+export const amax: Reduction = extremeOf('amax', reductions.amax)
 /** The smallest over `dim` of what the mask holds; the greatest number of the dtype where it holds nothing. */
-export const amin: Reduction = extremeOf('amin')
+export const amin: Reduction = extremeOf('amin', reductions.amin)
 
 type ArgReduction = FunctionOp<[input: Tensor, dim?: number | null, options?: MaskedReduceOptions], Tensor>
 
-const argExtreme = (name: 'argmax' | 'argmin'): ArgReduction =>
+const argExtreme = (name: 'argmax' | 'argmin', compute: typeof selection.argmax): ArgReduction =>
   composite(
     `masked.${name}(input, dim, {keepdim, dtype, mask})`,
     (input: Tensor, dim: number | null = null, { keepdim, dtype, mask }: MaskedReduceOptions = {}): Tensor =>
       converted(
-        selection[name](
+        compute(
           filled(name, input, mask, () => extreme(name, input.dtype, name === 'argmin')),
           dim,
           { keepdim },
@@ -163,9 +163,9 @@ const argExtreme = (name: 'argmax' | 'argmin'): ArgReduction =>
   )
 
 /** The position of the largest element that the mask holds. @returns the dtype of the input, as in PyTorch */
-export const argmax: ArgReduction = argExtreme('argmax')
+export const argmax: ArgReduction = argExtreme('argmax', selection.argmax)
 /** The position of the smallest element that the mask holds. @returns the dtype of the input, as in PyTorch */
-export const argmin: ArgReduction = argExtreme('argmin')
+export const argmin: ArgReduction = argExtreme('argmin', selection.argmin)
 
 /** How many elements the mask holds over `dims`. */
 function counted(
@@ -272,19 +272,19 @@ export const norm: FunctionOp<[input: Tensor, ord?: number | null, dim?: Dim, op
 
 type Scan = FunctionOp<[input: Tensor, dim: number, options?: MaskedOptions], Tensor>
 
-const scan = (name: 'cumsum' | 'cumprod'): Scan =>
+const scan = (name: 'cumsum' | 'cumprod', compute: typeof scans.cumsum): Scan =>
   composite(
     `masked.${name}(input, dim, {dtype, mask})`,
     (input: Tensor, dim: number, { dtype, mask }: MaskedOptions = {}): Tensor => {
       const result = dtypeOption(`masked.${name}`, dtype) ?? input.dtype
-      return to(scans[name](filled(name, input, mask, name === 'cumsum' ? 0 : 1), dim, { dtype: result }), result)
+      return to(compute(filled(name, input, mask, name === 'cumsum' ? 0 : 1), dim, { dtype: result }), result)
     },
   )
 
 /** The running sum along `dim` of what the mask holds. @returns the dtype of the input */
-export const cumsum: Scan = scan('cumsum')
+export const cumsum: Scan = scan('cumsum', scans.cumsum)
 /** The running product along `dim` of what the mask holds. @returns the dtype of the input */
-export const cumprod: Scan = scan('cumprod')
+export const cumprod: Scan = scan('cumprod', scans.cumprod)
 
 const softmaxOf = (
   name: 'softmax' | 'log_softmax' | 'softmin',

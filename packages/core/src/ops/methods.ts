@@ -1,13 +1,15 @@
 // Methods of Tensor that are no operators: reading back, printing, iterating.
 import { gradMode } from '../autograd/mode.js'
 import { ArgumentError, AutogradError, describe, ShapeError } from '../errors.js'
-import { checkShape, contiguousStrides, numelOf, sameShape } from '../tensor/shape.js'
+import { checkShape, contiguousStrides, numelOf, sameShape, wrapDim } from '../tensor/shape.js'
 import { Storage } from '../tensor/storage.js'
 import { Tensor } from '../tensor/tensor.js'
 import type { Index } from './at.js'
 import { type NestedData, newTensor } from './construct.js'
 import type { FillValue, TensorOptions } from './creation.js'
+import type { Scalar } from './pointwise.js'
 import { format } from './printing.js'
+import { isInference, isNonzero, isSameSize, isSigned } from './queries.js'
 import { type Data, data, dataShared, type Item, item, itemBigInt, type Nested, toArray } from './reading.js'
 import { asStrided } from './strided.js'
 import { squeeze, swapaxes, swapdims, t, transpose, unsqueeze } from './views.js'
@@ -40,6 +42,33 @@ declare module '../tensor/tensor.js' {
     readonly H: Tensor
     /** The conjugate transposes of matrices. */
     readonly mH: Tensor
+    /** The size of each dimension, or of one. */
+    size(): readonly number[]
+    size(dim: number): number
+    /** The number of elements; another name of `numel`. */
+    nelement(): number
+    /** The number of dimensions; another name of `dim`. */
+    ndimension(): number
+    /** Bytes an element. */
+    readonly itemsize: number
+    /** Bytes of all elements. */
+    readonly nbytes: number
+    /** Whether the memory is the cpu's. */
+    readonly isCpu: boolean
+    /** Whether the memory is a CUDA device's. */
+    readonly isCuda: boolean
+    /** Whether the tensor has a shape only. */
+    readonly isMeta: boolean
+    /** Whether the dtype has negative numbers. */
+    isSigned(): boolean
+    /** Whether the one element is not zero. */
+    isNonzero(): boolean
+    /** Whether two tensors have one shape. */
+    isSameSize(other: Tensor): boolean
+    /** Whether the tensor was made in inference mode. */
+    isInference(): boolean
+    /** Writes `value` on the main diagonal; with `wrap` again below it, where a matrix is tall. */
+    fillDiagonal_(value: Scalar, wrap?: boolean): Tensor
     /** Changes the shape in place; elements that are new are uninitialised. */
     resize_(size: readonly number[]): Tensor
     /** `resize_` to the shape of `other`. */
@@ -77,6 +106,30 @@ const methods = {
   dataShared(this: Tensor): Data {
     return dataShared(this)
   },
+  size(this: Tensor, dim?: number): readonly number[] | number {
+    return dim === undefined ? this.shape : this.shape[wrapDim('size', dim, this.ndim)]
+  },
+  nelement(this: Tensor): number {
+    return this.numel()
+  },
+  ndimension(this: Tensor): number {
+    return this.ndim
+  },
+  isSigned(this: Tensor): boolean {
+    return isSigned(this)
+  },
+  isNonzero(this: Tensor): boolean {
+    return isNonzero(this)
+  },
+  isSameSize(this: Tensor, other: Tensor): boolean {
+    return isSameSize(this, other)
+  },
+  isInference(this: Tensor): boolean {
+    return isInference(this)
+  },
+  fillDiagonal_(this: Tensor, value: Scalar, wrap = false): Tensor {
+    return fillDiagonal(this, value, wrap)
+  },
   newTensor(this: Tensor, values: NestedData, options?: TensorOptions): Tensor {
     return newTensor(this, values, options)
   },
@@ -113,7 +166,12 @@ function matrices(name: string, t: Tensor): Tensor {
   return t.transpose(-2, -1)
 }
 
-const accessors: Readonly<Record<string, (t: Tensor) => Tensor>> = {
+const accessors: Readonly<Record<string, (t: Tensor) => Tensor | number | boolean>> = {
+  itemsize: (t) => t.elementSize(),
+  nbytes: (t) => t.elementSize() * t.numel(),
+  isCpu: (t) => t.device === 'cpu',
+  isCuda: (t) => t.device.startsWith('cuda'),
+  isMeta: (t) => t.storage.meta,
   T: (t) => t.permute(t.shape.map((_, d) => t.ndim - 1 - d)),
   mT: (t) => matrices('mT', t),
   mH: (t) => matrices('mH', t).conj(),
@@ -173,5 +231,24 @@ function resize(self: Tensor, size: readonly number[]): Tensor {
   }
   self.shape = shape
   self.strides = contiguousStrides(shape)
+  return self
+}
+
+function fillDiagonal(self: Tensor, value: Scalar, wrap: boolean): Tensor {
+  const { shape, ndim } = self
+  if (ndim < 2 || (ndim > 2 && shape.some((n) => n !== shape[0])))
+    throw new ShapeError(`fill_diagonal_: expected a matrix or equal sizes, got shape [${shape.join(', ')}]`)
+  if (ndim > 2) {
+    const step = self.strides.reduce((a, b) => a + b, 0)
+    asStrided(self, [shape[0]], [step], self.offset).fill_(value)
+    return self
+  }
+  // A tall matrix has a further diagonal after each row that is left out.
+  const [rows, columns] = shape
+  for (let start = 0; start < rows && (start === 0 || wrap); start += columns + 1)
+    self
+      .narrow(0, start, rows - start)
+      .diagonal()
+      .fill_(value)
   return self
 }

@@ -2,6 +2,7 @@
 // helpers of its own for its neighbours names what is public.
 
 export * from './agreement.js'
+export * from './arrays.js'
 export { at, ELLIPSIS, type Index, indexPut, Slice, slice, takeAlongDim } from './at.js'
 export * from './contractions.js'
 export { clone, contiguous, copy_, detach, type MemoryFormat, type ToOptions, to } from './copies.js'
