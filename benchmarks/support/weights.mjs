@@ -8,11 +8,12 @@ export function wave(shape, seed, scale) {
   return i.mul(i).remainder(997).add(seed).sin().mul(scale).to('float32').reshape(shape)
 }
 
-/** Gives every parameter of dimensions ≥ 2 values of its own, and the others what they start with in PyTorch too. */
+/** Gives every matrix values of its own and every bias zeros; the weights of normalizations stay 1. */
 export function fill(module, scale) {
   noGrad(() => {
-    module.parameters().forEach((p, k) => {
+    Array.from(module.namedParameters()).forEach(([name, p], k) => {
       if (p.ndim >= 2) p.copy_(wave(p.shape, k, scale))
+      else if (name.split('.').at(-1).startsWith('bias')) p.zero_()
     })
   })
   return module

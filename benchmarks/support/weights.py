@@ -13,9 +13,11 @@ def wave(shape, seed, scale):
 
 def fill(module, scale):
     with torch.no_grad():
-        for k, p in enumerate(module.parameters()):
+        for k, (name, p) in enumerate(module.named_parameters()):
             if p.dim() >= 2:
                 p.copy_(wave(p.shape, k, scale))
+            elif name.split(".")[-1].startswith("bias"):
+                p.zero_()
     return module
 
 

@@ -4,7 +4,6 @@ import { serve, timed } from '../support/serve.mjs'
 import { checked, fill, wave } from '../support/weights.mjs'
 
 const model = fill(new nn.LSTM(64, 128, { numLayers: 2 }), 0.1)
-for (const p of model.parameters()) if (p.ndim === 1) nn.init.zeros_(p)
 const optimizer = new optim.Adam(model.parameters())
 const input = wave([64, 32, 64], 3, 1)
 

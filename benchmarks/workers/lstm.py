@@ -11,9 +11,6 @@ sys.path.append(str(pathlib.Path(__file__).parent.parent / "support"))
 from weights import checked, fill, wave
 
 model = fill(nn.LSTM(64, 128, 2), 0.1)
-for p in model.parameters():
-    if p.dim() == 1:
-        nn.init.zeros_(p)
 optimizer = torch.optim.Adam(model.parameters())
 input = wave([64, 32, 64], 3, 1)
 

@@ -1,5 +1,6 @@
 // Made by tools/codegen.mjs from native/include/flambeau/kernels/*.def. Do not edit.
 #pragma once
+#include "flambeau/kernels/attention.gen.h"
 #include "flambeau/kernels/batch_norm.gen.h"
 #include "flambeau/kernels/convolution.gen.h"
 #include "flambeau/kernels/copy.gen.h"
@@ -36,6 +37,8 @@
 namespace flambeau {
 
 enum class Kernel : int {
+  attention,
+  attention_backward,
   batch_norm,
   batch_norm_backward,
   convolution,
@@ -140,6 +143,8 @@ enum class Kernel : int {
 
 // An empty slot means that the backend has no such kernel.
 struct KernelTable {
+  Status (*attention)(AttentionArgs&) = nullptr;
+  Status (*attention_backward)(AttentionBackwardArgs&) = nullptr;
   Status (*batch_norm)(BatchNormArgs&) = nullptr;
   Status (*batch_norm_backward)(BatchNormBackwardArgs&) = nullptr;
   Status (*convolution)(ConvolutionArgs&) = nullptr;
@@ -243,6 +248,8 @@ struct KernelTable {
 
 namespace cpu {
 inline constexpr KernelTable kTable{
+    attention,
+    attention_backward,
     batch_norm,
     batch_norm_backward,
     convolution,
@@ -349,6 +356,16 @@ inline constexpr KernelTable kTable{
 inline Status invoke(const KernelTable& table, int kernel, const double* words, Storage* const* storages) {
   CallReader reader(words, storages);
   switch (static_cast<Kernel>(kernel)) {
+    case Kernel::attention: {
+      if (!table.attention) return {StatusCode::no_kernel};
+      AttentionArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.real(), reader.boolean()};
+      return table.attention(args);
+    }
+    case Kernel::attention_backward: {
+      if (!table.attention_backward) return {StatusCode::no_kernel};
+      AttentionBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.real(), reader.boolean()};
+      return table.attention_backward(args);
+    }
     case Kernel::batch_norm: {
       if (!table.batch_norm) return {StatusCode::no_kernel};
       BatchNormArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.boolean(), reader.real(), reader.real()};

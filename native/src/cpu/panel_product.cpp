@@ -117,10 +117,10 @@ HWY_INLINE void rest(int64_t rows, Args... args) {
 }
 
 template <typename R>
-void product(R* c, int64_t ldc, const R* a, int64_t row_stride, int64_t col_stride, const R* panels, int64_t m,
-             int64_t n, int64_t k, bool accumulate) {
+void product(R* c, int64_t ldc, const R* a, int64_t row_stride, int64_t col_stride, const R* panels, int64_t depth,
+             int64_t m, int64_t n, int64_t k, bool accumulate) {
   const int64_t width = panel_width<R>();
-  for (int64_t j = 0; j < n; j += width, panels += k * width) {
+  for (int64_t j = 0; j < n; j += width, panels += depth * width) {
     const int64_t cols = n - j < width ? n - j : width;
     int64_t i = 0;
     for (; i + kTile <= m; i += kTile)

@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import {
   arange,
+  type DType,
   F,
+  full,
   grad,
   gradcheck,
   gradgradcheck,
@@ -12,6 +14,7 @@ import {
   noGrad,
   Tensor,
   tensor,
+  triu,
   zeros,
 } from '@flambeau/core'
 import { describe, expect, test } from '@jest/globals'
@@ -227,6 +230,55 @@ describe('kernels', () => {
       return states.reduce((sum, t) => sum.add(t.mul(t).sum()), out.data.square().sum())
     }
     const s = zeros([bases.length], { dtype: 'float64', requiresGrad: true })
+    expect(gradcheck(run, [s])).toBe(true)
+    expect(gradgradcheck(run, [s])).toBe(true)
+  })
+
+  /** Masks of [L, S]: what is given, and the same as numbers to be added. */
+  const [L, S] = [130, 150]
+  const low = full([L, S], Number.NEGATIVE_INFINITY)
+  const holes = wave([L, S], 4)
+    .gt(-0.3)
+    .mul(wave([L, 1], 1).gt(-0.9))
+  const masks: [string, F.AttentionOptions, Tensor][] = [
+    ['no mask', {}, zeros([L, S])],
+    ['causal', { isCausal: true }, triu(low, 1)],
+    ['a mask that hides', { attnMask: holes }, low.mul(1).maskedFill(holes, 0)],
+    ['a mask that is added', { attnMask: wave([L, S], 6) }, wave([L, S], 6)],
+  ]
+  const dtypes: [DType, number][] = [
+    ['float64', 1e-12],
+    ['float32', 1e-5],
+    ['bfloat16', 4e-2],
+  ]
+  const tiled = masks.flatMap((mask) =>
+    dtypes.map(([dtype, near]) => [mask[0], dtype, mask[1], mask[2], near] as const),
+  )
+  test.each(tiled)('attention over several tiles is as composed: %s, %s', (_, dtype, options, mask, tolerance) => {
+    const inputs = [wave([2, 3, L, 20], 1), wave([2, 3, S, 20], 2), wave([2, 3, S, 12], 3)].map((t) =>
+      t.transpose(1, 2).contiguous().transpose(1, 2).to(dtype).requiresGrad_(),
+    )
+    const [q, k, v] = inputs
+    const gradOutputs = [wave([2, 3, L, 12], 5).to(dtype)]
+    const results = (given: F.AttentionOptions): Tensor[] => {
+      const out = F.scaledDotProductAttention(q, k, v, given)
+      return [out, ...grad(out, inputs, { gradOutputs })]
+    }
+    // A mask that requires grad is none for the kernel.
+    const want = results({ attnMask: mask.to(dtype).requiresGrad_() })
+    results(options).forEach((t, i) => {
+      const scale = want[i].abs().max().item<number>()
+      expect(t.sub(want[i]).abs().max().item<number>()).toBeLessThan(tolerance * scale)
+    })
+  })
+
+  test('attention: gradients of first and second order', () => {
+    const bases = [double(wave([1, 4, 3, 2], 1)), double(wave([1, 2, 5, 2], 2)), double(wave([1, 2, 5, 3], 3))]
+    const run = (s: Tensor): Tensor => {
+      const [q, k, v] = bases.map((t, i) => t.add(double(wave(t.shape, i + 5)).mul(s.select(0, i))))
+      return F.scaledDotProductAttention(q, k, v, { isCausal: true, enableGqa: true }).square().sum()
+    }
+    const s = zeros([3], { dtype: 'float64', requiresGrad: true })
     expect(gradcheck(run, [s])).toBe(true)
     expect(gradgradcheck(run, [s])).toBe(true)
   })

@@ -1,6 +1,36 @@
 // Made by tools/codegen.mjs from native/include/flambeau/kernels/*.def. Do not edit.
 import { begin, invoke, writeBoolean, writeNumber, writeNumbers, writeOptionalTensor, writeScalar, writeScalars, writeTensor, writeTensors, type Scalar, type TensorArg } from './call.js'
 
+export function attention(out: TensorArg, logSum: TensorArg, query: TensorArg, key: TensorArg, value: TensorArg, mask: TensorArg | null, scale: number, causal: boolean): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(logSum)
+  writeTensor(query)
+  writeTensor(key)
+  writeTensor(value)
+  writeOptionalTensor(mask)
+  writeNumber(scale)
+  writeBoolean(causal)
+  invoke(0, 'attention')
+}
+
+export function attentionBackward(queryGrad: TensorArg, keyGrad: TensorArg, valueGrad: TensorArg, grad: TensorArg, out: TensorArg, logSum: TensorArg, query: TensorArg, key: TensorArg, value: TensorArg, mask: TensorArg | null, scale: number, causal: boolean): void {
+  if (!begin(queryGrad, false)) return
+  writeTensor(queryGrad)
+  writeTensor(keyGrad)
+  writeTensor(valueGrad)
+  writeTensor(grad)
+  writeTensor(out)
+  writeTensor(logSum)
+  writeTensor(query)
+  writeTensor(key)
+  writeTensor(value)
+  writeOptionalTensor(mask)
+  writeNumber(scale)
+  writeBoolean(causal)
+  invoke(1, 'attention_backward')
+}
+
 export function batchNorm(out: TensorArg, mean: TensorArg, invstd: TensorArg, input: TensorArg, weight: TensorArg | null, bias: TensorArg | null, runningMean: TensorArg | null, runningVar: TensorArg | null, training: boolean, momentum: number, eps: number): void {
   if (!begin(out, true)) return
   writeTensor(out)
@@ -14,7 +44,7 @@ export function batchNorm(out: TensorArg, mean: TensorArg, invstd: TensorArg, in
   writeBoolean(training)
   writeNumber(momentum)
   writeNumber(eps)
-  invoke(0, 'batch_norm')
+  invoke(2, 'batch_norm')
 }
 
 export function batchNormBackward(gradInput: TensorArg, gradWeight: TensorArg | null, gradBias: TensorArg | null, grad: TensorArg, input: TensorArg, weight: TensorArg | null, mean: TensorArg, invstd: TensorArg, training: boolean): void {
@@ -28,7 +58,7 @@ export function batchNormBackward(gradInput: TensorArg, gradWeight: TensorArg | 
   writeTensor(mean)
   writeTensor(invstd)
   writeBoolean(training)
-  invoke(1, 'batch_norm_backward')
+  invoke(3, 'batch_norm_backward')
 }
 
 export function convolution(out: TensorArg, input: TensorArg, weight: TensorArg, bias: TensorArg | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): void {
@@ -41,7 +71,7 @@ export function convolution(out: TensorArg, input: TensorArg, weight: TensorArg,
   writeNumbers(padding)
   writeNumbers(dilation)
   writeNumber(groups)
-  invoke(2, 'convolution')
+  invoke(4, 'convolution')
 }
 
 export function convolutionBackwardInput(gradInput: TensorArg, grad: TensorArg, weight: TensorArg, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): void {
@@ -53,7 +83,7 @@ export function convolutionBackwardInput(gradInput: TensorArg, grad: TensorArg, 
   writeNumbers(padding)
   writeNumbers(dilation)
   writeNumber(groups)
-  invoke(3, 'convolution_backward_input')
+  invoke(5, 'convolution_backward_input')
 }
 
 export function convolutionBackwardWeight(gradWeight: TensorArg, gradBias: TensorArg | null, grad: TensorArg, input: TensorArg, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): void {
@@ -66,21 +96,21 @@ export function convolutionBackwardWeight(gradWeight: TensorArg, gradBias: Tenso
   writeNumbers(padding)
   writeNumbers(dilation)
   writeNumber(groups)
-  invoke(4, 'convolution_backward_weight')
+  invoke(6, 'convolution_backward_weight')
 }
 
 export function copy(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(5, 'copy')
+  invoke(7, 'copy')
 }
 
 export function fill(out: TensorArg, value: Scalar): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeScalar(value)
-  invoke(6, 'fill')
+  invoke(8, 'fill')
 }
 
 export function arange(out: TensorArg, start: Scalar, step: Scalar): void {
@@ -88,7 +118,7 @@ export function arange(out: TensorArg, start: Scalar, step: Scalar): void {
   writeTensor(out)
   writeScalar(start)
   writeScalar(step)
-  invoke(7, 'arange')
+  invoke(9, 'arange')
 }
 
 export function linspace(out: TensorArg, start: Scalar, end: Scalar): void {
@@ -96,7 +126,7 @@ export function linspace(out: TensorArg, start: Scalar, end: Scalar): void {
   writeTensor(out)
   writeScalar(start)
   writeScalar(end)
-  invoke(8, 'linspace')
+  invoke(10, 'linspace')
 }
 
 export function logspace(out: TensorArg, start: Scalar, end: Scalar, base: number): void {
@@ -105,7 +135,7 @@ export function logspace(out: TensorArg, start: Scalar, end: Scalar, base: numbe
   writeScalar(start)
   writeScalar(end)
   writeNumber(base)
-  invoke(9, 'logspace')
+  invoke(11, 'logspace')
 }
 
 export function ctcLoss(losses: TensorArg, alpha: TensorArg, logProbs: TensorArg, targets: TensorArg, inputLengths: TensorArg, targetLengths: TensorArg, targetStride: number, blank: number): void {
@@ -118,7 +148,7 @@ export function ctcLoss(losses: TensorArg, alpha: TensorArg, logProbs: TensorArg
   writeTensor(targetLengths)
   writeNumber(targetStride)
   writeNumber(blank)
-  invoke(10, 'ctc_loss')
+  invoke(12, 'ctc_loss')
 }
 
 export function ctcLossBackward(gradInput: TensorArg, grad: TensorArg, losses: TensorArg, alpha: TensorArg, logProbs: TensorArg, targets: TensorArg, inputLengths: TensorArg, targetLengths: TensorArg, targetStride: number, blank: number, zeroInfinity: boolean): void {
@@ -134,7 +164,7 @@ export function ctcLossBackward(gradInput: TensorArg, grad: TensorArg, losses: T
   writeNumber(targetStride)
   writeNumber(blank)
   writeBoolean(zeroInfinity)
-  invoke(11, 'ctc_loss_backward')
+  invoke(13, 'ctc_loss_backward')
 }
 
 export function elementwise(outs: readonly TensorArg[], ins: readonly TensorArg[], constants: readonly Scalar[], code: readonly number[], results: readonly number[], compute: number): void {
@@ -145,7 +175,7 @@ export function elementwise(outs: readonly TensorArg[], ins: readonly TensorArg[
   writeNumbers(code)
   writeNumbers(results)
   writeNumber(compute)
-  invoke(12, 'elementwise')
+  invoke(14, 'elementwise')
 }
 
 export function embedding(out: TensorArg, weight: TensorArg, indices: TensorArg): void {
@@ -153,7 +183,7 @@ export function embedding(out: TensorArg, weight: TensorArg, indices: TensorArg)
   writeTensor(out)
   writeTensor(weight)
   writeTensor(indices)
-  invoke(13, 'embedding')
+  invoke(15, 'embedding')
 }
 
 export function embeddingBackward(out: TensorArg, grad: TensorArg, indices: TensorArg, paddingIndex: number, scaleByFrequency: boolean): void {
@@ -163,7 +193,7 @@ export function embeddingBackward(out: TensorArg, grad: TensorArg, indices: Tens
   writeTensor(indices)
   writeNumber(paddingIndex)
   writeBoolean(scaleByFrequency)
-  invoke(14, 'embedding_backward')
+  invoke(16, 'embedding_backward')
 }
 
 export function embeddingBag(out: TensorArg, bagOf: TensorArg, counts: TensorArg, maximumAt: TensorArg | null, weight: TensorArg, indices: TensorArg, offsets: TensorArg, sampleWeights: TensorArg | null, mode: number, paddingIndex: number): void {
@@ -178,7 +208,7 @@ export function embeddingBag(out: TensorArg, bagOf: TensorArg, counts: TensorArg
   writeOptionalTensor(sampleWeights)
   writeNumber(mode)
   writeNumber(paddingIndex)
-  invoke(15, 'embedding_bag')
+  invoke(17, 'embedding_bag')
 }
 
 export function fftComplex(out: TensorArg, input: TensorArg, dim: number, forward: boolean, scale: number): void {
@@ -188,7 +218,7 @@ export function fftComplex(out: TensorArg, input: TensorArg, dim: number, forwar
   writeNumber(dim)
   writeBoolean(forward)
   writeNumber(scale)
-  invoke(16, 'fft_complex')
+  invoke(18, 'fft_complex')
 }
 
 export function fftFromReal(out: TensorArg, input: TensorArg, dim: number, forward: boolean, scale: number): void {
@@ -198,7 +228,7 @@ export function fftFromReal(out: TensorArg, input: TensorArg, dim: number, forwa
   writeNumber(dim)
   writeBoolean(forward)
   writeNumber(scale)
-  invoke(17, 'fft_from_real')
+  invoke(19, 'fft_from_real')
 }
 
 export function fftToReal(out: TensorArg, input: TensorArg, dim: number, forward: boolean, scale: number): void {
@@ -208,7 +238,7 @@ export function fftToReal(out: TensorArg, input: TensorArg, dim: number, forward
   writeNumber(dim)
   writeBoolean(forward)
   writeNumber(scale)
-  invoke(18, 'fft_to_real')
+  invoke(20, 'fft_to_real')
 }
 
 export function unfoldWindows(out: TensorArg, input: TensorArg, kernel: readonly number[], dilation: readonly number[], padding: readonly number[], stride: readonly number[]): void {
@@ -219,7 +249,7 @@ export function unfoldWindows(out: TensorArg, input: TensorArg, kernel: readonly
   writeNumbers(dilation)
   writeNumbers(padding)
   writeNumbers(stride)
-  invoke(19, 'unfold_windows')
+  invoke(21, 'unfold_windows')
 }
 
 export function foldWindows(out: TensorArg, input: TensorArg, kernel: readonly number[], dilation: readonly number[], padding: readonly number[], stride: readonly number[]): void {
@@ -230,7 +260,7 @@ export function foldWindows(out: TensorArg, input: TensorArg, kernel: readonly n
   writeNumbers(dilation)
   writeNumbers(padding)
   writeNumbers(stride)
-  invoke(20, 'fold_windows')
+  invoke(22, 'fold_windows')
 }
 
 export function fractionalMaxPool(out: TensorArg, indices: TensorArg, input: TensorArg, samples: TensorArg, kernel: readonly number[]): void {
@@ -240,7 +270,7 @@ export function fractionalMaxPool(out: TensorArg, indices: TensorArg, input: Ten
   writeTensor(input)
   writeTensor(samples)
   writeNumbers(kernel)
-  invoke(21, 'fractional_max_pool')
+  invoke(23, 'fractional_max_pool')
 }
 
 export function gridSample(out: TensorArg, input: TensorArg, grid: TensorArg, mode: number, padding: number, alignCorners: boolean): void {
@@ -251,7 +281,7 @@ export function gridSample(out: TensorArg, input: TensorArg, grid: TensorArg, mo
   writeNumber(mode)
   writeNumber(padding)
   writeBoolean(alignCorners)
-  invoke(22, 'grid_sample')
+  invoke(24, 'grid_sample')
 }
 
 export function gridSampleInputBackward(gradInput: TensorArg, grad: TensorArg, grid: TensorArg, mode: number, padding: number, alignCorners: boolean): void {
@@ -262,7 +292,7 @@ export function gridSampleInputBackward(gradInput: TensorArg, grad: TensorArg, g
   writeNumber(mode)
   writeNumber(padding)
   writeBoolean(alignCorners)
-  invoke(23, 'grid_sample_input_backward')
+  invoke(25, 'grid_sample_input_backward')
 }
 
 export function gridSampleGridBackward(gradGrid: TensorArg, grad: TensorArg, input: TensorArg, grid: TensorArg, mode: number, padding: number, alignCorners: boolean): void {
@@ -274,7 +304,7 @@ export function gridSampleGridBackward(gradGrid: TensorArg, grad: TensorArg, inp
   writeNumber(mode)
   writeNumber(padding)
   writeBoolean(alignCorners)
-  invoke(24, 'grid_sample_grid_backward')
+  invoke(26, 'grid_sample_grid_backward')
 }
 
 export function histc(out: TensorArg, input: TensorArg, low: number, high: number): void {
@@ -283,7 +313,7 @@ export function histc(out: TensorArg, input: TensorArg, low: number, high: numbe
   writeTensor(input)
   writeNumber(low)
   writeNumber(high)
-  invoke(25, 'histc')
+  invoke(27, 'histc')
 }
 
 export function bincount(out: TensorArg, input: TensorArg, weights: TensorArg | null): void {
@@ -291,7 +321,7 @@ export function bincount(out: TensorArg, input: TensorArg, weights: TensorArg | 
   writeTensor(out)
   writeTensor(input)
   writeOptionalTensor(weights)
-  invoke(26, 'bincount')
+  invoke(28, 'bincount')
 }
 
 export function indexGet(out: TensorArg, input: TensorArg, indices: readonly TensorArg[], sizes: readonly number[], strides: readonly number[], wrap: boolean): void {
@@ -302,7 +332,7 @@ export function indexGet(out: TensorArg, input: TensorArg, indices: readonly Ten
   writeNumbers(sizes)
   writeNumbers(strides)
   writeBoolean(wrap)
-  invoke(27, 'index_get')
+  invoke(29, 'index_get')
 }
 
 export function indexSet(out: TensorArg, values: TensorArg, indices: readonly TensorArg[], sizes: readonly number[], strides: readonly number[], wrap: boolean, reduce: number): void {
@@ -314,21 +344,21 @@ export function indexSet(out: TensorArg, values: TensorArg, indices: readonly Te
   writeNumbers(strides)
   writeBoolean(wrap)
   writeNumber(reduce)
-  invoke(28, 'index_set')
+  invoke(30, 'index_set')
 }
 
 export function countNonzeroElements(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(29, 'count_nonzero_elements')
+  invoke(31, 'count_nonzero_elements')
 }
 
 export function nonzero(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(30, 'nonzero')
+  invoke(32, 'nonzero')
 }
 
 export function maskedGather(out: TensorArg, input: TensorArg, mask: TensorArg): void {
@@ -336,7 +366,7 @@ export function maskedGather(out: TensorArg, input: TensorArg, mask: TensorArg):
   writeTensor(out)
   writeTensor(input)
   writeTensor(mask)
-  invoke(31, 'masked_gather')
+  invoke(33, 'masked_gather')
 }
 
 export function maskedPut(out: TensorArg, mask: TensorArg, source: TensorArg): void {
@@ -344,7 +374,7 @@ export function maskedPut(out: TensorArg, mask: TensorArg, source: TensorArg): v
   writeTensor(out)
   writeTensor(mask)
   writeTensor(source)
-  invoke(32, 'masked_put')
+  invoke(34, 'masked_put')
 }
 
 export function triangle(out: TensorArg, input: TensorArg, diagonal: number, upper: boolean): void {
@@ -353,7 +383,7 @@ export function triangle(out: TensorArg, input: TensorArg, diagonal: number, upp
   writeTensor(input)
   writeNumber(diagonal)
   writeBoolean(upper)
-  invoke(33, 'triangle')
+  invoke(35, 'triangle')
 }
 
 export function interpolate(out: TensorArg, input: TensorArg, scales: readonly number[], mode: number, alignCorners: boolean, transposed: boolean): void {
@@ -364,7 +394,7 @@ export function interpolate(out: TensorArg, input: TensorArg, scales: readonly n
   writeNumber(mode)
   writeBoolean(alignCorners)
   writeBoolean(transposed)
-  invoke(34, 'interpolate')
+  invoke(36, 'interpolate')
 }
 
 export function layerNorm(out: TensorArg, mean: TensorArg, rstd: TensorArg, input: TensorArg, weight: TensorArg | null, bias: TensorArg | null, eps: number): void {
@@ -376,7 +406,7 @@ export function layerNorm(out: TensorArg, mean: TensorArg, rstd: TensorArg, inpu
   writeOptionalTensor(weight)
   writeOptionalTensor(bias)
   writeNumber(eps)
-  invoke(35, 'layer_norm')
+  invoke(37, 'layer_norm')
 }
 
 export function layerNormBackward(grad: TensorArg, out: TensorArg | null, weightGrad: TensorArg | null, biasGrad: TensorArg | null, input: TensorArg, mean: TensorArg, rstd: TensorArg, weight: TensorArg | null): void {
@@ -389,14 +419,14 @@ export function layerNormBackward(grad: TensorArg, out: TensorArg | null, weight
   writeTensor(mean)
   writeTensor(rstd)
   writeOptionalTensor(weight)
-  invoke(36, 'layer_norm_backward')
+  invoke(38, 'layer_norm_backward')
 }
 
 export function matrixExp(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(37, 'matrix_exp')
+  invoke(39, 'matrix_exp')
 }
 
 export function luFactor(lu: TensorArg, pivots: TensorArg, info: TensorArg): void {
@@ -404,7 +434,7 @@ export function luFactor(lu: TensorArg, pivots: TensorArg, info: TensorArg): voi
   writeTensor(lu)
   writeTensor(pivots)
   writeTensor(info)
-  invoke(38, 'lu_factor')
+  invoke(40, 'lu_factor')
 }
 
 export function luSolve(x: TensorArg, lu: TensorArg, pivots: TensorArg, transpose: number): void {
@@ -413,7 +443,7 @@ export function luSolve(x: TensorArg, lu: TensorArg, pivots: TensorArg, transpos
   writeTensor(lu)
   writeTensor(pivots)
   writeNumber(transpose)
-  invoke(39, 'lu_solve')
+  invoke(41, 'lu_solve')
 }
 
 export function choleskyFactor(factor: TensorArg, info: TensorArg, upper: boolean): void {
@@ -421,7 +451,7 @@ export function choleskyFactor(factor: TensorArg, info: TensorArg, upper: boolea
   writeTensor(factor)
   writeTensor(info)
   writeBoolean(upper)
-  invoke(40, 'cholesky_factor')
+  invoke(42, 'cholesky_factor')
 }
 
 export function ldlFactor(ld: TensorArg, pivots: TensorArg, info: TensorArg, hermitian: boolean): void {
@@ -430,7 +460,7 @@ export function ldlFactor(ld: TensorArg, pivots: TensorArg, info: TensorArg, her
   writeTensor(pivots)
   writeTensor(info)
   writeBoolean(hermitian)
-  invoke(41, 'ldl_factor')
+  invoke(43, 'ldl_factor')
 }
 
 export function ldlSolve(x: TensorArg, ld: TensorArg, pivots: TensorArg, hermitian: boolean): void {
@@ -439,7 +469,7 @@ export function ldlSolve(x: TensorArg, ld: TensorArg, pivots: TensorArg, hermiti
   writeTensor(ld)
   writeTensor(pivots)
   writeBoolean(hermitian)
-  invoke(42, 'ldl_solve')
+  invoke(44, 'ldl_solve')
 }
 
 export function triangularSolve(x: TensorArg, a: TensorArg, upper: boolean, transpose: number, unit: boolean, left: boolean): void {
@@ -450,34 +480,34 @@ export function triangularSolve(x: TensorArg, a: TensorArg, upper: boolean, tran
   writeNumber(transpose)
   writeBoolean(unit)
   writeBoolean(left)
-  invoke(43, 'triangular_solve')
+  invoke(45, 'triangular_solve')
 }
 
 export function pivotsToPermutation(permutation: TensorArg, pivots: TensorArg): void {
   if (!begin(permutation, false)) return
   writeTensor(permutation)
   writeTensor(pivots)
-  invoke(44, 'pivots_to_permutation')
+  invoke(46, 'pivots_to_permutation')
 }
 
 export function checkInfo(info: TensorArg): void {
   if (!begin(info, false)) return
   writeTensor(info)
-  invoke(45, 'check_info')
+  invoke(47, 'check_info')
 }
 
 export function qrFactor(a: TensorArg, tau: TensorArg): void {
   if (!begin(a, false)) return
   writeTensor(a)
   writeTensor(tau)
-  invoke(46, 'qr_factor')
+  invoke(48, 'qr_factor')
 }
 
 export function householderProduct(q: TensorArg, tau: TensorArg): void {
   if (!begin(q, false)) return
   writeTensor(q)
   writeTensor(tau)
-  invoke(47, 'householder_product')
+  invoke(49, 'householder_product')
 }
 
 export function householderMultiply(c: TensorArg, a: TensorArg, tau: TensorArg, left: boolean, transpose: boolean): void {
@@ -487,7 +517,7 @@ export function householderMultiply(c: TensorArg, a: TensorArg, tau: TensorArg, 
   writeTensor(tau)
   writeBoolean(left)
   writeBoolean(transpose)
-  invoke(48, 'householder_multiply')
+  invoke(50, 'householder_multiply')
 }
 
 export function leastSquares(b: TensorArg, a: TensorArg, rank: TensorArg | null, singular: TensorArg | null, info: TensorArg, driver: number, rcond: number): void {
@@ -499,7 +529,7 @@ export function leastSquares(b: TensorArg, a: TensorArg, rank: TensorArg | null,
   writeTensor(info)
   writeNumber(driver)
   writeNumber(rcond)
-  invoke(49, 'least_squares')
+  invoke(51, 'least_squares')
 }
 
 export function singularValues(s: TensorArg, u: TensorArg | null, vh: TensorArg | null, info: TensorArg, a: TensorArg): void {
@@ -509,7 +539,7 @@ export function singularValues(s: TensorArg, u: TensorArg | null, vh: TensorArg 
   writeOptionalTensor(vh)
   writeTensor(info)
   writeTensor(a)
-  invoke(50, 'singular_values')
+  invoke(52, 'singular_values')
 }
 
 export function eigenHermitian(a: TensorArg, w: TensorArg, info: TensorArg, upper: boolean, vectors: boolean): void {
@@ -519,7 +549,7 @@ export function eigenHermitian(a: TensorArg, w: TensorArg, info: TensorArg, uppe
   writeTensor(info)
   writeBoolean(upper)
   writeBoolean(vectors)
-  invoke(51, 'eigen_hermitian')
+  invoke(53, 'eigen_hermitian')
 }
 
 export function eigen(w: TensorArg, v: TensorArg | null, info: TensorArg, a: TensorArg): void {
@@ -528,7 +558,7 @@ export function eigen(w: TensorArg, v: TensorArg | null, info: TensorArg, a: Ten
   writeOptionalTensor(v)
   writeTensor(info)
   writeTensor(a)
-  invoke(52, 'eigen')
+  invoke(54, 'eigen')
 }
 
 export function matmul(out: TensorArg, a: TensorArg, b: TensorArg, bias: TensorArg | null): void {
@@ -537,7 +567,7 @@ export function matmul(out: TensorArg, a: TensorArg, b: TensorArg, bias: TensorA
   writeTensor(a)
   writeTensor(b)
   writeOptionalTensor(bias)
-  invoke(53, 'matmul')
+  invoke(55, 'matmul')
 }
 
 export function nllLoss(out: TensorArg, totalWeight: TensorArg, input: TensorArg, target: TensorArg, weight: TensorArg | null, reduction: number, ignoreIndex: number): void {
@@ -549,7 +579,7 @@ export function nllLoss(out: TensorArg, totalWeight: TensorArg, input: TensorArg
   writeOptionalTensor(weight)
   writeNumber(reduction)
   writeNumber(ignoreIndex)
-  invoke(54, 'nll_loss')
+  invoke(56, 'nll_loss')
 }
 
 export function nllLossBackward(out: TensorArg, grad: TensorArg, target: TensorArg, weight: TensorArg | null, totalWeight: TensorArg, reduction: number, ignoreIndex: number): void {
@@ -561,7 +591,7 @@ export function nllLossBackward(out: TensorArg, grad: TensorArg, target: TensorA
   writeTensor(totalWeight)
   writeNumber(reduction)
   writeNumber(ignoreIndex)
-  invoke(55, 'nll_loss_backward')
+  invoke(57, 'nll_loss_backward')
 }
 
 export function sgdStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -570,7 +600,7 @@ export function sgdStep(params: readonly TensorArg[], grads: readonly TensorArg[
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(56, 'sgd_step')
+  invoke(58, 'sgd_step')
 }
 
 export function adamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -579,7 +609,7 @@ export function adamStep(params: readonly TensorArg[], grads: readonly TensorArg
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(57, 'adam_step')
+  invoke(59, 'adam_step')
 }
 
 export function rmspropStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -588,7 +618,7 @@ export function rmspropStep(params: readonly TensorArg[], grads: readonly Tensor
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(58, 'rmsprop_step')
+  invoke(60, 'rmsprop_step')
 }
 
 export function adagradStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -597,7 +627,7 @@ export function adagradStep(params: readonly TensorArg[], grads: readonly Tensor
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(59, 'adagrad_step')
+  invoke(61, 'adagrad_step')
 }
 
 export function adadeltaStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -606,7 +636,7 @@ export function adadeltaStep(params: readonly TensorArg[], grads: readonly Tenso
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(60, 'adadelta_step')
+  invoke(62, 'adadelta_step')
 }
 
 export function adamaxStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -615,7 +645,7 @@ export function adamaxStep(params: readonly TensorArg[], grads: readonly TensorA
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(61, 'adamax_step')
+  invoke(63, 'adamax_step')
 }
 
 export function nadamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -624,7 +654,7 @@ export function nadamStep(params: readonly TensorArg[], grads: readonly TensorAr
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(62, 'nadam_step')
+  invoke(64, 'nadam_step')
 }
 
 export function radamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -633,7 +663,7 @@ export function radamStep(params: readonly TensorArg[], grads: readonly TensorAr
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(63, 'radam_step')
+  invoke(65, 'radam_step')
 }
 
 export function asgdStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -642,7 +672,7 @@ export function asgdStep(params: readonly TensorArg[], grads: readonly TensorArg
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(64, 'asgd_step')
+  invoke(66, 'asgd_step')
 }
 
 export function rpropStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -651,7 +681,7 @@ export function rpropStep(params: readonly TensorArg[], grads: readonly TensorAr
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(65, 'rprop_step')
+  invoke(67, 'rprop_step')
 }
 
 export function maxPool(out: TensorArg, indices: TensorArg, input: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], dilation: readonly number[], adaptive: boolean): void {
@@ -664,7 +694,7 @@ export function maxPool(out: TensorArg, indices: TensorArg, input: TensorArg, ke
   writeNumbers(padding)
   writeNumbers(dilation)
   writeBoolean(adaptive)
-  invoke(66, 'max_pool')
+  invoke(68, 'max_pool')
 }
 
 export function maxPoolScatter(gradInput: TensorArg, grad: TensorArg, indices: TensorArg, spatial: number): void {
@@ -673,7 +703,7 @@ export function maxPoolScatter(gradInput: TensorArg, grad: TensorArg, indices: T
   writeTensor(grad)
   writeTensor(indices)
   writeNumber(spatial)
-  invoke(67, 'max_pool_scatter')
+  invoke(69, 'max_pool_scatter')
 }
 
 export function maxPoolGather(out: TensorArg, input: TensorArg, indices: TensorArg, spatial: number): void {
@@ -682,7 +712,7 @@ export function maxPoolGather(out: TensorArg, input: TensorArg, indices: TensorA
   writeTensor(input)
   writeTensor(indices)
   writeNumber(spatial)
-  invoke(68, 'max_pool_gather')
+  invoke(70, 'max_pool_gather')
 }
 
 export function avgPool(out: TensorArg, input: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], adaptive: boolean, includePadding: boolean, divisor: number): void {
@@ -695,7 +725,7 @@ export function avgPool(out: TensorArg, input: TensorArg, kernel: readonly numbe
   writeBoolean(adaptive)
   writeBoolean(includePadding)
   writeNumber(divisor)
-  invoke(69, 'avg_pool')
+  invoke(71, 'avg_pool')
 }
 
 export function avgPoolBackward(gradInput: TensorArg, grad: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], adaptive: boolean, includePadding: boolean, divisor: number): void {
@@ -708,14 +738,14 @@ export function avgPoolBackward(gradInput: TensorArg, grad: TensorArg, kernel: r
   writeBoolean(adaptive)
   writeBoolean(includePadding)
   writeNumber(divisor)
-  invoke(70, 'avg_pool_backward')
+  invoke(72, 'avg_pool_backward')
 }
 
 export function generatorSeed(state: TensorArg, seed: Scalar): void {
   if (!begin(state, false)) return
   writeTensor(state)
   writeScalar(seed)
-  invoke(71, 'generator_seed')
+  invoke(73, 'generator_seed')
 }
 
 export function randomFill(out: TensorArg, state: TensorArg, distribution: number, a: Scalar, b: Scalar): void {
@@ -725,7 +755,7 @@ export function randomFill(out: TensorArg, state: TensorArg, distribution: numbe
   writeNumber(distribution)
   writeScalar(a)
   writeScalar(b)
-  invoke(72, 'random_fill')
+  invoke(74, 'random_fill')
 }
 
 export function randomBernoulli(out: TensorArg, p: TensorArg, state: TensorArg): void {
@@ -733,14 +763,14 @@ export function randomBernoulli(out: TensorArg, p: TensorArg, state: TensorArg):
   writeTensor(out)
   writeTensor(p)
   writeTensor(state)
-  invoke(73, 'random_bernoulli')
+  invoke(75, 'random_bernoulli')
 }
 
 export function randomPermutation(out: TensorArg, state: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(state)
-  invoke(74, 'random_permutation')
+  invoke(76, 'random_permutation')
 }
 
 export function randomMultinomial(out: TensorArg, weights: TensorArg, state: TensorArg, replacement: boolean): void {
@@ -749,7 +779,7 @@ export function randomMultinomial(out: TensorArg, weights: TensorArg, state: Ten
   writeTensor(weights)
   writeTensor(state)
   writeBoolean(replacement)
-  invoke(75, 'random_multinomial')
+  invoke(77, 'random_multinomial')
 }
 
 export function dropout(out: TensorArg, mask: TensorArg, input: TensorArg, state: TensorArg, keep: number, scale: number): void {
@@ -760,7 +790,7 @@ export function dropout(out: TensorArg, mask: TensorArg, input: TensorArg, state
   writeTensor(state)
   writeNumber(keep)
   writeNumber(scale)
-  invoke(76, 'dropout')
+  invoke(78, 'dropout')
 }
 
 export function maskScale(out: TensorArg, input: TensorArg, mask: TensorArg, scale: number): void {
@@ -769,7 +799,7 @@ export function maskScale(out: TensorArg, input: TensorArg, mask: TensorArg, sca
   writeTensor(input)
   writeTensor(mask)
   writeNumber(scale)
-  invoke(77, 'mask_scale')
+  invoke(79, 'mask_scale')
 }
 
 export function reduce(out: TensorArg, input: TensorArg, op: number, param: number): void {
@@ -778,7 +808,7 @@ export function reduce(out: TensorArg, input: TensorArg, op: number, param: numb
   writeTensor(input)
   writeNumber(op)
   writeNumber(param)
-  invoke(78, 'reduce')
+  invoke(80, 'reduce')
 }
 
 export function variance(out: TensorArg, mean: TensorArg | null, input: TensorArg, correction: number, root: boolean): void {
@@ -788,7 +818,7 @@ export function variance(out: TensorArg, mean: TensorArg | null, input: TensorAr
   writeTensor(input)
   writeNumber(correction)
   writeBoolean(root)
-  invoke(79, 'variance')
+  invoke(81, 'variance')
 }
 
 export function rnnLayer(out: TensorArg, h: TensorArg, c: TensorArg | null, saved: TensorArg | null, cells: TensorArg | null, gates: TensorArg, weight: TensorArg, bias: TensorArg | null, sizes: readonly number[], cell: number, reverse: boolean): void {
@@ -804,7 +834,7 @@ export function rnnLayer(out: TensorArg, h: TensorArg, c: TensorArg | null, save
   writeNumbers(sizes)
   writeNumber(cell)
   writeBoolean(reverse)
-  invoke(80, 'rnn_layer')
+  invoke(82, 'rnn_layer')
 }
 
 export function rnnLayerBackward(gatesGrad: TensorArg, hiddenGrad: TensorArg | null, before: TensorArg, h: TensorArg, c: TensorArg | null, outGrad: TensorArg | null, out: TensorArg, saved: TensorArg | null, cells: TensorArg | null, firstH: TensorArg, firstC: TensorArg | null, weight: TensorArg, sizes: readonly number[], cell: number, reverse: boolean): void {
@@ -824,7 +854,7 @@ export function rnnLayerBackward(gatesGrad: TensorArg, hiddenGrad: TensorArg | n
   writeNumbers(sizes)
   writeNumber(cell)
   writeBoolean(reverse)
-  invoke(81, 'rnn_layer_backward')
+  invoke(83, 'rnn_layer_backward')
 }
 
 export function samplePoisson(out: TensorArg, rate: TensorArg, state: TensorArg): void {
@@ -832,7 +862,7 @@ export function samplePoisson(out: TensorArg, rate: TensorArg, state: TensorArg)
   writeTensor(out)
   writeTensor(rate)
   writeTensor(state)
-  invoke(82, 'sample_poisson')
+  invoke(84, 'sample_poisson')
 }
 
 export function sampleGamma(out: TensorArg, alpha: TensorArg, state: TensorArg): void {
@@ -840,7 +870,7 @@ export function sampleGamma(out: TensorArg, alpha: TensorArg, state: TensorArg):
   writeTensor(out)
   writeTensor(alpha)
   writeTensor(state)
-  invoke(83, 'sample_gamma')
+  invoke(85, 'sample_gamma')
 }
 
 export function sampleBinomial(out: TensorArg, count: TensorArg, p: TensorArg, state: TensorArg): void {
@@ -849,7 +879,7 @@ export function sampleBinomial(out: TensorArg, count: TensorArg, p: TensorArg, s
   writeTensor(count)
   writeTensor(p)
   writeTensor(state)
-  invoke(84, 'sample_binomial')
+  invoke(86, 'sample_binomial')
 }
 
 export function gammaSampleGrad(out: TensorArg, alpha: TensorArg, x: TensorArg): void {
@@ -857,7 +887,7 @@ export function gammaSampleGrad(out: TensorArg, alpha: TensorArg, x: TensorArg):
   writeTensor(out)
   writeTensor(alpha)
   writeTensor(x)
-  invoke(85, 'gamma_sample_grad')
+  invoke(87, 'gamma_sample_grad')
 }
 
 export function dirichletSampleGrad(out: TensorArg, x: TensorArg, alpha: TensorArg, total: TensorArg): void {
@@ -866,7 +896,7 @@ export function dirichletSampleGrad(out: TensorArg, x: TensorArg, alpha: TensorA
   writeTensor(x)
   writeTensor(alpha)
   writeTensor(total)
-  invoke(86, 'dirichlet_sample_grad')
+  invoke(88, 'dirichlet_sample_grad')
 }
 
 export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg, dim: number, op: number): void {
@@ -876,7 +906,7 @@ export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg
   writeTensor(input)
   writeNumber(dim)
   writeNumber(op)
-  invoke(87, 'scan')
+  invoke(89, 'scan')
 }
 
 export function argExtreme(indices: TensorArg, values: TensorArg | null, input: TensorArg, dim: number, largest: boolean): void {
@@ -886,7 +916,7 @@ export function argExtreme(indices: TensorArg, values: TensorArg | null, input: 
   writeTensor(input)
   writeNumber(dim)
   writeBoolean(largest)
-  invoke(88, 'arg_extreme')
+  invoke(90, 'arg_extreme')
 }
 
 export function softmax(out: TensorArg, input: TensorArg, dim: number, log: boolean): void {
@@ -895,7 +925,7 @@ export function softmax(out: TensorArg, input: TensorArg, dim: number, log: bool
   writeTensor(input)
   writeNumber(dim)
   writeBoolean(log)
-  invoke(89, 'softmax')
+  invoke(91, 'softmax')
 }
 
 export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorArg, dim: number, log: boolean): void {
@@ -905,7 +935,7 @@ export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorA
   writeTensor(output)
   writeNumber(dim)
   writeBoolean(log)
-  invoke(90, 'softmax_backward')
+  invoke(92, 'softmax_backward')
 }
 
 export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, descending: boolean, stable: boolean): void {
@@ -916,7 +946,7 @@ export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeNumber(dim)
   writeBoolean(descending)
   writeBoolean(stable)
-  invoke(91, 'sort')
+  invoke(93, 'sort')
 }
 
 export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, largest: boolean, sorted: boolean): void {
@@ -927,7 +957,7 @@ export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeNumber(dim)
   writeBoolean(largest)
   writeBoolean(sorted)
-  invoke(92, 'topk')
+  invoke(94, 'topk')
 }
 
 export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, k: number): void {
@@ -937,7 +967,7 @@ export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg
   writeTensor(input)
   writeNumber(dim)
   writeNumber(k)
-  invoke(93, 'kth_value')
+  invoke(95, 'kth_value')
 }
 
 export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number): void {
@@ -946,7 +976,7 @@ export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeTensor(indices)
   writeTensor(input)
   writeNumber(dim)
-  invoke(94, 'mode')
+  invoke(96, 'mode')
 }
 
 export function searchsorted(out: TensorArg, boundaries: TensorArg, values: TensorArg, sorter: TensorArg | null, right: boolean): void {
@@ -956,14 +986,14 @@ export function searchsorted(out: TensorArg, boundaries: TensorArg, values: Tens
   writeTensor(values)
   writeOptionalTensor(sorter)
   writeBoolean(right)
-  invoke(95, 'searchsorted')
+  invoke(97, 'searchsorted')
 }
 
 export function sortRows(order: TensorArg, input: TensorArg): void {
   if (!begin(order, false)) return
   writeTensor(order)
   writeTensor(input)
-  invoke(96, 'sort_rows')
+  invoke(98, 'sort_rows')
 }
 
 export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, input: TensorArg, order: TensorArg | null): void {
@@ -973,12 +1003,12 @@ export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, inp
   writeTensor(count)
   writeTensor(input)
   writeOptionalTensor(order)
-  invoke(97, 'find_runs')
+  invoke(99, 'find_runs')
 }
 
 export function stridedAdd(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(98, 'strided_add')
+  invoke(100, 'strided_add')
 }

@@ -1,21 +1,26 @@
 // Scaled dot-product attention.
+import { gradMode } from '../../autograd/mode.js'
+import * as kernels from '../../binding/kernels.gen.js'
 import { ArgumentError, DeviceError, DTypeError, describe, ShapeError } from '../../errors.js'
+import { alias, allocate } from '../../tensor/create.js'
 import { isFloating } from '../../tensor/dtype.js'
-import { formatShape } from '../../tensor/shape.js'
+import { broadcastShapes, formatShape, sameShape } from '../../tensor/shape.js'
 import { Tensor } from '../../tensor/tensor.js'
 import { add, mul } from '../arithmetic.js'
 import { eq, logicalNot } from '../comparison.js'
 import { maskedFill } from '../conditional.js'
 import { to } from '../copies.js'
 import { ones } from '../creation.js'
-import { composite } from '../dispatch.js'
+import { composite, primitive } from '../dispatch.js'
+import { contiguousRaw } from '../inplace.js'
 import { tril } from '../masks.js'
 import { matmul } from '../matmul.js'
 import { repeatInterleave } from '../rearrange.js'
-import type { FunctionOp } from '../record.js'
+import { type FunctionOp, saving } from '../record.js'
 import { all } from '../reductions.js'
 import { softmax } from '../softmax.js'
-import { transpose } from '../views.js'
+import { expand, reshape, transpose } from '../views.js'
+import { composedGradients } from './composed.js'
 import { dropout } from './dropout.js'
 
 /** The options of `scaledDotProductAttention`. */
@@ -105,7 +110,7 @@ function safeSoftmax(scores: Tensor): Tensor {
 }
 
 /** Attention made of products and a softmax: the reference of the kernel, and all that it does not do. */
-export function composedAttention(
+function composedAttention(
   query: Tensor,
   key: Tensor,
   value: Tensor,
@@ -129,6 +134,102 @@ export function composedAttention(
   const weights = rule === null ? softmax(scores, -1) : safeSoftmax(scores)
   const out = matmul(dropoutP > 0 ? dropout(weights, { p: dropoutP }) : weights, v)
   return half ? to(out, query.dtype) : out
+}
+
+/** The kernel reads the last dimension without gaps. */
+const inRows = (t: Tensor): Tensor => (t.strides[3] === 1 || t.shape[3] === 1 ? t : contiguousRaw(t))
+
+/** [B, H, L, E] whose memory is [B, L, H, E]: what heads are split from and joined to. */
+function allocateByRow(shape: readonly number[], like: Tensor): Tensor {
+  const [b, h, l, e] = shape
+  return alias(allocate([b, l, h, e], like.dtype, like.device), [b, h, l, e], [l * h * e, e, h * e, 1])
+}
+
+/** Attention in one pass over tiles. [B, H, L, E], [B, G, S, E], [B, G, S, V], mask [B, H, L, S]; G divides H. */
+const fusedAttention: FunctionOp<
+  [query: Tensor, key: Tensor, value: Tensor, mask: Tensor | null, causal: boolean, scale: number],
+  Tensor
+> = primitive({
+  signature: '_attention(query, key, value, mask, causal, scale)',
+  forward(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | null, causal: boolean, scale: number) {
+    const [b, h, l] = query.shape
+    const out = allocateByRow([b, h, l, value.shape[3]], query)
+    const logSum = allocate([b, h, l], query.dtype === 'float64' ? 'float64' : 'float32', query.device)
+    kernels.attention(out, logSum, inRows(query), inRows(key), inRows(value), mask, scale, causal)
+    return saving(out, query, key, value, mask, out, logSum, causal, scale)
+  },
+  backward(grad, [query, key, value, mask, out, logSum, causal, scale], needs) {
+    if (gradMode.enabled)
+      return composedGradients(
+        ([q, k, v]) => [
+          composedAttention(q, repeatHeads(q, k, 'key'), repeatHeads(q, v, 'value'), mask, causal, scale, 0),
+        ],
+        [query, key, value],
+        [grad],
+      )
+    const grads = [query, key, value].map((t) => allocateByRow(t.shape, t))
+    const [dq, dk, dv] = grads
+    kernels.attentionBackward(
+      dq,
+      dk,
+      dv,
+      inRows(grad),
+      out,
+      logSum,
+      inRows(query),
+      inRows(key),
+      inRows(value),
+      mask,
+      scale,
+      causal,
+    )
+    return grads.map((t, i) => (needs(i) ? t : null))
+  },
+})
+
+/** The most features of a head that the kernel's tiles are meant for. */
+const MOST_FEATURES = 256
+
+/** Whether the kernel can let heads of keys and values serve several of the queries, without repeating them. */
+const sharesHeads = (query: Tensor, key: Tensor, value: Tensor): boolean =>
+  [query, key, value].every((t) => t.ndim === 4 && t.numel() > 0 && t.shape[3] <= MOST_FEATURES) &&
+  key.shape[0] === query.shape[0] &&
+  sameShape(key.shape.slice(0, 2), value.shape.slice(0, 2)) &&
+  query.shape[1] % key.shape[1] === 0
+
+/** The kernel's result, or null where it does not do what is asked. */
+function fused(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  mask: Tensor | null,
+  causal: boolean,
+  scale: number,
+): Tensor | null {
+  const { ndim } = query
+  const features = Math.max(query.shape[ndim - 1], value.shape[value.ndim - 1])
+  // A mask that is learned needs its gradient.
+  if (features > MOST_FEATURES || (mask !== null && gradMode.enabled && mask.requiresGrad)) return null
+  for (const t of [query, key, value]) if (t.ndim !== ndim || t.numel() === 0) return null
+  if (ndim === 4 && mask === null && [key, value].every((t) => sameShape(t.shape.slice(0, 2), query.shape.slice(0, 2))))
+    return fusedAttention(query, key, value, null, causal, scale)
+  const batch = broadcastShapes(
+    OPERATION,
+    broadcastShapes(OPERATION, query.shape.slice(0, -2), key.shape.slice(0, -2)),
+    value.shape.slice(0, -2),
+  )
+  const scores = [...batch, query.shape[ndim - 2], key.shape[ndim - 2]]
+  if (mask !== null && !sameShape(broadcastShapes(OPERATION, scores, mask.shape), scores)) return null
+  // Four dimensions: what comes before the heads as one, what is missing as 1.
+  const four = (t: Tensor, shape: readonly number[]): Tensor => {
+    const wide = expand(t, shape)
+    return ndim === 4
+      ? wide
+      : reshape(wide, ndim > 4 ? [-1, ...shape.slice(-3)] : [...new Array(4 - ndim).fill(1), ...shape])
+  }
+  const flat = (t: Tensor): Tensor => four(t, [...batch, ...t.shape.slice(-2)])
+  const out = fusedAttention(flat(query), flat(key), flat(value), mask && four(mask, scores), causal, scale)
+  return ndim === 4 ? out : reshape(out, [...batch, ...out.shape.slice(-2)])
 }
 
 /**
@@ -156,8 +257,11 @@ export const scaledDotProductAttention: FunctionOp<
     checkAttention(query, key, value, options)
     const { attnMask = null, dropoutP = 0, isCausal = false, enableGqa = false } = options
     const scale = options.scale ?? 1 / Math.sqrt(query.shape[query.ndim - 1])
+    if (enableGqa && attnMask === null && dropoutP === 0 && sharesHeads(query, key, value))
+      return fusedAttention(query, key, value, null, isCausal, scale)
     const k = enableGqa ? repeatHeads(query, key, 'key') : key
     const v = enableGqa ? repeatHeads(query, value, 'value') : value
-    return composedAttention(query, k, v, attnMask, isCausal, scale, dropoutP)
+    const out = dropoutP === 0 ? fused(query, k, v, attnMask, isCausal, scale) : null
+    return out ?? composedAttention(query, k, v, attnMask, isCausal, scale, dropoutP)
   },
 )

@@ -1,0 +1,102 @@
+#include "attention_rows.h"
+
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
+// Three levels on x86 (baseline, AVX2, AVX-512) keep compile time and size down; elsewhere the compiler's default.
+#undef HWY_DISABLED_TARGETS
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/attention_rows.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "micro_ops-inl.h"
+#include "micro_math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace flambeau::cpu {
+namespace HWY_NAMESPACE {
+
+template <typename R>
+R largest(const R* s, R least, int64_t n) {
+  // NaN is passed over: it comes back with the exponentials.
+#pragma omp simd reduction(max : least)
+  for (int64_t i = 0; i < n; ++i) least = s[i] > least ? s[i] : least;
+  return least;
+}
+
+template <typename R>
+R exponentials(R* s, R shift, int64_t n) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) s[i] = exp_of(s[i] - shift);
+  R sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < n; ++i) sum += s[i];
+  return sum;
+}
+
+template <typename R>
+R dot(const R* a, const R* b, int64_t n) {
+  R sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+template <typename R>
+void scale(R* x, R factor, int64_t n) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) x[i] *= factor;
+}
+
+template <typename R>
+void add(R* s, const R* mask, int64_t n) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) s[i] += mask[i];
+}
+
+template <typename R>
+void hide(R* s, const uint8_t* visible, int64_t n) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) s[i] = visible[i] ? s[i] : -kInf<R>;
+}
+
+template <typename R>
+void score_grad(R* dp, const R* p, R delta, int64_t n) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) dp[i] = p[i] * (dp[i] - delta);
+}
+
+template <typename R>
+void find(AttentionRows<R>& f) {
+  f = {largest<R>, exponentials<R>, dot<R>, scale<R>, add<R>, hide<R>, score_grad<R>};
+}
+void find_float(AttentionRows<float>& f) { find(f); }
+void find_double(AttentionRows<double>& f) { find(f); }
+
+}  // namespace HWY_NAMESPACE
+}  // namespace flambeau::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace flambeau::cpu {
+
+HWY_EXPORT(find_float);
+HWY_EXPORT(find_double);
+
+AttentionRows<float> attention_rows(float) {
+  AttentionRows<float> f;
+  HWY_DYNAMIC_DISPATCH(find_float)(f);
+  return f;
+}
+AttentionRows<double> attention_rows(double) {
+  AttentionRows<double> f;
+  HWY_DYNAMIC_DISPATCH(find_double)(f);
+  return f;
+}
+
+}  // namespace flambeau::cpu
+#endif
