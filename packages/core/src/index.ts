@@ -9,6 +9,7 @@ export {
   noGrad,
   setGradEnabled,
 } from './autograd/mode.js'
+export { type Compiled, compile, type Explanation } from './compile/index.js'
 export * as data from './data/index.js'
 export {
   ArgumentError,

@@ -33,6 +33,34 @@ const MAX_DIMS = 16
 /** Bytes of the storages that this environment holds (kLiveBytesWord in native/src/napi/environment.h). */
 export const liveBytes = (): number => words[words.length - 1]
 
+/** A kernel call as data: what was written, to be run again with other storages. */
+export interface RecordedCall {
+  readonly kernel: number
+  readonly name: string
+  /** Byte offsets count from the beginning of their storage. */
+  readonly words: Float64Array
+  /** The storage of each tensor, in order, and where its byte offset is among the words. */
+  readonly storages: readonly TensorArg['storage'][]
+  readonly places: readonly number[]
+}
+
+/** Sees what the host does with the memory of tensors, while it is set. */
+export interface Observer {
+  called(call: RecordedCall): void
+  /** A storage was allocated, with nothing in it yet. */
+  made(storage: TensorArg['storage']): void
+  /** Values were read back, by the named operation. */
+  read(operation: string): void
+  /** The host wrote values. */
+  wrote(storage: TensorArg['storage']): void
+  /** `to` has taken over the memory of `from`. */
+  moved(from: TensorArg['storage'], to: TensorArg['storage']): void
+}
+
+export const observed: { by: Observer | null } = { by: null }
+const seen: TensorArg['storage'][] = []
+const places: number[] = []
+
 const handles: (Handle | undefined)[] = new Array(64)
 /** Bytes an element, by dtype code. */
 const ELEMENT_SIZES = [4, 8, 2, 2, 1, 1, 2, 4, 8, 1, 8, 16]
@@ -52,6 +80,8 @@ export function begin(out: TensorArg | undefined, takesLayouts: boolean): boolea
   at = 0
   count = 0
   stray = null
+  seen.length = 0
+  places.length = 0
   if (out === undefined) return false
   device = out.storage.device
   return !out.storage.meta
@@ -65,6 +95,10 @@ export function writeTensor(t: TensorArg): void {
     throw new NativeError('a blocked tensor was given to a kernel that takes strided ones')
   if (storage.device !== device) stray ??= storage.device
   handles[count++] = handle
+  if (observed.by !== null) {
+    seen.push(storage)
+    places.push(at + 2)
+  }
   const ndim = shape.length
   if (ndim > MAX_DIMS) throw new ShapeError(`expected at most ${MAX_DIMS} dimensions, got ${ndim}`)
   if (at + 4 + 2 * ndim > words.length - 1) throw tooLong()
@@ -133,7 +167,39 @@ export function writeScalars(list: readonly Scalar[]): void {
 /** Runs the kernel on what was written; a failure becomes an error that names it. */
 export function invoke(kernel: number, name: string): void {
   if (stray !== null) throw new DeviceError(`${name}: expected tensors on one device, got ${device} and ${stray}`)
-  const h = handles as Handle[]
+  const call = observed.by === null ? null : recorded(kernel, name)
+  send(kernel, at, handles as Handle[], count)
+  // Not kept alive by the next caller's luck.
+  for (let i = 0; i < count; i++) handles[i] = undefined
+  if (words[0] !== 0) raise(name)
+  if (call !== null) observed.by?.called(call)
+}
+
+/** The call that stands in the scratch array, which will hold its status next. */
+function recorded(kernel: number, name: string): RecordedCall {
+  const copy = words.slice(0, at)
+  for (const [i, place] of places.entries()) copy[place] -= seen[i].base
+  return { kernel, name, words: copy, storages: [...seen], places: [...places] }
+}
+
+/** Runs a recorded call on other storages, one for each of its tensors. */
+export function repeat(
+  { kernel, name, words: written, places: at }: RecordedCall,
+  storages: readonly TensorArg['storage'][],
+): void {
+  words.set(written)
+  const h: Handle[] = []
+  for (let i = 0; i < storages.length; i++) {
+    const { handle, base } = storages[i]
+    if (handle === null) throw new DisposedError(`${name}: a tensor was used after dispose()`)
+    words[at[i]] += base
+    h.push(handle)
+  }
+  send(kernel, written.length, h, h.length)
+  if (words[0] !== 0) raise(name)
+}
+
+function send(kernel: number, at: number, h: readonly Handle[], count: number): void {
   switch (count) {
     case 1:
       native.call(kernel, at, h[0])
@@ -150,9 +216,6 @@ export function invoke(kernel: number, name: string): void {
     default:
       native.call(kernel, at, ...h.slice(0, count))
   }
-  // Not kept alive by the next caller's luck.
-  for (let i = 0; i < count; i++) handles[i] = undefined
-  if (words[0] !== 0) raise(name)
 }
 
 function tooLong(): NativeError {

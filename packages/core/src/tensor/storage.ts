@@ -1,3 +1,4 @@
+import { observed } from '../binding/call.js'
 import * as kernels from '../binding/kernels.gen.js'
 import { type Handle, native } from '../binding/native.js'
 import { checkStatus } from '../binding/status.js'
@@ -55,6 +56,12 @@ export class Storage {
   }
 
   static allocate(nbytes: number, device: Device): Storage {
+    const storage = Storage.#allocated(nbytes, device)
+    observed.by?.made(storage)
+    return storage
+  }
+
+  static #allocated(nbytes: number, device: Device): Storage {
     if (device === 'meta') return new Storage(null, nbytes, device)
     if (!(nbytes <= MOST))
       throw new OutOfMemoryError(`could not allocate ${nbytes} bytes on ${device}: no memory is that large`)
@@ -84,12 +91,14 @@ export class Storage {
 
   /** Copies bytes from `byteOffset` on into `into`. An asynchronous device waits, and reports earlier failures. */
   read(operation: string, byteOffset: number, into: ArrayBufferView): void {
+    observed.by?.read(operation)
     native.read(this.#usable(operation), this.base + byteOffset, into)
     checkStatus(operation)
   }
 
   /** Copies bytes to `byteOffset`. */
   write(operation: string, byteOffset: number, from: ArrayBufferView): void {
+    observed.by?.wrote(this)
     native.write(this.#usable(operation), this.base + byteOffset, from)
     checkStatus(operation)
   }
@@ -124,12 +133,14 @@ export class Storage {
     this.handle = to.handle
     this.base = to.base
     this.#pooled = to.#pooled
+    observed.by?.moved(to, this)
   }
 
   /** Gives a pooled storage memory of its own, for what concerns a whole handle: sharing and sending. */
   own(): void {
     this.makeStrided()
     if (!this.#pooled || this.handle === null) return
+    observed.by?.read('a storage of its own')
     const handle =
       native.allocate(DEVICE_CODES[this.device], this.nbytes) ?? allocateAfterCollection(this.nbytes, this.device)
     const bytes = new Uint8Array(this.nbytes)
@@ -151,6 +162,7 @@ export class Storage {
 
   /** An ArrayBuffer over the memory itself. */
   share(operation: string): ArrayBuffer {
+    observed.by?.read(operation)
     if (this.shared === null) {
       this.own()
       const buffer = this.handle === null ? undefined : native.share(this.handle)
