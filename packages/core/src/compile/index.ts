@@ -107,7 +107,7 @@ function capture<Args extends unknown[], R extends Outputs>(
 ): { readonly result: R; readonly entry: Entry<R> } {
   const recording = new Recording()
   const given = tensorsOf(args)
-  given.forEach((t, i) => recording.argument(t, i))
+  for (const [i, t] of given.entries()) recording.argument(t, i)
   const versions = given.map((t) => t.storage.version)
   // A view of each argument that requires grad marks where its history ends and the function's begins.
   const inside = args.map((arg) =>
@@ -143,7 +143,7 @@ function capture<Args extends unknown[], R extends Outputs>(
   let backwardSteps: typeof forward = []
   if (roots.length > 0) {
     const cotangents = roots.map((t) => contiguous(onesLike(t)))
-    cotangents.forEach((t, i) => recording.argument(t, given.length + i))
+    for (const [i, t] of cotangents.entries()) recording.argument(t, given.length + i)
     recording.steps = []
     const wanted = [...entrances, ...leaves]
     const grads = recording.take(() =>
