@@ -117,6 +117,7 @@ double zeta(double x, double q) {
 
 double polygamma(double n, double x) {
   if (n == 0) return digamma(x);
+  if (n == 1 && x == kInf) return 0;
   if (n == 1 && x < 0.5) {  // reflection
     const double s = std::sin(kPi * x);
     return kPi * kPi / (s * s) - zeta(2, 1 - x);

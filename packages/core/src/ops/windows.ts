@@ -5,6 +5,7 @@ import type { Tensor } from '../tensor/tensor.js'
 import { abs, add, div, mul, neg, sqrt, square, sub } from './arithmetic.js'
 import { arange, empty, linspace, ones, type TensorOptions } from './creation.js'
 import { composite } from './dispatch.js'
+import { clampMin } from './extrema.js'
 import { cat } from './joining.js'
 import type { FunctionOp } from './record.js'
 import { narrow } from './slicing.js'
@@ -111,8 +112,8 @@ const kaiser: WindowOp<{ readonly beta?: number }> = windowed(
   (m, points, options, { beta = 12 }) => {
     const step = (2 * beta) / (points - 1)
     const k = linspace(-beta, Math.min(beta, -beta + (m - 1) * step), m, options)
-    const top = i0(linspace(beta, beta, 1, options))
-    return div(i0(sqrt(add(neg(square(k)), beta * beta))), top)
+    const end = linspace(beta, beta, 1, options)
+    return div(i0(sqrt(sub(square(end), square(k)))), i0(end))
   },
   (operation, { beta = 12 }) => {
     if (typeof beta !== 'number' || !(beta >= 0))
@@ -266,7 +267,7 @@ export const kaiserWindow: OlderOp<[beta?: number | TensorOptions]> = composite(
     return older('kaiser_window', length, periodic, options, (k, n) => {
       const x = sub(mul(k, 2 / (n - 1)), 1)
       const top = i0(linspace(beta, beta, 1, { dtype: k.dtype, device: k.device }))
-      return div(i0(mul(sqrt(add(neg(square(x)), 1)), beta)), top)
+      return div(i0(mul(sqrt(clampMin(add(neg(square(x)), 1), 0)), beta)), top)
     })
   },
 )
