@@ -576,7 +576,7 @@ export const ldexp: InplaceOp<[self: Tensor, other: Tensor]> = inplacePrimitive(
   },
   backward: (grad, [other, out], needs) => [
     needs(0) ? mulConj(grad, powerOf2(other)) : null,
-    needs(1) ? mulConj(grad, mul(out, Math.LN2)) : null,
+    needs(1) ? mul(mulConj(grad, out), Math.LN2) : null,
   ],
 })
 

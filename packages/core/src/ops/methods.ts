@@ -7,6 +7,7 @@ import { Tensor } from '../tensor/tensor.js'
 import type { Index } from './at.js'
 import { type NestedData, newTensor } from './construct.js'
 import type { FillValue, TensorOptions } from './creation.js'
+import { hardshrink, prelu } from './nn/activations.js'
 import type { Scalar } from './pointwise.js'
 import { format } from './printing.js'
 import { isInference, isNonzero, isSameSize, isSigned } from './queries.js'
@@ -67,6 +68,10 @@ declare module '../tensor/tensor.js' {
     isSameSize(other: Tensor): boolean
     /** Whether the tensor was made in inference mode. */
     isInference(): boolean
+    /** `x` above 0, `weight·x` below. @see F.prelu */
+    prelu(weight: Tensor): Tensor
+    /** `x`, 0 where `|x| ≤ lambd`. @see F.hardshrink */
+    hardshrink(lambd?: number): Tensor
     /** Writes `value` on the main diagonal; with `wrap` again below it, where a matrix is tall. */
     fillDiagonal_(value: Scalar, wrap?: boolean): Tensor
     /** Changes the shape in place; elements that are new are uninitialised. */
@@ -126,6 +131,12 @@ const methods = {
   },
   isInference(this: Tensor): boolean {
     return isInference(this)
+  },
+  prelu(this: Tensor, weight: Tensor): Tensor {
+    return prelu(this, weight)
+  },
+  hardshrink(this: Tensor, lambd?: number): Tensor {
+    return lambd === undefined ? hardshrink(this) : hardshrink(this, lambd)
   },
   fillDiagonal_(this: Tensor, value: Scalar, wrap = false): Tensor {
     return fillDiagonal(this, value, wrap)

@@ -3,7 +3,6 @@
 export { pdist } from '../distances.js'
 export * from './activations.js'
 export { type AttentionOptions, scaledDotProductAttention } from './attention.js'
-export * from './batchNorm.js'
 export { type BatchNormOptions, batchNorm } from './batchNorm.js'
 export * from './bilinear.js'
 export {
@@ -29,6 +28,7 @@ export {
   gridSample,
 } from './gridSample.js'
 export * from './gumbelSoftmax.js'
+export * from './inplaceForms.js'
 export {
   type InterpolateMode,
   type InterpolateOptions,
@@ -45,7 +45,6 @@ export * from './localResponseNorm.js'
 export * from './losses.js'
 export * from './lpPool.js'
 export * from './multiHeadAttention.js'
-export * from './padding.js'
 export { type PadMode, type PadOptions, pad } from './padding.js'
 export * from './pooling.js'
 export {
