@@ -10,6 +10,8 @@
 namespace flambeau::cpu {
 namespace {
 
+using namespace grid;
+
 struct Sizes {
   GridPlane plane;
   int64_t channels, in, points;  // in: elements of an input plane; points: of one sample
@@ -32,8 +34,8 @@ struct Sizes {
 template <typename T, typename C, int kTaps>
 void load_taps(GridTaps<C, kTaps>& taps, const T* grid, int64_t n, const GridPlane& plane) {
   for (int64_t p = 0; p < n; ++p) {
-    C point[3];
-    for (int d = 0; d < plane.spatial; ++d) point[d] = static_cast<C>(grid[p * plane.spatial + d]);
+    PlaceType<T> point[3];
+    for (int d = 0; d < plane.spatial; ++d) point[d] = PlaceType<T>(grid[p * plane.spatial + d]);
     make_grid_taps(taps, p, point, plane);
   }
 }

@@ -3,11 +3,20 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <numbers>
 #include <vector>
 
 namespace flambeau::cpu {
 
-enum class Resize : int64_t { nearest, nearest_exact, linear, cubic, linear_antialias, cubic_antialias };
+enum class Resize : int64_t {
+  nearest,
+  nearest_exact,
+  linear,
+  cubic,
+  linear_antialias,
+  cubic_antialias,
+  lanczos_antialias
+};
 
 // Element i is the sum of weight[k] · source[at[k]] for k in [begin[i], begin[i + 1]).
 template <typename C>
@@ -40,20 +49,25 @@ C cubic_far(C x, C a) {
   return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
 }
 
-// The filters of antialiasing; Keys' cubic with a = -1/2, as in Pillow.
+// The filters of antialiasing, as in Pillow: a triangle, Keys' cubic with a = -1/2, Lanczos' of three lobes.
 template <typename C>
-C filter(bool cubic, C x) {
+C filter(Resize mode, C x) {
   x = std::abs(x);
-  if (!cubic) return x < 1 ? 1 - x : C(0);
-  if (x < 1) return cubic_near(x, C(-0.5));
-  return x < 2 ? cubic_far(x, C(-0.5)) : C(0);
+  if (mode == Resize::linear_antialias) return x < 1 ? 1 - x : C(0);
+  if (mode == Resize::cubic_antialias) {
+    if (x < 1) return cubic_near(x, C(-0.5));
+    return x < 2 ? cubic_far(x, C(-0.5)) : C(0);
+  }
+  const C angle = std::numbers::pi_v<C> * x;
+  if (x >= 3) return 0;
+  return x == 0 ? C(1) : std::sin(angle) / angle * (std::sin(angle / 3) / (angle / 3));
 }
 
 template <typename C>
-Taps<C> make_antialias_taps(int64_t in, int64_t out, C scale, bool cubic) {
+Taps<C> make_antialias_taps(int64_t in, int64_t out, C scale, Resize mode) {
   Taps<C> taps;
   taps.sources = in;
-  const C radius = cubic ? 2 : 1;
+  const C radius = mode == Resize::linear_antialias ? 1 : mode == Resize::cubic_antialias ? 2 : 3;
   const C support = scale >= 1 ? radius * scale : radius;
   const C inverse = scale >= 1 ? 1 / scale : C(1);
   const int64_t most = static_cast<int64_t>(std::ceil(support)) * 2 + 1;
@@ -64,7 +78,7 @@ Taps<C> make_antialias_taps(int64_t in, int64_t out, C scale, bool cubic) {
     const int64_t n = std::clamp<int64_t>(high - low, 0, most);
     C total = 0;
     for (int64_t j = 0; j < n; ++j) {
-      const C w = filter<C>(cubic, (static_cast<C>(j + low) - center + C(0.5)) * inverse);
+      const C w = filter<C>(mode, (static_cast<C>(j + low) - center + C(0.5)) * inverse);
       taps.add(low + j, w);
       total += w;
     }
@@ -84,8 +98,7 @@ Taps<C> make_taps(int64_t in, int64_t out, double given_scale, Resize mode, bool
     scale = out > 1 ? static_cast<C>(in - 1) / static_cast<C>(out - 1) : C(0);
   else
     scale = given_scale > 0 ? static_cast<C>(1.0 / given_scale) : static_cast<C>(in) / static_cast<C>(out);
-  if (mode == Resize::linear_antialias || mode == Resize::cubic_antialias)
-    return make_antialias_taps<C>(in, out, scale, mode == Resize::cubic_antialias);
+  if (mode >= Resize::linear_antialias) return make_antialias_taps<C>(in, out, scale, mode);
 
   Taps<C> taps;
   taps.sources = in;

@@ -162,6 +162,36 @@ export class LeakyReLU extends InplaceActivation {
   }
 }
 
+export interface RReLUOptions extends InplaceOptions {
+  /** The smallest slope below 0. Default 1/8. */
+  readonly lower?: number
+  /** The largest slope below 0. Default 1/3. */
+  readonly upper?: number
+}
+
+/** `x` where positive, `slope · x` elsewhere: slopes drawn at random while training, their mean otherwise. [Xu et al., 2015](https://arxiv.org/abs/1505.00853) */
+export class RReLU extends InplaceActivation {
+  static readonly signature: string = 'RReLU({lower, upper, inplace})'
+  lower: number
+  upper: number
+
+  constructor({ lower = 1 / 8, upper = 1 / 3, ...options }: RReLUOptions = {}) {
+    super(options)
+    this.lower = lower
+    this.upper = upper
+  }
+
+  override forward(input: Tensor): Tensor {
+    const { lower, upper, training } = this
+    const options = { lower, upper, training }
+    return this.inplace ? inplace(F.rrelu.record, [input, options]) : F.rrelu(input, options)
+  }
+
+  protected override params() {
+    return { lower: this.lower, upper: this.upper }
+  }
+}
+
 /** `x` limited to `minVal` … `maxVal`. */
 export class Hardtanh extends InplaceActivation {
   static readonly signature: string = 'Hardtanh(min_val, max_val, {inplace})'

@@ -124,6 +124,11 @@ export class NLLLoss extends WeightedLoss<NLLLossOptions> {
   }
 }
 
+/** `NLLLoss` by a former name. @see NLLLoss */
+export class NLLLoss2d extends NLLLoss {
+  static override readonly signature: string = 'NLLLoss2d({weight, ignore_index, reduction})'
+}
+
 export interface CrossEntropyLossOptions extends NLLLossOptions {
   /** How much of the target is spread over all classes. Default 0. */
   readonly labelSmoothing?: number
@@ -328,6 +333,29 @@ export class TripletMarginLoss extends Loss<
 
   override forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
     return F.tripletMarginLoss(anchor, positive, negative, this.options)
+  }
+}
+
+export interface TripletMarginWithDistanceLossOptions extends MarginLossOptions {
+  /** Distances [N] of vectors. Default: `F.pairwiseDistance`. */
+  readonly distanceFunction?: (a: Tensor, b: Tensor) => Tensor
+  /** Take the negative's distance to the nearer of anchor and positive. Default false. */
+  readonly swap?: boolean
+}
+
+/** `max(0, d(anchor, positive) - d(anchor, negative) + margin)` of a distance of one's own. */
+export class TripletMarginWithDistanceLoss extends Loss<
+  TripletMarginWithDistanceLossOptions,
+  [anchor: Tensor, positive: Tensor, negative: Tensor]
+> {
+  static readonly signature: string = 'TripletMarginWithDistanceLoss({distance_function, margin, swap, reduction})'
+  static readonly forwardSignature: string = 'forward(anchor, positive, negative)'
+  constructor(options: TripletMarginWithDistanceLossOptions = {}) {
+    super(options)
+  }
+
+  override forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
+    return F.tripletMarginWithDistanceLoss(anchor, positive, negative, this.options)
   }
 }
 

@@ -101,3 +101,85 @@ export class Embedding extends Module {
     return `${numEmbeddings}, ${embeddingDim}${rest && `, ${rest}`}`
   }
 }
+
+export interface EmbeddingBagOptions extends EmbeddingOptions {
+  /** Sums, means or maxima. Default 'mean'. */
+  readonly mode?: 'sum' | 'mean' | 'max'
+  /** Whether the last offset is the end of the last bag. Default false. */
+  readonly includeLastOffset?: boolean
+}
+
+/**
+ * Sums, means or maxima of the vectors of bags of indices, without the vectors in between. Vectors start normal.
+ *
+ * Input: bags of one size [B, n], or all bags in one vector with offsets [B]; result: [B, embeddingDim].
+ *
+ * @example
+ * ```ts
+ * import { nn, tensor } from '@flambeau/core'
+ * const bags = new nn.EmbeddingBag(10, 3, { mode: 'sum' })
+ * console.log(bags.forward(tensor([1n, 2n, 4n, 5n, 4n]), tensor([0n, 3n])).shape) // → [ 2, 3 ]
+ * ```
+ */
+export class EmbeddingBag extends Module<
+  [input: Tensor, offsets?: Tensor | null, perSampleWeights?: Tensor | null],
+  Tensor
+> {
+  static readonly signature: string =
+    'EmbeddingBag(num_embeddings, embedding_dim, {max_norm, norm_type, scale_grad_by_freq, mode, include_last_offset, padding_idx, device, dtype})'
+  static readonly forwardSignature: string = 'forward(input, offsets, per_sample_weights)'
+  readonly numEmbeddings: number
+  readonly embeddingDim: number
+  readonly options: Omit<EmbeddingBagOptions, keyof LayerOptions>
+  /** Shape [numEmbeddings, embeddingDim]. */
+  weight: Parameter
+
+  constructor(numEmbeddings: number, embeddingDim: number, { device, dtype, ...options }: EmbeddingBagOptions = {}) {
+    super()
+    this.numEmbeddings = checkSize('EmbeddingBag', 'numEmbeddings', numEmbeddings, 0)
+    this.embeddingDim = checkSize('EmbeddingBag', 'embeddingDim', embeddingDim, 0)
+    const { paddingIdx = null, mode = 'mean' } = options
+    if (
+      paddingIdx !== null &&
+      (!Number.isInteger(paddingIdx) || paddingIdx >= numEmbeddings || paddingIdx < -numEmbeddings)
+    )
+      throw new ArgumentError(
+        `EmbeddingBag: expected paddingIdx in [${-numEmbeddings}, ${numEmbeddings - 1}], got ${paddingIdx}`,
+      )
+    const row = paddingIdx !== null && paddingIdx < 0 ? paddingIdx + numEmbeddings : paddingIdx
+    this.options = { ...options, mode, paddingIdx: row }
+    const where = { ...(device !== undefined && { device }), ...(dtype !== undefined && { dtype }) }
+    this.weight = new Parameter(empty([numEmbeddings, embeddingDim], where))
+    this.resetParameters()
+  }
+
+  /** Draws the vectors anew. */
+  resetParameters(): void {
+    normal_(this.weight)
+    const { paddingIdx = null } = this.options
+    if (paddingIdx !== null) zeros_(this.weight.detach().select(0, paddingIdx))
+  }
+
+  /** Bags of given vectors, frozen unless `freeze` is false. */
+  static fromPretrained(
+    embeddings: Tensor,
+    { freeze = true, ...options }: EmbeddingBagOptions & { readonly freeze?: boolean } = {},
+  ): EmbeddingBag {
+    if (embeddings.ndim !== 2)
+      throw new ShapeError(`fromPretrained: expected a matrix, got shape ${formatShape(embeddings.shape)}`)
+    const [count, dim] = embeddings.shape
+    const result = new EmbeddingBag(count, dim, { device: 'meta', ...options })
+    result.weight = new Parameter(embeddings, !freeze)
+    return result
+  }
+
+  override forward(input: Tensor, offsets: Tensor | null = null, perSampleWeights: Tensor | null = null): Tensor {
+    return F.embeddingBag(input, this.weight, { ...this.options, offsets, perSampleWeights })
+  }
+
+  override extraRepr(): string {
+    const { mode, paddingIdx } = this.options
+    const rest = showAll({ mode, ...(paddingIdx !== null && { paddingIdx }) })
+    return `${this.numEmbeddings}, ${this.embeddingDim}, ${rest}`
+  }
+}

@@ -29,6 +29,7 @@ export {
 } from './gridSample.js'
 export * from './gumbelSoftmax.js'
 export * from './inplaceForms.js'
+export * from './inplaceActivations.js'
 export {
   type InterpolateMode,
   type InterpolateOptions,
@@ -41,6 +42,11 @@ export {
 } from './interpolate.js'
 export * from './layerNorm.js'
 export * from './linear.js'
+export {
+  type LinearCrossEntropyChunks,
+  type LinearCrossEntropyOptions,
+  linearCrossEntropy,
+} from './linearCrossEntropy.js'
 export * from './localResponseNorm.js'
 export * from './losses.js'
 export * from './lpPool.js'

@@ -9,7 +9,15 @@ import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from './pooli
 import { allocateInLayoutOf, dense, type Sizes } from './spatial.js'
 
 /** How a resized element is made of its neighbours. */
-export type InterpolateMode = 'nearest' | 'nearest-exact' | 'linear' | 'bilinear' | 'trilinear' | 'bicubic' | 'area'
+export type InterpolateMode =
+  | 'nearest'
+  | 'nearest-exact'
+  | 'linear'
+  | 'bilinear'
+  | 'trilinear'
+  | 'bicubic'
+  | 'lanczos'
+  | 'area'
 
 /** The spatial dimensions that a mode is for. */
 const SPATIAL: Readonly<Record<InterpolateMode, readonly number[]>> = {
@@ -19,11 +27,20 @@ const SPATIAL: Readonly<Record<InterpolateMode, readonly number[]>> = {
   linear: [1],
   bilinear: [2],
   bicubic: [2],
+  lanczos: [2],
   trilinear: [3],
 }
 
 /** Resize in native/src/cpu/interpolate_taps.h. */
-const KERNEL = { nearest: 0, 'nearest-exact': 1, linear: 2, cubic: 3, linearAntialias: 4, cubicAntialias: 5 } as const
+const KERNEL = {
+  nearest: 0,
+  'nearest-exact': 1,
+  linear: 2,
+  cubic: 3,
+  linearAntialias: 4,
+  cubicAntialias: 5,
+  lanczosAntialias: 6,
+} as const
 
 interface Resize {
   readonly kernel: (typeof KERNEL)[keyof typeof KERNEL]
@@ -67,7 +84,7 @@ export interface InterpolateOptions {
   readonly alignCorners?: boolean | null
   /** Tell the scale from the rounded sizes instead of `scaleFactor`. Default false. */
   readonly recomputeScaleFactor?: boolean | null
-  /** Smooth when shrinking; for 'bilinear' and 'bicubic'. Default false. */
+  /** Smooth when shrinking; for 'bilinear' and 'bicubic', and always for 'lanczos'. Default false. */
   readonly antialias?: boolean
 }
 
@@ -158,8 +175,12 @@ export const interpolate: FunctionOp<[input: Tensor, options: InterpolateOptions
     const plain = mode === 'nearest' || mode === 'nearest-exact' || mode === 'area'
     if (plain && alignCorners !== null)
       throw new ArgumentError(`interpolate: alignCorners has no meaning with mode '${mode}'`)
-    if (antialias && mode !== 'bilinear' && mode !== 'bicubic')
-      throw new ArgumentError(`interpolate: antialias is for the modes 'bilinear' and 'bicubic', got '${mode}'`)
+    if (antialias && mode !== 'bilinear' && mode !== 'bicubic' && mode !== 'lanczos')
+      throw new ArgumentError(
+        `interpolate: antialias is for the modes 'bilinear', 'bicubic' and 'lanczos', got '${mode}'`,
+      )
+    if (mode === 'lanczos' && (!antialias || alignCorners === true))
+      throw new ArgumentError("interpolate: mode 'lanczos' goes with antialias, and without alignCorners")
     const made = target('interpolate', input, options)
     if (recomputeScaleFactor && made.scales === null)
       throw new ArgumentError('interpolate: recomputeScaleFactor has no meaning with size')
@@ -170,6 +191,7 @@ export const interpolate: FunctionOp<[input: Tensor, options: InterpolateOptions
     }
     const settled = recomputeScaleFactor ? { ...made, scales: null } : made
     if (mode === 'nearest' || mode === 'nearest-exact') return run('interpolate', input, mode, settled, false)
+    if (mode === 'lanczos') return run('interpolate', input, 'lanczosAntialias', settled, false)
     const smooth = mode === 'bicubic' ? 'cubic' : 'linear'
     return run('interpolate', input, antialias ? `${smooth}Antialias` : smooth, settled, alignCorners ?? false)
   },

@@ -89,7 +89,7 @@ export const pixelUnshuffle: FunctionOp<[input: Tensor, downscaleFactor: number]
  * @example
  * ```ts
  * import { arange, F } from '@flambeau/core'
- * console.log(F.channelShuffle(arange(4).reshape([1, 4, 1, 1]), 2).flatten().toArray()) // → [ 0n, 2n, 1n, 3n ]
+ * console.log(F.channelShuffle(arange(4).reshape([1, 4, 1, 1]), 2).flatten().toArray()) // → [ 0, 2, 1, 3 ]
  * ```
  */
 export const channelShuffle: FunctionOp<[input: Tensor, groups: number], Tensor> = composite(
