@@ -31,10 +31,11 @@ struct Sizes {
   }
 };
 
+// Inlined for the sake of GCC 12, like what it calls.
 template <typename T, typename C, int kTaps>
-void load_taps(GridTaps<C, kTaps>& taps, const T* grid, int64_t n, const GridPlane& plane) {
+HWY_INLINE void load_taps(GridTaps<C, kTaps>& taps, const T* grid, int64_t n, const GridPlane& plane) {
   for (int64_t p = 0; p < n; ++p) {
-    PlaceType<T> point[3];
+    PlaceType<T> point[3] = {};
     for (int d = 0; d < plane.spatial; ++d) point[d] = PlaceType<T>(grid[p * plane.spatial + d]);
     make_grid_taps(taps, p, point, plane);
   }

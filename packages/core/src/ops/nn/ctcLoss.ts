@@ -4,6 +4,7 @@ import * as kernels from '../../binding/kernels.gen.js'
 import { explaining } from '../../binding/status.js'
 import { ArgumentError, DTypeError, describe, IndexError, ShapeError } from '../../errors.js'
 import { allocate } from '../../tensor/create.js'
+import type { Device } from '../../tensor/device.js'
 import { formatShape } from '../../tensor/shape.js'
 import { Tensor } from '../../tensor/tensor.js'
 import { where } from '../conditional.js'
@@ -19,7 +20,7 @@ import { checkReduction, type Reduction } from './classLosses.js'
 import { ctcLossByPaths } from './ctcPaths.js'
 import { recordedGradients } from './recorded.js'
 
-/** The labels: int64, on the processor; `stride` of 0 says that they lie one after the other. */
+/** The labels: int64; `stride` of 0 says that they lie one after the other. */
 export interface CtcTargets {
   readonly labels: Tensor
   readonly stride: number
@@ -69,7 +70,13 @@ const ctc: FunctionOp<[logProbs: Tensor, targets: CtcTargets], Tensor> = primiti
 })
 
 /** Lengths as a tensor and as numbers. */
-function lengthsOf(name: string, lengths: unknown, batch: number, most: number): { list: number[]; all: Tensor } {
+function lengthsOf(
+  name: string,
+  lengths: unknown,
+  batch: number,
+  most: number,
+  device: Device,
+): { list: number[]; all: Tensor } {
   let list: unknown
   if (lengths instanceof Tensor) {
     if (lengths.isFloatingPoint() || lengths.isComplex() || lengths.dtype === 'bool')
@@ -81,7 +88,7 @@ function lengthsOf(name: string, lengths: unknown, batch: number, most: number):
     throw new ArgumentError(
       `ctcLoss: expected ${batch} integers between 0 and ${most} for ${name}, got ${describe(list)}`,
     )
-  return { list: list as number[], all: tensor(list, { dtype: 'int64', device: 'cpu' }) }
+  return { list: list as number[], all: tensor(list, { dtype: 'int64', device }) }
 }
 
 /** The options of `ctcLoss`. */
@@ -151,9 +158,9 @@ export const ctcLoss: FunctionOp<
         `ctcLoss: expected targets [${batch}, S], or all of them in one vector, got shape ${formatShape(targets.shape)}`,
       )
     const joined = targets.ndim === 1
-    const inputs = lengthsOf('inputLengths', inputLengths, batch, steps)
+    const inputs = lengthsOf('inputLengths', inputLengths, batch, steps, probs.device)
     const most = joined ? targets.shape[0] : targets.shape[1]
-    const lengths = lengthsOf('targetLengths', targetLengths, batch, most)
+    const lengths = lengthsOf('targetLengths', targetLengths, batch, most, probs.device)
     const total = lengths.list.reduce((n, length) => n + length, 0)
     if (joined && total !== targets.shape[0])
       throw new ShapeError(
