@@ -11,8 +11,8 @@ const theirs = pytorch('linalg')
 for (const dtype of ['float32', 'float64'])
   for (const name of OPERATORS) {
     const [a, b] = [await ours.ask(`values ${name} ${dtype}`), await theirs.ask(`values ${name} ${dtype}`)]
-    const scale = Math.max(...b.map(Math.abs))
-    const error = Math.max(...a.map((x, i) => Math.abs(x - b[i]))) / scale
+    const largest = (list) => list.reduce((most, x) => Math.max(most, Math.abs(x)), 0)
+    const error = largest(a.map((x, i) => x - b[i])) / largest(b)
     if (a.length !== b.length || !(error <= TOLERANCE[dtype])) {
       console.log(`✗ ${name} of ${dtype} differs from PyTorch's by ${error} of the largest`)
       process.exitCode = 1
