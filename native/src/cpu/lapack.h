@@ -147,10 +147,10 @@ FLAMBEAU_LAPACK_COMPLEX(std::complex<double>, z)
 #undef FLAMBEAU_LAPACK_REAL
 #undef FLAMBEAU_LAPACK_COMPLEX
 
-// What a workspace query answers in the first element of `work`.
+// What a workspace query answers in the first element of `work`; in single precision it may have been rounded down.
 template <typename T>
 Int queried(const T& size) {
-  return static_cast<Int>(std::real(size)) + 1;
+  return static_cast<Int>(static_cast<double>(std::real(size)) * (1 + 1e-6)) + 1;
 }
 
 // X = A⁻¹·B or B·A⁻¹ for a triangular A, in B's place.

@@ -89,7 +89,7 @@ Status least_squares(LeastSquaresArgs& args) {
     solve(0, values[0], columns[0], &rank, &size, -1, &rsize, &isize);
     const ThreadWorkspace<T> work(lapack::queried(size));
     // Only gelsd answers for its real and integer workspaces.
-    const ThreadWorkspace<R> rwork(std::max<int64_t>({static_cast<int64_t>(rsize), 5 * k, 2 * a.cols}));
+    const ThreadWorkspace<R> rwork(std::max<int64_t>({lapack::queried(rsize), 5 * k, 2 * a.cols}));
     const ThreadWorkspace<Int> iwork(isize);
     const double operations = 2.0 * a.rows * a.cols * k + 4.0 * a.rows * a.cols * b.cols;
     for_each_matrix(count, operations, [&](int64_t i, int thread) {
