@@ -28,7 +28,6 @@ export {
   gridSample,
 } from './gridSample.js'
 export * from './gumbelSoftmax.js'
-export * from './inplaceForms.js'
 export * from './inplaceActivations.js'
 export {
   type InterpolateMode,
