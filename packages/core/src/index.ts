@@ -11,6 +11,7 @@ export {
 } from './autograd/mode.js'
 export { type Compiled, compile, type Explanation } from './compile/index.js'
 export * as data from './data/index.js'
+export * as distributions from './distributions/index.js'
 export {
   ArgumentError,
   AutogradError,
