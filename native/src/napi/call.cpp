@@ -54,6 +54,12 @@ napi_value call(napi_env env, napi_callback_info info) {
     }
   }
   Environment& environment = napi::environment(env);
+  if (environment.deferred) {
+    environment.deferred->emplace_back(kernel, std::span<const double>(environment.scratch, words),
+                                       std::span<Storage* const>(storages, count));
+    write_status(environment, {});
+    return nullptr;
+  }
   Backend& backend = *storages[0]->backend;
   write_status(environment,
                backend.submit(kernel, {environment.scratch, static_cast<size_t>(words)}, {storages, count}));

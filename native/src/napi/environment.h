@@ -4,7 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
+#include "flambeau/call.h"
 #include "flambeau/status.h"
 #include "flambeau/storage.h"
 
@@ -24,6 +26,7 @@ inline constexpr size_t kLiveBytesWord = kScratchWords - 1;
 
 struct Environment {
   double* scratch = nullptr;
+  std::vector<Call>* deferred = nullptr;  // where calls are kept rather than run (deferred.cpp)
 
   void account(double bytes) { scratch[kLiveBytesWord] += bytes; }
 };
@@ -39,6 +42,10 @@ void throw_error(napi_env env, const char* message);
 
 // The native functions, each of (env, info).
 napi_value call(napi_env env, napi_callback_info info);
+
+napi_value defer(napi_env env, napi_callback_info info);
+napi_value keep_deferred(napi_env env, napi_callback_info info);
+napi_value run_deferred(napi_env env, napi_callback_info info);
 
 napi_value allocate(napi_env env, napi_callback_info info);
 napi_value dispose(napi_env env, napi_callback_info info);

@@ -55,6 +55,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("preferredBlock", static_cast<double>(cpu::preferred_block()));
 
   define(env, exports, "call", call);
+  define(env, exports, "defer", defer);
+  define(env, exports, "keepDeferred", keep_deferred);
+  define(env, exports, "runDeferred", run_deferred);
   define(env, exports, "allocate", allocate);
   define(env, exports, "dispose", dispose);
   define(env, exports, "read", read);

@@ -8,12 +8,23 @@ export interface Handle {
   readonly __handle: unique symbol
 }
 
+/** Kernel calls that wait to be run, opaque to JavaScript. */
+export interface DeferredCalls {
+  readonly __calls: unique symbol
+}
+
 /** What the addon exports (native/src/napi/module.cpp). */
 export interface Native {
   readonly scratch: ArrayBuffer
   /** Floats in a block of channels of the layout that convolutions are fastest in; 0 where there is none. */
   readonly preferredBlock: number
   call(kernel: number, words: number, ...handles: Handle[]): void
+  /** From now on, calls are kept. */
+  defer(): void
+  /** Calls run at once again; gives what was kept. */
+  keepDeferred(): DeferredCalls
+  /** Runs kept calls, once, on another thread; then `done` here, with the status and the position of what failed. */
+  runDeferred(calls: DeferredCalls, done: (failed: number) => void): void
   allocate(device: number, nbytes: number): Handle | undefined
   dispose(handle: Handle): void
   read(handle: Handle, byteOffset: number, into: ArrayBufferView): void

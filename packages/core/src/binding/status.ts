@@ -52,14 +52,17 @@ export function explaining<R>(explanation: (failure: Failure) => FlambeauError, 
   }
 }
 
-export function raise(kernel: string): never {
+/** What the operator that is running makes of failures, for a call that will run later. */
+export const explanation = (): typeof explain => explain
+
+export function raise(kernel: string, explained = explain): never {
   const failure: Failure = {
     code: CODES[words[0]] ?? 'engine error',
     position: words[1],
     value: words[2],
     limit: words[3],
   }
-  if (explain && failure.code !== 'no kernel' && failure.code !== 'unsupported dtype') throw explain(failure)
+  if (explained && failure.code !== 'no kernel' && failure.code !== 'unsupported dtype') throw explained(failure)
   const { position, value, limit } = failure
   switch (failure.code) {
     case 'no kernel':

@@ -2,6 +2,7 @@ import { addHook, type HookHandle } from '../autograd/hooks.js'
 import { noGrad } from '../autograd/mode.js'
 import { ArgumentError, describe } from '../errors.js'
 import { copy_, detach, type ToOptions, to } from '../ops/index.js'
+import { runAsync } from '../tensor/async.js'
 import type { Device } from '../tensor/device.js'
 import { DTYPES, type DType, isDifferentiable } from '../tensor/dtype.js'
 import { Tensor } from '../tensor/tensor.js'
@@ -54,6 +55,14 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
 
   /** Computes the result. */
   abstract forward(...args: Args): Out
+
+  /**
+   * `forward` on another thread: the event loop goes on meanwhile. @see runAsync
+   * @throws ArgumentError when `forward` reads values
+   */
+  forwardAsync(...args: Args): Promise<Out> {
+    return runAsync(() => this.forward(...args))
+  }
 
   // Registration
 
