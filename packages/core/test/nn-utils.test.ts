@@ -29,7 +29,7 @@ interface Packed {
 type Named = Record<string, Packed>
 interface Row {
   readonly name: string
-  readonly layer: 'Linear' | 'Conv2d' | 'ConvTranspose2d'
+  readonly layer: 'Linear' | 'Tall' | 'Wide' | 'Conv2d' | 'ConvTranspose2d'
   readonly state: Named
   readonly calls: { y: Packed; grads: Named }[]
   readonly after: Named
@@ -63,6 +63,8 @@ class Sum extends nn.Module<[Tensor, Tensor]> {
 
 const makers: Record<Row['layer'], [() => Layer, number[]]> = {
   Linear: [() => new nn.Linear(4, 4), [3, 4]],
+  Tall: [() => new nn.Linear(3, 5), [2, 3]],
+  Wide: [() => new nn.Linear(5, 3), [2, 5]],
   Conv2d: [() => new nn.Conv2d(2, 4, 3), [1, 2, 5, 5]],
   ConvTranspose2d: [() => new nn.ConvTranspose2d(2, 4, 3), [1, 2, 3, 3]],
 }
@@ -73,6 +75,7 @@ const dims: [string, number | null][] = [
   ['1', 1],
   ['None', null],
 ]
+const maps = ['matrix_exp', 'cayley', 'householder'] as const
 type Step = (m: Layer) => unknown
 const steps: Record<string, [apply: Step, remove?: Step]> = {
   ...Object.fromEntries(
@@ -81,6 +84,19 @@ const steps: Record<string, [apply: Step, remove?: Step]> = {
       [`parametrizations.weightNorm ${label}`, [(m) => parametrizations.weightNorm(m, 'weight', dim), P('weight')]],
     ]),
   ),
+  ...Object.fromEntries(
+    maps.flatMap((orthogonalMap): [string, [Step, Step?]][] => [
+      [
+        `orthogonal ${orthogonalMap}`,
+        [(m) => parametrizations.orthogonal(m, 'weight', { orthogonalMap }), P('weight')],
+      ],
+      [
+        `orthogonal ${orthogonalMap} plain`,
+        [(m) => parametrizations.orthogonal(m, 'weight', { orthogonalMap, useTrivialization: false })],
+      ],
+    ]),
+  ),
+  orthogonal: [(m) => parametrizations.orthogonal(m)],
   spectralNorm: [(m) => nn.utils.spectralNorm(m), (m) => nn.utils.removeSpectralNorm(m)],
   'spectralNorm 3': [
     (m) => nn.utils.spectralNorm(m, 'weight', { nPowerIterations: 3 }),

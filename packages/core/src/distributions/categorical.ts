@@ -14,7 +14,6 @@ import {
   simplex,
   unitInterval,
 } from './constraints.js'
-import { oneOf } from './continuous.js'
 import { Binomial, Odds, type ProbsOptions } from './discrete.js'
 import {
   broadcastAll,
@@ -30,6 +29,7 @@ import {
   probsToLogits,
   type Shape,
 } from './distribution.js'
+import { oneOf } from './one-of.js'
 import { TransformedDistribution } from './transformed.js'
 import { ExpTransform, SigmoidTransform } from './transforms.js'
 

@@ -13,7 +13,6 @@ import {
   real,
   unitInterval,
 } from './constraints.js'
-import { oneOf } from './continuous.js'
 import {
   broadcastAll,
   Distribution,
@@ -30,6 +29,7 @@ import {
 } from './distribution.js'
 import { ExponentialFamily } from './exponential-family.js'
 import { Gamma } from './gamma.js'
+import { oneOf } from './one-of.js'
 
 /** Exactly one of the two. */
 export interface ProbsOptions extends DistributionOptions {

@@ -17,17 +17,15 @@ export {
 export type { Constraint } from './constraints.js'
 export * as constraints from './constraints.js'
 export {
-  ContinuousBernoulli,
-  type ContinuousBernoulliOptions,
   GeneralizedPareto,
   Gumbel,
   Kumaraswamy,
   Laplace,
   Pareto,
   Uniform,
-  VonMises,
   Weibull,
 } from './continuous.js'
+export { ContinuousBernoulli, type ContinuousBernoulliOptions } from './continuous-bernoulli.js'
 export { Bernoulli, Binomial, Geometric, NegativeBinomial, Poisson, type ProbsOptions } from './discrete.js'
 export {
   Distribution,
@@ -48,3 +46,4 @@ export { bijectTo, ConstraintRegistry, transformTo } from './registry.js'
 export { Independent, TransformedDistribution } from './transformed.js'
 export type { Transform } from './transforms.js'
 export * as transforms from './transforms.js'
+export { VonMises } from './von-mises.js'

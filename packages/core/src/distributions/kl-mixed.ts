@@ -1,7 +1,8 @@
 // Divergences of distributions of two kinds.
 import { where } from '../ops/index.js'
 import type { Tensor } from '../tensor/tensor.js'
-import { ContinuousBernoulli, EULER, Gumbel, Laplace, Pareto, Uniform } from './continuous.js'
+import { EULER, Gumbel, Laplace, Pareto, Uniform } from './continuous.js'
+import { ContinuousBernoulli } from './continuous-bernoulli.js'
 import { Bernoulli, Binomial, Poisson } from './discrete.js'
 import type { Distribution } from './distribution.js'
 import { Beta, Exponential, Gamma } from './gamma.js'

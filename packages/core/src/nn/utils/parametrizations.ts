@@ -10,6 +10,8 @@ import { registerParametrization } from './parametrize.js'
 import { direction, type SpectralNormOptions } from './spectral-norm.js'
 import { weightOf } from './weight-norm.js'
 
+export { type OrthogonalMap, type OrthogonalOptions, orthogonal } from './orthogonal.js'
+
 class WeightNorm extends Module<[g: Tensor, v: Tensor]> {
   readonly dim: number | null
 
