@@ -29,7 +29,6 @@ export {
 } from './gridSample.js'
 export * from './gumbelSoftmax.js'
 export * from './inplaceActivations.js'
-export * from './inplaceForms.js'
 export {
   type InterpolateMode,
   type InterpolateOptions,
