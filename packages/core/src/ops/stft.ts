@@ -48,6 +48,11 @@ export interface IstftOptions extends FrameOptions {
   readonly returnComplex?: boolean
 }
 
+function checkPoints(operation: string, nFft: unknown): void {
+  if (typeof nFft !== 'number' || !Number.isInteger(nFft) || nFft < 1)
+    throw new ArgumentError(`${operation}: expected nFft to be a whole number ≥ 1, got ${describe(nFft)}`)
+}
+
 interface Frames {
   readonly hop: number
   readonly size: number
@@ -92,6 +97,7 @@ export const stft: Op<[self: Tensor, nFft: number, options?: StftOptions]> = com
       throw new DTypeError(`stft: expected a floating-point or complex signal, got ${self.dtype}`)
     if (self.ndim !== 1 && self.ndim !== 2)
       throw new ShapeError(`stft: expected shape [time] or [batch, time], got ${formatShape(self.shape)}`)
+    checkPoints('stft', nFft)
     const complex = isComplex(self.dtype) || (options.window ? isComplex(options.window.dtype) : false)
     const returnComplex = options.returnComplex ?? (complex ? true : null)
     if (returnComplex === null) throw new ArgumentError('stft: expected returnComplex to be set for a real signal')
@@ -103,8 +109,8 @@ export const stft: Op<[self: Tensor, nFft: number, options?: StftOptions]> = com
       signal = squeeze(pad(unsqueeze(signal, 1), [side, side], { mode: padMode }), 1)
     }
     const length = signal.shape[1]
-    if (!Number.isInteger(nFft) || nFft < 1 || nFft > length)
-      throw new ArgumentError(`stft: expected nFft between 1 and the signal's length ${length}, got ${describe(nFft)}`)
+    if (nFft > length)
+      throw new ArgumentError(`stft: expected nFft of at most the signal's length ${length}, got ${nFft}`)
     const { hop, size, window } = framesOf('stft', self, nFft, options)
     const onesided = options.onesided ?? !complex
     if (onesided && complex) throw new ArgumentError('stft: a complex signal or window has no onesided spectrum')
@@ -147,8 +153,7 @@ export const istft: Op<[self: Tensor, nFft: number, options?: IstftOptions]> = c
       )
     const spectra = transpose(self.ndim === 2 ? unsqueeze(self, 0) : self, 1, 2)
     const [, count, terms] = spectra.shape
-    if (!Number.isInteger(nFft) || nFft < 1)
-      throw new ArgumentError(`istft: expected nFft to be a whole number ≥ 1, got ${describe(nFft)}`)
+    checkPoints('istft', nFft)
     const onesided = options.onesided ?? terms !== nFft
     if (terms !== (onesided ? Math.floor(nFft / 2) + 1 : nFft))
       throw new ShapeError(
