@@ -14,6 +14,7 @@ import {
   to,
   transpose,
 } from '../ops/index.js'
+import type { Device } from '../tensor/device.js'
 import { formatShape, sameShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 
@@ -22,7 +23,8 @@ export type Lengths = Tensor | readonly number[]
 
 const numbersOf = (t: Tensor): number[] => Array.from(t.to('float64').data() as Float64Array)
 
-const positions = (list: readonly number[]): Tensor => tensor([...list], { dtype: 'int64' })
+const positions = (list: readonly number[], device: Device = 'cpu'): Tensor =>
+  tensor([...list], { dtype: 'int64', device })
 
 function lengthsOf(operation: string, lengths: Lengths): number[] {
   const list = lengths instanceof Tensor ? (lengths.ndim === 1 ? numbersOf(lengths) : null) : lengths
@@ -114,8 +116,11 @@ export interface PackOptions {
 }
 
 /** The rows of a [T, N] table that packed sequences fill, in their order. */
-function packedRows(sizes: readonly number[], batch: number): Tensor {
-  return positions(sizes.flatMap((size, t) => Array.from({ length: size }, (_, i) => t * batch + i)))
+function packedRows(sizes: readonly number[], batch: number, device: Device): Tensor {
+  return positions(
+    sizes.flatMap((size, t) => Array.from({ length: size }, (_, i) => t * batch + i)),
+    device,
+  )
 }
 
 /** The sizes of the steps, from lengths that do not increase. */
@@ -158,14 +163,14 @@ export function packPaddedSequence(
       )
   } else {
     const sorted = list.map((_, i) => i).sort((a, b) => list[b] - list[a])
-    order = positions(sorted)
+    order = positions(sorted, input.device)
     list.sort((a, b) => b - a)
   }
   const turned = batchFirst ? transpose(input, 0, 1) : input
   const table = order === null ? turned : indexSelect(turned, 1, order)
   const sizes = sizesOf(list)
   const flat = reshape(table, [steps * batch, ...table.shape.slice(2)])
-  return new PackedSequence(indexSelect(flat, 0, packedRows(sizes, batch)), positions(sizes), order)
+  return new PackedSequence(indexSelect(flat, 0, packedRows(sizes, batch, input.device)), positions(sizes), order)
 }
 
 /**
@@ -194,13 +199,13 @@ export function padPackedSequence(
     )
   const rest = data.shape.slice(1)
   const empty = full([steps * batch, ...rest], paddingValue, { dtype: data.dtype, device: data.device })
-  let padded = reshape(indexCopy(empty, 0, packedRows(sizes, batch), data), [steps, batch, ...rest])
-  let lengths = positions(Array.from({ length: batch }, (_, i) => sizes.filter((size) => size > i).length))
+  let padded = reshape(indexCopy(empty, 0, packedRows(sizes, batch, data.device), data), [steps, batch, ...rest])
+  const sorted = Array.from({ length: batch }, (_, i) => sizes.filter((size) => size > i).length)
   if (unsortedIndices !== null) {
     padded = indexSelect(padded, 1, unsortedIndices)
-    lengths = indexSelect(lengths, 0, unsortedIndices)
   }
-  return [batchFirst ? transpose(padded, 0, 1) : padded, lengths]
+  const lengths = unsortedIndices === null ? sorted : numbersOf(unsortedIndices).map((i) => sorted[i])
+  return [batchFirst ? transpose(padded, 0, 1) : padded, positions(lengths)]
 }
 
 /**
