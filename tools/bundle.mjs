@@ -1,9 +1,10 @@
 // Bundles the built core: more than a hundred modules load in over 100 ms one by one, and in half of that as three
 // files. What both entries share lies in one chunk, so that a process has every module once. Declarations stay where
-// tsc put them.
+// tsc put them. Comments and blanks are left out, which is a fifth of the time to load; names stay as they are.
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { minify } from '@swc/core'
 import { rollup } from 'rollup'
 
 const dist = fileURLToPath(new URL('../packages/core/dist/', import.meta.url))
@@ -16,6 +17,12 @@ export async function bundle() {
     external: (id) => id.startsWith('node:'),
     // Operators register themselves when their module runs.
     treeshake: false,
+    plugins: [
+      {
+        name: 'compact',
+        renderChunk: (code) => minify(code, { compress: false, mangle: false, module: true, sourceMap: true }),
+      },
+    ],
     // Operators are defined by each other: their modules import in circles, and call each other only later.
     onwarn: (warning, warn) => warning.code !== 'CIRCULAR_DEPENDENCY' && warn(warning),
   })
