@@ -6,6 +6,7 @@
 #include "flambeau/kernels/copy.gen.h"
 #include "flambeau/kernels/creation.gen.h"
 #include "flambeau/kernels/ctc_loss.gen.h"
+#include "flambeau/kernels/distance.gen.h"
 #include "flambeau/kernels/elementwise.gen.h"
 #include "flambeau/kernels/embedding.gen.h"
 #include "flambeau/kernels/embedding_bag.gen.h"
@@ -51,6 +52,8 @@ enum class Kernel : int {
   logspace,
   ctc_loss,
   ctc_loss_backward,
+  distances,
+  distances_backward,
   elementwise,
   embedding,
   embedding_backward,
@@ -157,6 +160,8 @@ struct KernelTable {
   Status (*logspace)(LogspaceArgs&) = nullptr;
   Status (*ctc_loss)(CtcLossArgs&) = nullptr;
   Status (*ctc_loss_backward)(CtcLossBackwardArgs&) = nullptr;
+  Status (*distances)(DistancesArgs&) = nullptr;
+  Status (*distances_backward)(DistancesBackwardArgs&) = nullptr;
   Status (*elementwise)(ElementwiseArgs&) = nullptr;
   Status (*embedding)(EmbeddingArgs&) = nullptr;
   Status (*embedding_backward)(EmbeddingBackwardArgs&) = nullptr;
@@ -262,6 +267,8 @@ inline constexpr KernelTable kTable{
     logspace,
     ctc_loss,
     ctc_loss_backward,
+    distances,
+    distances_backward,
     elementwise,
     embedding,
     embedding_backward,
@@ -425,6 +432,16 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       if (!table.ctc_loss_backward) return {StatusCode::no_kernel};
       CtcLossBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.integer(), reader.boolean()};
       return table.ctc_loss_backward(args);
+    }
+    case Kernel::distances: {
+      if (!table.distances) return {StatusCode::no_kernel};
+      DistancesArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.real()};
+      return table.distances(args);
+    }
+    case Kernel::distances_backward: {
+      if (!table.distances_backward) return {StatusCode::no_kernel};
+      DistancesBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.real()};
+      return table.distances_backward(args);
     }
     case Kernel::elementwise: {
       if (!table.elementwise) return {StatusCode::no_kernel};

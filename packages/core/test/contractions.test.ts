@@ -9,6 +9,8 @@ import {
   equal,
   F,
   finfo,
+  grad,
+  gradgradcheck,
   iinfo,
   isin,
   isNonzero,
@@ -24,6 +26,7 @@ import {
   tensor,
   tensordot,
   vander,
+  vectorNorm,
   zeros,
 } from '@flambeau/core'
 import { expect, test } from '@jest/globals'
@@ -169,26 +172,34 @@ const REFUSALS: [string, () => unknown, new (...args: never[]) => Error][] = [
 
 test.each(REFUSALS)('refuses %s', (_, compute, kind) => expect(compute).toThrow(kind))
 
-test('distances in blocks are those of single rows, and so are their gradients', () => {
-  manualSeed(1)
+test.each([0.5, 1, 1.5, 2, 3, Number.POSITIVE_INFINITY])(
+  'distances of exponent %s are norms of differences, with their gradients',
+  (p) => {
+    manualSeed(1)
+    const a = randn([2, 1, 7, 5], { dtype: 'float64' }).requiresGrad_()
+    const b = randn([3, 9, 5], { dtype: 'float64' }).requiresGrad_()
+    const weight = randn([2, 3, 7, 9], { dtype: 'float64' })
+    const norms = vectorNorm(a.unsqueeze(-2).sub(b.unsqueeze(-3)), p, -1)
+    const distances = cdist(a, b, p, { computeMode: 'donot_use_mm_for_euclid_dist' })
+    expect(allclose(distances, norms)).toBe(true)
+    const expected = grad([norms.mul(weight).sum()], [a, b])
+    const got = grad([distances.mul(weight).sum()], [a, b])
+    for (const [i, g] of got.entries()) expect(allclose(g ?? zeros([]), expected[i] ?? zeros([]))).toBe(true)
+  },
+)
+
+test('distances can be differentiated twice', () => {
+  manualSeed(3)
+  const [a, b] = [randn([4, 3], { dtype: 'float64' }), randn([5, 3], { dtype: 'float64' })]
+  expect(gradgradcheck((x: Tensor, y: Tensor) => cdist(x, y, 3), [a.requiresGrad_(), b.requiresGrad_()])).toBe(true)
+})
+
+test('distances of half types go by blocks of differences', () => {
+  manualSeed(4)
   // 300 · 200 · 80 differences take two blocks.
-  const a = randn([300, 80], { dtype: 'float64' }).requiresGrad_()
-  const b = randn([200, 80], { dtype: 'float64' }).requiresGrad_()
-  const weight = randn([300, 200], { dtype: 'float64' })
-  cdist(a, b, 3).mul(weight).sum().backward()
-  const [gradA, gradB] = [a.grad, b.grad]
-  a.grad = null
-  b.grad = null
-  const row = (i: number): Tensor =>
-    cdist(a.narrow(0, i, 1), b, 3)
-      .mul(weight.narrow(0, i, 1))
-      .sum()
-  for (let i = 0; i < 300; i++) row(i).backward()
-  for (const [whole, rows] of [
-    [gradA, a.grad],
-    [gradB, b.grad],
-  ])
-    expect(whole !== null && rows !== null && allclose(whole, rows)).toBe(true)
+  const [a, b] = [randn([300, 80]), randn([200, 80])]
+  const half = cdist(a.to('bfloat16'), b.to('bfloat16'), 1).float()
+  expect(allclose(half, cdist(a, b, 1), { rtol: 0.02 })).toBe(true)
 })
 
 test('Euclidean distances by products agree with those one by one', () => {

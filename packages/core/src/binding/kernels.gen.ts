@@ -167,6 +167,26 @@ export function ctcLossBackward(gradInput: TensorArg, grad: TensorArg, losses: T
   invoke(13, 'ctc_loss_backward')
 }
 
+export function distances(out: TensorArg, a: TensorArg, b: TensorArg, p: number): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(a)
+  writeTensor(b)
+  writeNumber(p)
+  invoke(14, 'distances')
+}
+
+export function distancesBackward(out: TensorArg, grad: TensorArg, a: TensorArg, b: TensorArg, distances: TensorArg, p: number): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(grad)
+  writeTensor(a)
+  writeTensor(b)
+  writeTensor(distances)
+  writeNumber(p)
+  invoke(15, 'distances_backward')
+}
+
 export function elementwise(outs: readonly TensorArg[], ins: readonly TensorArg[], constants: readonly Scalar[], code: readonly number[], results: readonly number[], compute: number): void {
   if (!begin(outs[0], true)) return
   writeTensors(outs)
@@ -175,7 +195,7 @@ export function elementwise(outs: readonly TensorArg[], ins: readonly TensorArg[
   writeNumbers(code)
   writeNumbers(results)
   writeNumber(compute)
-  invoke(14, 'elementwise')
+  invoke(16, 'elementwise')
 }
 
 export function embedding(out: TensorArg, weight: TensorArg, indices: TensorArg): void {
@@ -183,7 +203,7 @@ export function embedding(out: TensorArg, weight: TensorArg, indices: TensorArg)
   writeTensor(out)
   writeTensor(weight)
   writeTensor(indices)
-  invoke(15, 'embedding')
+  invoke(17, 'embedding')
 }
 
 export function embeddingBackward(out: TensorArg, grad: TensorArg, indices: TensorArg, paddingIndex: number, scaleByFrequency: boolean): void {
@@ -193,7 +213,7 @@ export function embeddingBackward(out: TensorArg, grad: TensorArg, indices: Tens
   writeTensor(indices)
   writeNumber(paddingIndex)
   writeBoolean(scaleByFrequency)
-  invoke(16, 'embedding_backward')
+  invoke(18, 'embedding_backward')
 }
 
 export function embeddingBag(out: TensorArg, bagOf: TensorArg, counts: TensorArg, maximumAt: TensorArg | null, weight: TensorArg, indices: TensorArg, offsets: TensorArg, sampleWeights: TensorArg | null, mode: number, paddingIndex: number): void {
@@ -208,7 +228,7 @@ export function embeddingBag(out: TensorArg, bagOf: TensorArg, counts: TensorArg
   writeOptionalTensor(sampleWeights)
   writeNumber(mode)
   writeNumber(paddingIndex)
-  invoke(17, 'embedding_bag')
+  invoke(19, 'embedding_bag')
 }
 
 export function fftComplex(out: TensorArg, input: TensorArg, dim: number, forward: boolean, scale: number): void {
@@ -218,7 +238,7 @@ export function fftComplex(out: TensorArg, input: TensorArg, dim: number, forwar
   writeNumber(dim)
   writeBoolean(forward)
   writeNumber(scale)
-  invoke(18, 'fft_complex')
+  invoke(20, 'fft_complex')
 }
 
 export function fftFromReal(out: TensorArg, input: TensorArg, dim: number, forward: boolean, scale: number): void {
@@ -228,7 +248,7 @@ export function fftFromReal(out: TensorArg, input: TensorArg, dim: number, forwa
   writeNumber(dim)
   writeBoolean(forward)
   writeNumber(scale)
-  invoke(19, 'fft_from_real')
+  invoke(21, 'fft_from_real')
 }
 
 export function fftToReal(out: TensorArg, input: TensorArg, dim: number, forward: boolean, scale: number): void {
@@ -238,7 +258,7 @@ export function fftToReal(out: TensorArg, input: TensorArg, dim: number, forward
   writeNumber(dim)
   writeBoolean(forward)
   writeNumber(scale)
-  invoke(20, 'fft_to_real')
+  invoke(22, 'fft_to_real')
 }
 
 export function unfoldWindows(out: TensorArg, input: TensorArg, kernel: readonly number[], dilation: readonly number[], padding: readonly number[], stride: readonly number[]): void {
@@ -249,7 +269,7 @@ export function unfoldWindows(out: TensorArg, input: TensorArg, kernel: readonly
   writeNumbers(dilation)
   writeNumbers(padding)
   writeNumbers(stride)
-  invoke(21, 'unfold_windows')
+  invoke(23, 'unfold_windows')
 }
 
 export function foldWindows(out: TensorArg, input: TensorArg, kernel: readonly number[], dilation: readonly number[], padding: readonly number[], stride: readonly number[]): void {
@@ -260,7 +280,7 @@ export function foldWindows(out: TensorArg, input: TensorArg, kernel: readonly n
   writeNumbers(dilation)
   writeNumbers(padding)
   writeNumbers(stride)
-  invoke(22, 'fold_windows')
+  invoke(24, 'fold_windows')
 }
 
 export function fractionalMaxPool(out: TensorArg, indices: TensorArg, input: TensorArg, samples: TensorArg, kernel: readonly number[]): void {
@@ -270,7 +290,7 @@ export function fractionalMaxPool(out: TensorArg, indices: TensorArg, input: Ten
   writeTensor(input)
   writeTensor(samples)
   writeNumbers(kernel)
-  invoke(23, 'fractional_max_pool')
+  invoke(25, 'fractional_max_pool')
 }
 
 export function gridSample(out: TensorArg, input: TensorArg, grid: TensorArg, mode: number, padding: number, alignCorners: boolean): void {
@@ -281,7 +301,7 @@ export function gridSample(out: TensorArg, input: TensorArg, grid: TensorArg, mo
   writeNumber(mode)
   writeNumber(padding)
   writeBoolean(alignCorners)
-  invoke(24, 'grid_sample')
+  invoke(26, 'grid_sample')
 }
 
 export function gridSampleInputBackward(gradInput: TensorArg, grad: TensorArg, grid: TensorArg, mode: number, padding: number, alignCorners: boolean): void {
@@ -292,7 +312,7 @@ export function gridSampleInputBackward(gradInput: TensorArg, grad: TensorArg, g
   writeNumber(mode)
   writeNumber(padding)
   writeBoolean(alignCorners)
-  invoke(25, 'grid_sample_input_backward')
+  invoke(27, 'grid_sample_input_backward')
 }
 
 export function gridSampleGridBackward(gradGrid: TensorArg, grad: TensorArg, input: TensorArg, grid: TensorArg, mode: number, padding: number, alignCorners: boolean): void {
@@ -304,7 +324,7 @@ export function gridSampleGridBackward(gradGrid: TensorArg, grad: TensorArg, inp
   writeNumber(mode)
   writeNumber(padding)
   writeBoolean(alignCorners)
-  invoke(26, 'grid_sample_grid_backward')
+  invoke(28, 'grid_sample_grid_backward')
 }
 
 export function histc(out: TensorArg, input: TensorArg, low: number, high: number): void {
@@ -313,7 +333,7 @@ export function histc(out: TensorArg, input: TensorArg, low: number, high: numbe
   writeTensor(input)
   writeNumber(low)
   writeNumber(high)
-  invoke(27, 'histc')
+  invoke(29, 'histc')
 }
 
 export function bincount(out: TensorArg, input: TensorArg, weights: TensorArg | null): void {
@@ -321,7 +341,7 @@ export function bincount(out: TensorArg, input: TensorArg, weights: TensorArg | 
   writeTensor(out)
   writeTensor(input)
   writeOptionalTensor(weights)
-  invoke(28, 'bincount')
+  invoke(30, 'bincount')
 }
 
 export function indexGet(out: TensorArg, input: TensorArg, indices: readonly TensorArg[], sizes: readonly number[], strides: readonly number[], wrap: boolean): void {
@@ -332,7 +352,7 @@ export function indexGet(out: TensorArg, input: TensorArg, indices: readonly Ten
   writeNumbers(sizes)
   writeNumbers(strides)
   writeBoolean(wrap)
-  invoke(29, 'index_get')
+  invoke(31, 'index_get')
 }
 
 export function indexSet(out: TensorArg, values: TensorArg, indices: readonly TensorArg[], sizes: readonly number[], strides: readonly number[], wrap: boolean, reduce: number): void {
@@ -344,21 +364,21 @@ export function indexSet(out: TensorArg, values: TensorArg, indices: readonly Te
   writeNumbers(strides)
   writeBoolean(wrap)
   writeNumber(reduce)
-  invoke(30, 'index_set')
+  invoke(32, 'index_set')
 }
 
 export function countNonzeroElements(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(31, 'count_nonzero_elements')
+  invoke(33, 'count_nonzero_elements')
 }
 
 export function nonzero(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(32, 'nonzero')
+  invoke(34, 'nonzero')
 }
 
 export function maskedGather(out: TensorArg, input: TensorArg, mask: TensorArg): void {
@@ -366,7 +386,7 @@ export function maskedGather(out: TensorArg, input: TensorArg, mask: TensorArg):
   writeTensor(out)
   writeTensor(input)
   writeTensor(mask)
-  invoke(33, 'masked_gather')
+  invoke(35, 'masked_gather')
 }
 
 export function maskedPut(out: TensorArg, mask: TensorArg, source: TensorArg): void {
@@ -374,7 +394,7 @@ export function maskedPut(out: TensorArg, mask: TensorArg, source: TensorArg): v
   writeTensor(out)
   writeTensor(mask)
   writeTensor(source)
-  invoke(34, 'masked_put')
+  invoke(36, 'masked_put')
 }
 
 export function triangle(out: TensorArg, input: TensorArg, diagonal: number, upper: boolean): void {
@@ -383,7 +403,7 @@ export function triangle(out: TensorArg, input: TensorArg, diagonal: number, upp
   writeTensor(input)
   writeNumber(diagonal)
   writeBoolean(upper)
-  invoke(35, 'triangle')
+  invoke(37, 'triangle')
 }
 
 export function interpolate(out: TensorArg, input: TensorArg, scales: readonly number[], mode: number, alignCorners: boolean, transposed: boolean): void {
@@ -394,7 +414,7 @@ export function interpolate(out: TensorArg, input: TensorArg, scales: readonly n
   writeNumber(mode)
   writeBoolean(alignCorners)
   writeBoolean(transposed)
-  invoke(36, 'interpolate')
+  invoke(38, 'interpolate')
 }
 
 export function layerNorm(out: TensorArg, mean: TensorArg, rstd: TensorArg, input: TensorArg, weight: TensorArg | null, bias: TensorArg | null, eps: number): void {
@@ -406,7 +426,7 @@ export function layerNorm(out: TensorArg, mean: TensorArg, rstd: TensorArg, inpu
   writeOptionalTensor(weight)
   writeOptionalTensor(bias)
   writeNumber(eps)
-  invoke(37, 'layer_norm')
+  invoke(39, 'layer_norm')
 }
 
 export function layerNormBackward(grad: TensorArg, out: TensorArg | null, weightGrad: TensorArg | null, biasGrad: TensorArg | null, input: TensorArg, mean: TensorArg, rstd: TensorArg, weight: TensorArg | null): void {
@@ -419,14 +439,14 @@ export function layerNormBackward(grad: TensorArg, out: TensorArg | null, weight
   writeTensor(mean)
   writeTensor(rstd)
   writeOptionalTensor(weight)
-  invoke(38, 'layer_norm_backward')
+  invoke(40, 'layer_norm_backward')
 }
 
 export function matrixExp(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(39, 'matrix_exp')
+  invoke(41, 'matrix_exp')
 }
 
 export function luFactor(lu: TensorArg, pivots: TensorArg, info: TensorArg): void {
@@ -434,7 +454,7 @@ export function luFactor(lu: TensorArg, pivots: TensorArg, info: TensorArg): voi
   writeTensor(lu)
   writeTensor(pivots)
   writeTensor(info)
-  invoke(40, 'lu_factor')
+  invoke(42, 'lu_factor')
 }
 
 export function luSolve(x: TensorArg, lu: TensorArg, pivots: TensorArg, transpose: number): void {
@@ -443,7 +463,7 @@ export function luSolve(x: TensorArg, lu: TensorArg, pivots: TensorArg, transpos
   writeTensor(lu)
   writeTensor(pivots)
   writeNumber(transpose)
-  invoke(41, 'lu_solve')
+  invoke(43, 'lu_solve')
 }
 
 export function choleskyFactor(factor: TensorArg, info: TensorArg, upper: boolean): void {
@@ -451,7 +471,7 @@ export function choleskyFactor(factor: TensorArg, info: TensorArg, upper: boolea
   writeTensor(factor)
   writeTensor(info)
   writeBoolean(upper)
-  invoke(42, 'cholesky_factor')
+  invoke(44, 'cholesky_factor')
 }
 
 export function ldlFactor(ld: TensorArg, pivots: TensorArg, info: TensorArg, hermitian: boolean): void {
@@ -460,7 +480,7 @@ export function ldlFactor(ld: TensorArg, pivots: TensorArg, info: TensorArg, her
   writeTensor(pivots)
   writeTensor(info)
   writeBoolean(hermitian)
-  invoke(43, 'ldl_factor')
+  invoke(45, 'ldl_factor')
 }
 
 export function ldlSolve(x: TensorArg, ld: TensorArg, pivots: TensorArg, hermitian: boolean): void {
@@ -469,7 +489,7 @@ export function ldlSolve(x: TensorArg, ld: TensorArg, pivots: TensorArg, hermiti
   writeTensor(ld)
   writeTensor(pivots)
   writeBoolean(hermitian)
-  invoke(44, 'ldl_solve')
+  invoke(46, 'ldl_solve')
 }
 
 export function triangularSolve(x: TensorArg, a: TensorArg, upper: boolean, transpose: number, unit: boolean, left: boolean): void {
@@ -480,34 +500,34 @@ export function triangularSolve(x: TensorArg, a: TensorArg, upper: boolean, tran
   writeNumber(transpose)
   writeBoolean(unit)
   writeBoolean(left)
-  invoke(45, 'triangular_solve')
+  invoke(47, 'triangular_solve')
 }
 
 export function pivotsToPermutation(permutation: TensorArg, pivots: TensorArg): void {
   if (!begin(permutation, false)) return
   writeTensor(permutation)
   writeTensor(pivots)
-  invoke(46, 'pivots_to_permutation')
+  invoke(48, 'pivots_to_permutation')
 }
 
 export function checkInfo(info: TensorArg): void {
   if (!begin(info, false)) return
   writeTensor(info)
-  invoke(47, 'check_info')
+  invoke(49, 'check_info')
 }
 
 export function qrFactor(a: TensorArg, tau: TensorArg): void {
   if (!begin(a, false)) return
   writeTensor(a)
   writeTensor(tau)
-  invoke(48, 'qr_factor')
+  invoke(50, 'qr_factor')
 }
 
 export function householderProduct(q: TensorArg, tau: TensorArg): void {
   if (!begin(q, false)) return
   writeTensor(q)
   writeTensor(tau)
-  invoke(49, 'householder_product')
+  invoke(51, 'householder_product')
 }
 
 export function householderMultiply(c: TensorArg, a: TensorArg, tau: TensorArg, left: boolean, transpose: boolean): void {
@@ -517,7 +537,7 @@ export function householderMultiply(c: TensorArg, a: TensorArg, tau: TensorArg, 
   writeTensor(tau)
   writeBoolean(left)
   writeBoolean(transpose)
-  invoke(50, 'householder_multiply')
+  invoke(52, 'householder_multiply')
 }
 
 export function leastSquares(b: TensorArg, a: TensorArg, rank: TensorArg | null, singular: TensorArg | null, info: TensorArg, driver: number, rcond: number): void {
@@ -529,7 +549,7 @@ export function leastSquares(b: TensorArg, a: TensorArg, rank: TensorArg | null,
   writeTensor(info)
   writeNumber(driver)
   writeNumber(rcond)
-  invoke(51, 'least_squares')
+  invoke(53, 'least_squares')
 }
 
 export function singularValues(s: TensorArg, u: TensorArg | null, vh: TensorArg | null, info: TensorArg, a: TensorArg): void {
@@ -539,7 +559,7 @@ export function singularValues(s: TensorArg, u: TensorArg | null, vh: TensorArg 
   writeOptionalTensor(vh)
   writeTensor(info)
   writeTensor(a)
-  invoke(52, 'singular_values')
+  invoke(54, 'singular_values')
 }
 
 export function eigenHermitian(a: TensorArg, w: TensorArg, info: TensorArg, upper: boolean, vectors: boolean): void {
@@ -549,7 +569,7 @@ export function eigenHermitian(a: TensorArg, w: TensorArg, info: TensorArg, uppe
   writeTensor(info)
   writeBoolean(upper)
   writeBoolean(vectors)
-  invoke(53, 'eigen_hermitian')
+  invoke(55, 'eigen_hermitian')
 }
 
 export function eigen(w: TensorArg, v: TensorArg | null, info: TensorArg, a: TensorArg): void {
@@ -558,7 +578,7 @@ export function eigen(w: TensorArg, v: TensorArg | null, info: TensorArg, a: Ten
   writeOptionalTensor(v)
   writeTensor(info)
   writeTensor(a)
-  invoke(54, 'eigen')
+  invoke(56, 'eigen')
 }
 
 export function matmul(out: TensorArg, a: TensorArg, b: TensorArg, bias: TensorArg | null): void {
@@ -567,7 +587,7 @@ export function matmul(out: TensorArg, a: TensorArg, b: TensorArg, bias: TensorA
   writeTensor(a)
   writeTensor(b)
   writeOptionalTensor(bias)
-  invoke(55, 'matmul')
+  invoke(57, 'matmul')
 }
 
 export function nllLoss(out: TensorArg, totalWeight: TensorArg, input: TensorArg, target: TensorArg, weight: TensorArg | null, reduction: number, ignoreIndex: number): void {
@@ -579,7 +599,7 @@ export function nllLoss(out: TensorArg, totalWeight: TensorArg, input: TensorArg
   writeOptionalTensor(weight)
   writeNumber(reduction)
   writeNumber(ignoreIndex)
-  invoke(56, 'nll_loss')
+  invoke(58, 'nll_loss')
 }
 
 export function nllLossBackward(out: TensorArg, grad: TensorArg, target: TensorArg, weight: TensorArg | null, totalWeight: TensorArg, reduction: number, ignoreIndex: number): void {
@@ -591,7 +611,7 @@ export function nllLossBackward(out: TensorArg, grad: TensorArg, target: TensorA
   writeTensor(totalWeight)
   writeNumber(reduction)
   writeNumber(ignoreIndex)
-  invoke(57, 'nll_loss_backward')
+  invoke(59, 'nll_loss_backward')
 }
 
 export function sgdStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -600,7 +620,7 @@ export function sgdStep(params: readonly TensorArg[], grads: readonly TensorArg[
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(58, 'sgd_step')
+  invoke(60, 'sgd_step')
 }
 
 export function adamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -609,7 +629,7 @@ export function adamStep(params: readonly TensorArg[], grads: readonly TensorArg
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(59, 'adam_step')
+  invoke(61, 'adam_step')
 }
 
 export function rmspropStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -618,7 +638,7 @@ export function rmspropStep(params: readonly TensorArg[], grads: readonly Tensor
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(60, 'rmsprop_step')
+  invoke(62, 'rmsprop_step')
 }
 
 export function adagradStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -627,7 +647,7 @@ export function adagradStep(params: readonly TensorArg[], grads: readonly Tensor
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(61, 'adagrad_step')
+  invoke(63, 'adagrad_step')
 }
 
 export function adadeltaStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -636,7 +656,7 @@ export function adadeltaStep(params: readonly TensorArg[], grads: readonly Tenso
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(62, 'adadelta_step')
+  invoke(64, 'adadelta_step')
 }
 
 export function adamaxStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -645,7 +665,7 @@ export function adamaxStep(params: readonly TensorArg[], grads: readonly TensorA
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(63, 'adamax_step')
+  invoke(65, 'adamax_step')
 }
 
 export function nadamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -654,7 +674,7 @@ export function nadamStep(params: readonly TensorArg[], grads: readonly TensorAr
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(64, 'nadam_step')
+  invoke(66, 'nadam_step')
 }
 
 export function radamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -663,7 +683,7 @@ export function radamStep(params: readonly TensorArg[], grads: readonly TensorAr
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(65, 'radam_step')
+  invoke(67, 'radam_step')
 }
 
 export function asgdStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -672,7 +692,7 @@ export function asgdStep(params: readonly TensorArg[], grads: readonly TensorArg
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(66, 'asgd_step')
+  invoke(68, 'asgd_step')
 }
 
 export function rpropStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -681,7 +701,7 @@ export function rpropStep(params: readonly TensorArg[], grads: readonly TensorAr
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(67, 'rprop_step')
+  invoke(69, 'rprop_step')
 }
 
 export function maxPool(out: TensorArg, indices: TensorArg, input: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], dilation: readonly number[], adaptive: boolean): void {
@@ -694,7 +714,7 @@ export function maxPool(out: TensorArg, indices: TensorArg, input: TensorArg, ke
   writeNumbers(padding)
   writeNumbers(dilation)
   writeBoolean(adaptive)
-  invoke(68, 'max_pool')
+  invoke(70, 'max_pool')
 }
 
 export function maxPoolScatter(gradInput: TensorArg, grad: TensorArg, indices: TensorArg, spatial: number): void {
@@ -703,7 +723,7 @@ export function maxPoolScatter(gradInput: TensorArg, grad: TensorArg, indices: T
   writeTensor(grad)
   writeTensor(indices)
   writeNumber(spatial)
-  invoke(69, 'max_pool_scatter')
+  invoke(71, 'max_pool_scatter')
 }
 
 export function maxPoolGather(out: TensorArg, input: TensorArg, indices: TensorArg, spatial: number): void {
@@ -712,7 +732,7 @@ export function maxPoolGather(out: TensorArg, input: TensorArg, indices: TensorA
   writeTensor(input)
   writeTensor(indices)
   writeNumber(spatial)
-  invoke(70, 'max_pool_gather')
+  invoke(72, 'max_pool_gather')
 }
 
 export function avgPool(out: TensorArg, input: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], adaptive: boolean, includePadding: boolean, divisor: number): void {
@@ -725,7 +745,7 @@ export function avgPool(out: TensorArg, input: TensorArg, kernel: readonly numbe
   writeBoolean(adaptive)
   writeBoolean(includePadding)
   writeNumber(divisor)
-  invoke(71, 'avg_pool')
+  invoke(73, 'avg_pool')
 }
 
 export function avgPoolBackward(gradInput: TensorArg, grad: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], adaptive: boolean, includePadding: boolean, divisor: number): void {
@@ -738,14 +758,14 @@ export function avgPoolBackward(gradInput: TensorArg, grad: TensorArg, kernel: r
   writeBoolean(adaptive)
   writeBoolean(includePadding)
   writeNumber(divisor)
-  invoke(72, 'avg_pool_backward')
+  invoke(74, 'avg_pool_backward')
 }
 
 export function generatorSeed(state: TensorArg, seed: Scalar): void {
   if (!begin(state, false)) return
   writeTensor(state)
   writeScalar(seed)
-  invoke(73, 'generator_seed')
+  invoke(75, 'generator_seed')
 }
 
 export function randomFill(out: TensorArg, state: TensorArg, distribution: number, a: Scalar, b: Scalar): void {
@@ -755,7 +775,7 @@ export function randomFill(out: TensorArg, state: TensorArg, distribution: numbe
   writeNumber(distribution)
   writeScalar(a)
   writeScalar(b)
-  invoke(74, 'random_fill')
+  invoke(76, 'random_fill')
 }
 
 export function randomBernoulli(out: TensorArg, p: TensorArg, state: TensorArg): void {
@@ -763,14 +783,14 @@ export function randomBernoulli(out: TensorArg, p: TensorArg, state: TensorArg):
   writeTensor(out)
   writeTensor(p)
   writeTensor(state)
-  invoke(75, 'random_bernoulli')
+  invoke(77, 'random_bernoulli')
 }
 
 export function randomPermutation(out: TensorArg, state: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(state)
-  invoke(76, 'random_permutation')
+  invoke(78, 'random_permutation')
 }
 
 export function randomMultinomial(out: TensorArg, weights: TensorArg, state: TensorArg, replacement: boolean): void {
@@ -779,7 +799,7 @@ export function randomMultinomial(out: TensorArg, weights: TensorArg, state: Ten
   writeTensor(weights)
   writeTensor(state)
   writeBoolean(replacement)
-  invoke(77, 'random_multinomial')
+  invoke(79, 'random_multinomial')
 }
 
 export function dropout(out: TensorArg, mask: TensorArg, input: TensorArg, state: TensorArg, keep: number, scale: number): void {
@@ -790,7 +810,7 @@ export function dropout(out: TensorArg, mask: TensorArg, input: TensorArg, state
   writeTensor(state)
   writeNumber(keep)
   writeNumber(scale)
-  invoke(78, 'dropout')
+  invoke(80, 'dropout')
 }
 
 export function maskScale(out: TensorArg, input: TensorArg, mask: TensorArg, scale: number): void {
@@ -799,7 +819,7 @@ export function maskScale(out: TensorArg, input: TensorArg, mask: TensorArg, sca
   writeTensor(input)
   writeTensor(mask)
   writeNumber(scale)
-  invoke(79, 'mask_scale')
+  invoke(81, 'mask_scale')
 }
 
 export function reduce(out: TensorArg, input: TensorArg, op: number, param: number): void {
@@ -808,7 +828,7 @@ export function reduce(out: TensorArg, input: TensorArg, op: number, param: numb
   writeTensor(input)
   writeNumber(op)
   writeNumber(param)
-  invoke(80, 'reduce')
+  invoke(82, 'reduce')
 }
 
 export function variance(out: TensorArg, mean: TensorArg | null, input: TensorArg, correction: number, root: boolean): void {
@@ -818,7 +838,7 @@ export function variance(out: TensorArg, mean: TensorArg | null, input: TensorAr
   writeTensor(input)
   writeNumber(correction)
   writeBoolean(root)
-  invoke(81, 'variance')
+  invoke(83, 'variance')
 }
 
 export function rnnLayer(out: TensorArg, h: TensorArg, c: TensorArg | null, saved: TensorArg | null, cells: TensorArg | null, gates: TensorArg, weight: TensorArg, bias: TensorArg | null, sizes: readonly number[], cell: number, reverse: boolean): void {
@@ -834,7 +854,7 @@ export function rnnLayer(out: TensorArg, h: TensorArg, c: TensorArg | null, save
   writeNumbers(sizes)
   writeNumber(cell)
   writeBoolean(reverse)
-  invoke(82, 'rnn_layer')
+  invoke(84, 'rnn_layer')
 }
 
 export function rnnLayerBackward(gatesGrad: TensorArg, hiddenGrad: TensorArg | null, before: TensorArg, h: TensorArg, c: TensorArg | null, outGrad: TensorArg | null, out: TensorArg, saved: TensorArg | null, cells: TensorArg | null, firstH: TensorArg, firstC: TensorArg | null, weight: TensorArg, sizes: readonly number[], cell: number, reverse: boolean): void {
@@ -854,7 +874,7 @@ export function rnnLayerBackward(gatesGrad: TensorArg, hiddenGrad: TensorArg | n
   writeNumbers(sizes)
   writeNumber(cell)
   writeBoolean(reverse)
-  invoke(83, 'rnn_layer_backward')
+  invoke(85, 'rnn_layer_backward')
 }
 
 export function samplePoisson(out: TensorArg, rate: TensorArg, state: TensorArg): void {
@@ -862,7 +882,7 @@ export function samplePoisson(out: TensorArg, rate: TensorArg, state: TensorArg)
   writeTensor(out)
   writeTensor(rate)
   writeTensor(state)
-  invoke(84, 'sample_poisson')
+  invoke(86, 'sample_poisson')
 }
 
 export function sampleGamma(out: TensorArg, alpha: TensorArg, state: TensorArg): void {
@@ -870,7 +890,7 @@ export function sampleGamma(out: TensorArg, alpha: TensorArg, state: TensorArg):
   writeTensor(out)
   writeTensor(alpha)
   writeTensor(state)
-  invoke(85, 'sample_gamma')
+  invoke(87, 'sample_gamma')
 }
 
 export function sampleBinomial(out: TensorArg, count: TensorArg, p: TensorArg, state: TensorArg): void {
@@ -879,7 +899,7 @@ export function sampleBinomial(out: TensorArg, count: TensorArg, p: TensorArg, s
   writeTensor(count)
   writeTensor(p)
   writeTensor(state)
-  invoke(86, 'sample_binomial')
+  invoke(88, 'sample_binomial')
 }
 
 export function gammaSampleGrad(out: TensorArg, alpha: TensorArg, x: TensorArg): void {
@@ -887,7 +907,7 @@ export function gammaSampleGrad(out: TensorArg, alpha: TensorArg, x: TensorArg):
   writeTensor(out)
   writeTensor(alpha)
   writeTensor(x)
-  invoke(87, 'gamma_sample_grad')
+  invoke(89, 'gamma_sample_grad')
 }
 
 export function dirichletSampleGrad(out: TensorArg, x: TensorArg, alpha: TensorArg, total: TensorArg): void {
@@ -896,7 +916,7 @@ export function dirichletSampleGrad(out: TensorArg, x: TensorArg, alpha: TensorA
   writeTensor(x)
   writeTensor(alpha)
   writeTensor(total)
-  invoke(88, 'dirichlet_sample_grad')
+  invoke(90, 'dirichlet_sample_grad')
 }
 
 export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg, dim: number, op: number): void {
@@ -906,7 +926,7 @@ export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg
   writeTensor(input)
   writeNumber(dim)
   writeNumber(op)
-  invoke(89, 'scan')
+  invoke(91, 'scan')
 }
 
 export function argExtreme(indices: TensorArg, values: TensorArg | null, input: TensorArg, dim: number, largest: boolean): void {
@@ -916,7 +936,7 @@ export function argExtreme(indices: TensorArg, values: TensorArg | null, input: 
   writeTensor(input)
   writeNumber(dim)
   writeBoolean(largest)
-  invoke(90, 'arg_extreme')
+  invoke(92, 'arg_extreme')
 }
 
 export function softmax(out: TensorArg, input: TensorArg, dim: number, log: boolean): void {
@@ -925,7 +945,7 @@ export function softmax(out: TensorArg, input: TensorArg, dim: number, log: bool
   writeTensor(input)
   writeNumber(dim)
   writeBoolean(log)
-  invoke(91, 'softmax')
+  invoke(93, 'softmax')
 }
 
 export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorArg, dim: number, log: boolean): void {
@@ -935,7 +955,7 @@ export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorA
   writeTensor(output)
   writeNumber(dim)
   writeBoolean(log)
-  invoke(92, 'softmax_backward')
+  invoke(94, 'softmax_backward')
 }
 
 export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, descending: boolean, stable: boolean): void {
@@ -946,7 +966,7 @@ export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeNumber(dim)
   writeBoolean(descending)
   writeBoolean(stable)
-  invoke(93, 'sort')
+  invoke(95, 'sort')
 }
 
 export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, largest: boolean, sorted: boolean): void {
@@ -957,7 +977,7 @@ export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeNumber(dim)
   writeBoolean(largest)
   writeBoolean(sorted)
-  invoke(94, 'topk')
+  invoke(96, 'topk')
 }
 
 export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, k: number): void {
@@ -967,7 +987,7 @@ export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg
   writeTensor(input)
   writeNumber(dim)
   writeNumber(k)
-  invoke(95, 'kth_value')
+  invoke(97, 'kth_value')
 }
 
 export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number): void {
@@ -976,7 +996,7 @@ export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeTensor(indices)
   writeTensor(input)
   writeNumber(dim)
-  invoke(96, 'mode')
+  invoke(98, 'mode')
 }
 
 export function searchsorted(out: TensorArg, boundaries: TensorArg, values: TensorArg, sorter: TensorArg | null, right: boolean): void {
@@ -986,14 +1006,14 @@ export function searchsorted(out: TensorArg, boundaries: TensorArg, values: Tens
   writeTensor(values)
   writeOptionalTensor(sorter)
   writeBoolean(right)
-  invoke(97, 'searchsorted')
+  invoke(99, 'searchsorted')
 }
 
 export function sortRows(order: TensorArg, input: TensorArg): void {
   if (!begin(order, false)) return
   writeTensor(order)
   writeTensor(input)
-  invoke(98, 'sort_rows')
+  invoke(100, 'sort_rows')
 }
 
 export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, input: TensorArg, order: TensorArg | null): void {
@@ -1003,12 +1023,12 @@ export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, inp
   writeTensor(count)
   writeTensor(input)
   writeOptionalTensor(order)
-  invoke(99, 'find_runs')
+  invoke(101, 'find_runs')
 }
 
 export function stridedAdd(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(100, 'strided_add')
+  invoke(102, 'strided_add')
 }

@@ -1,6 +1,9 @@
 // Distances between vectors.
+import { gradMode } from '../autograd/mode.js'
+import * as kernels from '../binding/kernels.gen.js'
 import { ArgumentError, DTypeError, describe, ShapeError } from '../errors.js'
-import { broadcastShapes, formatShape, numelOf } from '../tensor/shape.js'
+import { alias, allocate } from '../tensor/create.js'
+import { broadcastShapes, contiguousStrides, formatShape, numelOf } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { abs, add, div, mul, pow, sgn, sqrt, square, sub } from './arithmetic.js'
 import { eq } from './comparison.js'
@@ -10,6 +13,7 @@ import { zeros } from './creation.js'
 import { composite, primitive } from './dispatch.js'
 import { clampMin } from './extrema.js'
 import { indexSelect } from './indexing.js'
+import { contiguousRaw } from './inplace.js'
 import { cat } from './joining.js'
 import { matmul } from './matmul.js'
 import { type FunctionOp, type Op, saving } from './record.js'
@@ -70,6 +74,12 @@ function rowGrad(grad: Tensor, of: Tensor, others: Tensor, distance: Tensor, p: 
     const w = maskedFill(div(grad, distance), eq(distance, 0), 0)
     return sub(mul(of, sum(w, -1, { keepdim: true })), matmul(w, others))
   }
+  if (!gradMode.enabled && hasKernel(of)) {
+    const out = allocate(of.shape, of.dtype, of.device)
+    kernels.distancesBackward(asBatch(out), asBatch(grad), asBatch(of), asBatch(others), asBatch(distance), p)
+    return out
+  }
+  // The same in operators that can be differentiated again.
   const elements = numelOf(grad.shape) * of.shape[of.ndim - 1]
   return inBlocks([grad, of, distance], -2, elements, ([g, a, d]) =>
     sum(mul(unsqueeze(g, -1), slope(differences(a, others), d, p)), -2),
@@ -83,14 +93,28 @@ function euclidean(a: Tensor, b: Tensor): Tensor {
   return sqrt(clampMin(add(add(cross, squares(a)), transpose(squares(b), -2, -1)), 0))
 }
 
+/** Whether the kernel takes this dtype; the others go by blocks of differences. */
+const hasKernel = ({ dtype }: Tensor): boolean => dtype === 'float32' || dtype === 'float64'
+
+/** The leading dimensions as one, contiguous. */
+function asBatch(t: Tensor): Tensor {
+  const shape = [numelOf(t.shape.slice(0, -2)), ...t.shape.slice(-2)]
+  return alias(contiguousRaw(t), shape, contiguousStrides(shape))
+}
+
 /** Distances of rows, of tensors of the same leading sizes; `products` takes matrix products for the Euclidean one. */
 const distances: FunctionOp<[x1: Tensor, x2: Tensor, p: number, products: boolean], Tensor> = primitive({
   signature: '_cdist(x1, x2, p, products)',
   forward(x1: Tensor, x2: Tensor, p: number, products: boolean) {
-    const elements = numelOf(x1.shape) * x2.shape[x2.ndim - 2]
-    const out = products
-      ? euclidean(x1, x2)
-      : inBlocks([x1], -2, elements, ([a]) => vectorNorm(differences(a, x2), p, -1))
+    let out: Tensor
+    if (products) out = euclidean(x1, x2)
+    else if (hasKernel(x1)) {
+      out = allocate([...x1.shape.slice(0, -1), x2.shape[x2.ndim - 2]], x1.dtype, x1.device)
+      kernels.distances(asBatch(out), asBatch(x1), asBatch(x2), p)
+    } else {
+      const elements = numelOf(x1.shape) * x2.shape[x2.ndim - 2]
+      out = inBlocks([x1], -2, elements, ([a]) => vectorNorm(differences(a, x2), p, -1))
+    }
     return saving(out, x1, x2, out, p, products)
   },
   backward(grad, [x1, x2, out, p, products], needs) {
@@ -185,8 +209,8 @@ export const pdist: FunctionOp<[input: Tensor, p?: number], Tensor> = composite(
     if (input.ndim !== 2) throw new ShapeError(`pdist: expected a matrix, got shape ${formatShape(input.shape)}`)
     const n = input.shape[0]
     if (n < 2) return add(zeros([0], { dtype: input.dtype, device: input.device }), sum(mul(input, 0)))
-    const above: number[] = []
-    for (let i = 0; i < n; i++) for (let j = i + 1; j < n; j++) above.push(i * n + j)
+    const above = new Int32Array((n * (n - 1)) / 2)
+    for (let i = 0, at = 0; i < n; i++) for (let j = i + 1; j < n; j++) above[at++] = i * n + j
     const all = distances(input, input, p, false)
     return indexSelect(reshape(all, [n * n]), 0, tensor(above, { dtype: 'int64', device: input.device }))
   },
