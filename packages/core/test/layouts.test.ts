@@ -29,6 +29,11 @@ const programs: Record<string, Program> = {
   'conv relu conv': (x, w, v) => F.conv2d(F.conv2d(x, w).relu(), v, { padding: 1 }),
   'max pool': (x, w, v) => F.conv2d(F.maxPool2d(F.conv2d(x, w, { padding: 1 }), 3, { stride: 2, padding: 1 }), v),
   'average pool': (x, w, v) => F.conv2d(F.avgPool2d(F.conv2d(x, w, { padding: 1 }), 2), v),
+  'nearest resize': (x, w, v) => F.conv2d(F.interpolate(F.conv2d(x, w), { scaleFactor: 2 }), v),
+  'bilinear resize': (x, w, v) =>
+    F.conv2d(F.interpolate(F.conv2d(x, w), { size: [12, 5], mode: 'bilinear', alignCorners: true }), v),
+  'antialiased resize': (x, w, v) =>
+    F.conv2d(F.interpolate(F.conv2d(x, w), { size: [5, 4], mode: 'bicubic', antialias: true }), v),
   'global pool': (x, w) => F.adaptiveAvgPool2d(F.conv2d(x, w), 1).flatten(1),
   'batch norm': (x, w, v) => F.conv2d(F.batchNorm(F.conv2d(x, w), null, null, { training: true }).relu(), v),
   residual: (x, w, v) => {
