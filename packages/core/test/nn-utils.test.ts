@@ -295,3 +295,33 @@ test('a call with other tensors leaves the module as it was', () => {
   expect(weight.grad).toBe(null)
   expect(() => nn.utils.stateless.functionalCall(net, { '0.nothing': other }, rand([4, 2]))).toThrow("'nothing'")
 })
+
+// a, b = torch.zeros(2), torch.zeros(1); a.grad, b.grad = torch.tensor([3., -4.]), torch.tensor([12.])
+// torch.nn.utils.clip_grad_norm_([a, b], 2.6, norm_type=P), a.grad, b.grad
+test.each([
+  [2, 13, [0.6, -0.8], [2.4]],
+  [1, 19, [0.410526, -0.547368], [1.642105]],
+  [Number.POSITIVE_INFINITY, 12, [0.65, -0.866667], [2.6]],
+  [0.5, 51.784615, [0.150624, -0.200832], [0.602496]],
+])('gradients are clipped by their norm of order %d', (normType, norm, first, second) => {
+  const [a, b, none] = [zeros([2]), zeros([1]), zeros([3])]
+  const start = (): void => {
+    a.grad = tensor([3, -4])
+    b.grad = tensor([12])
+  }
+  const check = (): void => {
+    first.forEach((value, i) => {
+      expect(a.grad?.at(i).item()).toBeCloseTo(value, 5)
+    })
+    expect(b.grad?.item()).toBeCloseTo(second[0], 5)
+  }
+  start()
+  const total = nn.utils.clipGradNorm_([a, b, none], 2.6, { normType })
+  expect(total.item()).toBeCloseTo(norm, 4)
+  check()
+  start()
+  nn.utils.clipGradsWithNorm_([a, b], 2.6, total)
+  check()
+  nn.utils.clipGradValue_([a, b], 0.5)
+  expect(a.grad?.abs().max().item()).toBeLessThanOrEqual(0.5)
+})

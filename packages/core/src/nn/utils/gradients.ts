@@ -55,11 +55,20 @@ export function clipGradNorm_(
     throw new ArgumentError(
       `clipGradNorm_: the norm of order ${normType} of the gradients is not finite, so they cannot be clipped`,
     )
+  scaleTo(grads, maxNorm, total)
+  return total
+}
+
+function scaleTo(grads: readonly Tensor[], maxNorm: number, total: Tensor): void {
   noGrad(() => {
     const scale = total.add(1e-6).reciprocal().mul(maxNorm).clamp(undefined, 1)
     for (const grad of grads) grad.mul_(to(scale, grad.dtype))
   })
-  return total
+}
+
+/** Scales the gradients as `clipGradNorm_` does, by a norm that is known, such as one taken over several models. */
+export function clipGradsWithNorm_(parameters: Tensors, maxNorm: number, totalNorm: Tensor): void {
+  scaleTo(gradients(parameters), maxNorm, totalNorm)
 }
 
 /** Limits each element of the gradients to [-clipValue, clipValue]. */
