@@ -43,6 +43,22 @@ Status check_block_pivots(const TensorView& pivots, int64_t n) {
   return {};
 }
 
+// Up to here one thread factorizes a matrix about as fast as several do, which wait for each other many times.
+constexpr double kOneThread = 6e7;
+
+// While it lives, OpenBLAS keeps to the calling thread.
+class ThreadLimit {
+ public:
+  explicit ThreadLimit(bool one) : before_(omp_get_max_threads()) {
+    if (one) omp_set_num_threads(1);
+  }
+  ~ThreadLimit() { omp_set_num_threads(before_); }
+  ThreadLimit(const ThreadLimit&) = delete;
+
+ private:
+  int before_;
+};
+
 }  // namespace
 
 Status lu_factor(LuFactorArgs& args) {
@@ -75,7 +91,10 @@ Status cholesky_factor(CholeskyFactorArgs& args) {
   return visit_lapack(args.factor.dtype, [&]<typename T>() -> Status {
     const Matrices<T> a(args.factor);
     Int* info = args.info.as<Int>();
-    for_each_matrix(batch_of(args.factor), cubed(a.rows) / 3, [&](int64_t i, int) {
+    const double work = cubed(a.rows) / 3;
+    const int64_t count = batch_of(args.factor);
+    const ThreadLimit limit(count == 1 && work <= kOneThread);
+    for_each_matrix(count, work, [&](int64_t i, int) {
       info[i] = a.rows ? lapack::potrf(args.upper ? 'U' : 'L', a.rows, a[i], a.ld) : 0;
       keep_triangle(a[i], a.rows, a.cols, args.upper);
     });
