@@ -4,6 +4,7 @@
 //   name(argument: kind, ...) layouts   takes blocked tensors (src/cpu/layouts.h); the host gives all others strided ones
 //   node tools/codegen.mjs           writes the files
 //   node tools/codegen.mjs --check   exits 1 when one is not current
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -77,8 +78,14 @@ ${decls}
 `
 }
 
+/** Of all declarations: an addon and a host with another one do not understand each other. */
+function fingerprint(families, ops) {
+  const text = JSON.stringify([families.map(({ kernels }) => kernels.map(({ name, args }) => [name, args])), ops])
+  return createHash('sha256').update(text).digest('hex').slice(0, 16)
+}
+
 /** The table of all families, and the way from a call's words to a kernel. */
-function tableHeader(families) {
+function tableHeader(families, mark) {
   const kernels = families.flatMap((f) => f.kernels)
   const table = kernels.map((k) => `  Status (*${k.name})(${pascal(k.name)}Args&) = nullptr;`).join('\n')
   const cases = kernels
@@ -95,6 +102,9 @@ function tableHeader(families) {
 ${families.map((f) => `#include "flambeau/kernels/${f.family}.gen.h"`).join('\n')}
 
 namespace flambeau {
+
+// The host loads this library only where it was generated together with it.
+inline constexpr const char* kFingerprint = "${mark}";
 
 enum class Kernel : int {
 ${kernels.map((k) => `  ${k.name},`).join('\n')}
@@ -208,8 +218,11 @@ const families = parseFamilies()
 const micro = parseMicroOps()
 const outputs = {
   ...Object.fromEntries(families.map((f) => [join(include, 'kernels', `${f.family}.gen.h`), familyHeader(f)])),
-  [join(include, 'kernels.gen.h')]: tableHeader(families),
+  [join(include, 'kernels.gen.h')]: tableHeader(families, fingerprint(families, micro)),
   [join(include, 'micro_ops.gen.h')]: microHeader(micro),
+  [join(binding, 'fingerprint.gen.ts')]: `${banner('*.def')}/** What the addon must have been generated with. */
+export const FINGERPRINT = '${fingerprint(families, micro)}'
+`,
   [join(binding, 'kernels.gen.ts')]: kernelsTs(families),
   [join(binding, 'micro.gen.ts')]: microTs(micro),
 }

@@ -139,6 +139,7 @@ async function main() {
       const reply = await process_.ask(null)
       if (!reply.ready) throw new Error(`a worker could not start: ${reply.crashed} ${reply.stderr}`)
       names = reply.targets
+      if (names === 0) throw new Error(`no public function is named '${values.only}'`)
     }
     const found = []
     const reply = await process_.ask({ from, count: BATCH }, (report) => found.push(report))

@@ -37,6 +37,9 @@
 
 namespace flambeau {
 
+// The host loads this library only where it was generated together with it.
+inline constexpr const char* kFingerprint = "573ede8411eebb53";
+
 enum class Kernel : int {
   attention,
   attention_backward,

@@ -52,6 +52,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   napi_ref keep = nullptr;
   napi_create_reference(env, scratch, 1, &keep);
   exports.Set("scratch", scratch);
+  exports.Set("fingerprint", kFingerprint);
   exports.Set("preferredBlock", static_cast<double>(cpu::preferred_block()));
 
   define(env, exports, "call", call);

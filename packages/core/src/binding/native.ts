@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { NativeError } from '../errors.js'
+import { FINGERPRINT } from './fingerprint.gen.js'
 
 /** A native storage, opaque to JavaScript. The collector frees it inside a collection. */
 export interface Handle {
@@ -16,6 +17,8 @@ export interface DeferredCalls {
 /** What the addon exports (native/src/napi/module.cpp). */
 export interface Native {
   readonly scratch: ArrayBuffer
+  /** Of the declarations that it was built with. */
+  readonly fingerprint: string
   /** Floats in a block of channels of the layout that convolutions are fastest in; 0 where there is none. */
   readonly preferredBlock: number
   call(kernel: number, words: number, ...handles: Handle[]): void
@@ -63,7 +66,10 @@ function load(): Native {
   const tried: string[] = []
   for (const candidate of candidates()) {
     try {
-      return require(candidate) as Native
+      const addon = require(candidate) as Native
+      if (addon.fingerprint !== FINGERPRINT)
+        throw new Error('it was built from other sources than this package; build or install both anew')
+      return addon
     } catch (error) {
       const message =
         error instanceof Error || (typeof error === 'object' && error !== null && 'message' in error)
