@@ -35,6 +35,8 @@ function run(target, descriptions) {
   let result
   try {
     result = target.call(args)
+    // What waits may refuse its arguments by rejecting.
+    if (result instanceof Promise) result.catch(() => {})
   } catch (error) {
     if (!ours(error))
       return `threw ${error?.name}: ${error?.message?.split('\n')[0]} ${String(error?.stack)

@@ -16,6 +16,23 @@ int64_t first_not_finite(const T* data, int64_t n) {
   return -1;
 }
 
+// Which part of a matrix is looked at.
+enum class Part { whole, upper, lower };
+
+// Whether LAPACK's iterations end on a matrix: infinities may keep them going for ever.
+template <typename T>
+bool ends(const T* columns, Int rows, Int cols, Int ld, Part part) {
+  for (Int c = 0; c < cols; ++c) {
+    const Int begin = part == Part::lower ? std::min(c, rows) : 0,
+              end = part == Part::upper ? std::min(c + 1, rows) : rows;
+    if (first_not_finite(columns + static_cast<int64_t>(c) * ld + begin, end - begin) >= 0) return false;
+  }
+  return true;
+}
+
+// LAPACK's own answer to a matrix that is not finite, where it gives one.
+inline constexpr Int kNotFinite = -4;
+
 }  // namespace
 
 Status singular_values(SingularValuesArgs& args) {
@@ -41,8 +58,10 @@ Status singular_values(SingularValuesArgs& args) {
                   iwork[0]);
     const ThreadWorkspace<T> work(lapack::queried(size));
     for_each_matrix(count, 8.0 * most * least * least, [&](int64_t i, int thread) {
-      info[i] = lapack::gesdd(job, a.rows, a.cols, a[i], a.ld, s[i], u[i], u.ld, vh[i], vh.ld, work[thread],
-                              work.size(), rwork[thread], iwork[thread]);
+      info[i] = !ends(a[i], a.rows, a.cols, a.ld, Part::whole)
+                    ? kNotFinite
+                    : lapack::gesdd(job, a.rows, a.cols, a[i], a.ld, s[i], u[i], u.ld, vh[i], vh.ld, work[thread],
+                                    work.size(), rwork[thread], iwork[thread]);
     });
     return {};
   });
@@ -66,8 +85,10 @@ Status eigen_hermitian(EigenHermitianArgs& args) {
     const ThreadWorkspace<R> rwork(lapack::queried(rsize));
     const ThreadWorkspace<Int> iwork(isize);
     for_each_matrix(count, 4 * cubed(a.rows), [&](int64_t i, int thread) {
-      info[i] = lapack::heevd(job, uplo, a.rows, a[i], a.ld, w[i], work[thread], work.size(), rwork[thread],
-                              rwork.size(), iwork[thread], iwork.size());
+      info[i] = !ends(a[i], a.rows, a.rows, a.ld, args.upper ? Part::upper : Part::lower)
+                    ? kNotFinite
+                    : lapack::heevd(job, uplo, a.rows, a[i], a.ld, w[i], work[thread], work.size(), rwork[thread],
+                                    rwork.size(), iwork[thread], iwork.size());
     });
     return {};
   });

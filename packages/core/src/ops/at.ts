@@ -130,7 +130,8 @@ interface Plan {
 
 /** Does what views can do, and lists what is left for index tensors. */
 function plan(operation: string, self: Tensor, given: readonly Index[]): Plan {
-  const list = given.map((index) => normalized(operation, self, index))
+  // `Array.from` sees the holes of a list, which `map` passes over.
+  const list = Array.from(given, (index) => normalized(operation, self, index))
   const count = list.reduce((n: number, index) => n + taken(index), 0)
   if (list.filter((index) => index === ELLIPSIS).length > 1)
     throw new ArgumentError(`${operation}: expected at most one ELLIPSIS`)

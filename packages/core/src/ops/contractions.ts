@@ -13,7 +13,7 @@ const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a *
 
 function contractedDims(a: Tensor, b: Tensor, dims: unknown): [number[], number[]] {
   if (typeof dims === 'number') {
-    if (!Number.isInteger(dims) || dims < 0 || dims > Math.min(a.ndim, b.ndim))
+    if (!Number.isInteger(dims) || !(dims >= 0 && dims <= Math.min(a.ndim, b.ndim)))
       throw new ArgumentError(
         `tensordot: expected dims in [0, ${Math.min(a.ndim, b.ndim)}] for shapes ${formatShape(a.shape)} and ${formatShape(b.shape)}, got ${dims}`,
       )

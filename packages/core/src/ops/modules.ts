@@ -132,7 +132,16 @@ export {
   vsplit,
 } from './slicing.js'
 export { logSoftmax, type SoftmaxOptions, safeSoftmax, softmax } from './softmax.js'
-export * from './statistics.js'
+export {
+  logsumexp,
+  std,
+  stdMean,
+  type VarianceOptions,
+  type VectorNormOptions,
+  var,
+  varMean,
+  vectorNorm,
+} from './statistics.js'
 export { type IstftOptions, istft, type StftOptions, stft } from './stft.js'
 export { asStrided, imag, real, viewAsComplex, viewAsReal } from './strided.js'
 export * from './unusual.js'

@@ -39,7 +39,10 @@ export class FloatScalar {
 }
 
 /** Marks a number as floating-point: `ints.mul(float(2))` is float32 where `ints.mul(2)` stays an integer. */
-export const float = (value: number): FloatScalar => new FloatScalar(value)
+export function float(value: number): FloatScalar {
+  if (typeof value !== 'number') throw new ArgumentError(`float: expected a number, got ${describe(value)}`)
+  return new FloatScalar(value)
+}
 
 /** The number itself. */
 export const unwrap = (value: number | FloatScalar): number => (value instanceof FloatScalar ? value.value : value)

@@ -6,12 +6,12 @@ import { Tensor } from '../tensor/tensor.js'
 import { canCast as castable, type Operand, resultType as promoted } from './pointwise.js'
 
 function checked(operation: string, value: unknown): Tensor {
-  if (!(value instanceof Tensor)) throw new ArgumentError(`${operation}: expected a tensor, got ${describe(value)}`)
+  if (!Tensor.is(value)) throw new ArgumentError(`${operation}: expected a tensor, got ${describe(value)}`)
   return value
 }
 
 /** Whether `value` is a tensor. */
-export const isTensor = (value: unknown): value is Tensor => value instanceof Tensor
+export const isTensor = (value: unknown): value is Tensor => Tensor.is(value)
 
 /** Whether the tensor holds fractions; complex numbers do not count. */
 export const isFloatingPoint = (input: Tensor): boolean => checked('isFloatingPoint', input).isFloatingPoint()
@@ -64,4 +64,7 @@ export const canCast = (from: DType, to: DType): boolean =>
  * console.log(resultType(ones([2], { dtype: 'int32' }), 1.5)) // → float32
  * ```
  */
-export const resultType = (a: Operand, b: Operand): DType => promoted('resultType', [a, b])
+export function resultType(a: Operand, b: Operand): DType {
+  for (const operand of [a, b]) if (operand instanceof Tensor) checked('resultType', operand)
+  return promoted('resultType', [a, b])
+}

@@ -1,6 +1,6 @@
 // Reading tensors back: single values, nested arrays, typed arrays.
 import * as kernels from '../binding/kernels.gen.js'
-import { ArgumentError, DisposedError, DTypeError, ShapeError } from '../errors.js'
+import { ArgumentError, DisposedError, DTypeError, OutOfMemoryError, ShapeError } from '../errors.js'
 import { allocate } from '../tensor/create.js'
 import { DTYPES, type DType } from '../tensor/dtype.js'
 import { formatShape, isContiguous, numelOf } from '../tensor/shape.js'
@@ -28,7 +28,13 @@ export function readBytes(operation: string, t: Tensor): ArrayBuffer {
     throw new DisposedError(`${operation}: a tensor of shape ${formatShape(t.shape)} was used after dispose()`)
   if (t.storage.meta) throw new ArgumentError(`${operation}: a meta tensor has a shape and no data`)
   const size = t.elementSize()
-  const bytes = new Uint8Array(numelOf(t.shape) * size)
+  const nbytes = numelOf(t.shape) * size
+  let bytes: Uint8Array<ArrayBuffer>
+  try {
+    bytes = new Uint8Array(nbytes)
+  } catch (error) {
+    throw new OutOfMemoryError(`${operation}: JavaScript could not allocate ${nbytes} bytes`, { cause: error })
+  }
   if (bytes.length === 0) return bytes.buffer
   let source = t
   if (!isContiguous(t.shape, t.strides) || t.storage.layout !== 0) {

@@ -55,7 +55,7 @@ export function setNumThreads(n: number): void {
 
 /** Takes a tensor out of the open scope of `tidy`: it lives on. @returns the tensor */
 export function keep<T extends Tensor>(t: T): T {
-  if (!(t instanceof Tensor)) throw new ArgumentError(`keep: expected a tensor, got ${describe(t)}`)
+  if (!Tensor.is(t)) throw new ArgumentError(`keep: expected a tensor, got ${describe(t)}`)
   for (let open = innermost; open !== null; open = open.outer) {
     const at = open.tensors.lastIndexOf(t)
     if (at >= 0) open.tensors.splice(at, 1)

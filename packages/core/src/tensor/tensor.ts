@@ -1,5 +1,5 @@
 import '../polyfill.js'
-import { ArgumentError, AutogradError } from '../errors.js'
+import { ArgumentError, AutogradError, describe } from '../errors.js'
 import type { Device } from './device.js'
 import { DTYPES, type DType, isDifferentiable } from './dtype.js'
 import { isContiguous, numelOf } from './shape.js'
@@ -164,9 +164,9 @@ export class Tensor {
   stride(dim?: number): number | number[] {
     if (dim === undefined) return [...this.strides]
     const { ndim } = this
-    const at = dim < 0 ? dim + ndim : dim
+    const at = typeof dim === 'number' && dim < 0 ? dim + ndim : dim
     if (!Number.isInteger(at) || at < 0 || at >= ndim)
-      throw new ArgumentError(`stride: expected dim in [${-ndim}, ${ndim - 1}], got ${dim}`)
+      throw new ArgumentError(`stride: expected dim in [${-ndim}, ${ndim - 1}], got ${describe(dim)}`)
     return this.strides[at]
   }
 

@@ -22,8 +22,12 @@ type Checked<Args extends unknown[]> = (...args: Args) => Tensor | readonly Tens
 /** The real numbers that a tensor is made of: complex elements are two. */
 const numbers = (t: Tensor): Float64Array => noGrad(() => Float64Array.from(clone(t.detach()).data() as Float64Array))
 
-const differentiable = (outputs: Tensor | readonly Tensor[]): Tensor[] =>
-  (outputs instanceof Tensor ? [outputs] : outputs).filter((t) => t instanceof Tensor && isDifferentiable(t.dtype))
+function differentiable(outputs: Tensor | readonly Tensor[]): Tensor[] {
+  const list: unknown = Tensor.is(outputs) ? [outputs] : outputs
+  if (!Array.isArray(list))
+    throw new ArgumentError(`gradcheck: expected fn to return a tensor or a list of tensors, got ${describe(list)}`)
+  return list.filter((t) => Tensor.is(t) && isDifferentiable(t.dtype))
+}
 
 /** Where the `k`-th number of a tensor is, in words. */
 function place(t: Tensor, k: number): string {
