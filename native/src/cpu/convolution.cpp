@@ -1,6 +1,7 @@
 // Convolutions and their gradients: oneDNN for float32, unfolding and matrix products for the other dtypes.
 // Winograd and direct algorithms want blocked layouts (layouts.h); what comes in another is reordered on the way.
 #include <algorithm>
+#include <cstring>
 #include <numeric>
 #include <vector>
 
@@ -71,10 +72,26 @@ memory::desc desc_of(const TensorView& t) {
 
 memory::desc any(const memory::dims& dims) { return {dims, memory::data_type::f32, tag::any}; }
 
-// An activation that is not blocked by the host: few channels stay plain, others take the library's choice.
-memory::desc wanted(const TensorView& t) {
-  if (t.layout != 0) return desc_of(t);
-  return t.shape[1] < 8 ? desc_of(t) : any(dims_of(t));
+// What is asked for of an activation: the layout that the host gave it (one that is not blocked stays plain where
+// channels are few, and is the library's choice otherwise), the library's choice for all, or plain for all.
+enum class Formats { given, library, plain };
+
+memory::desc wanted(const TensorView& t, Formats formats) {
+  if (formats == Formats::library) return any(dims_of(t));
+  if (formats == Formats::plain) return {dims_of(t), memory::data_type::f32, plain_tag(t.ndim)};
+  return t.layout != 0 || t.shape[1] < 8 ? desc_of(t) : any(dims_of(t));
+}
+
+// The first formats for which the library has more than its reference implementation, which is a hundred times slower:
+// on AVX2, say, there is no weight gradient of one plain channel from blocked ones.
+template <typename Make>
+auto fastest(const Make& make) {
+  auto first = make(Formats::given);
+  const auto slow = [](const auto& desc) { return std::strncmp(desc.impl_info_str(), "ref", 3) == 0; };
+  if (!slow(first)) return first;
+  for (const Formats formats : {Formats::library, Formats::plain})
+    if (auto desc = make(formats); !slow(desc)) return desc;
+  return first;
 }
 
 // Contiguous and float32, as the calls below need it; the host gives no other but through views.
@@ -147,20 +164,19 @@ struct Forward {
 dnnl::convolution_forward::primitive_desc forward_desc(const TensorView& out, const TensorView& input,
                                                        const TensorView& weight, const TensorView* bias,
                                                        const Geometry& g) {
-  const auto make = [&](Algorithm algorithm) {
+  const auto make = [&](Algorithm algorithm, Formats formats) {
     const auto kind = dnnl::prop_kind::forward_training;
-    const memory::desc w = any(weight_dims(weight, g.groups));
-    const auto desc = bias
-                          ? dnnl::convolution_forward::desc(kind, algorithm, wanted(input), w, any(dims_of(*bias)),
-                                                            wanted(out), g.stride, g.dilation, g.padding, g.padding_end)
-                          : dnnl::convolution_forward::desc(kind, algorithm, wanted(input), w, wanted(out), g.stride,
-                                                            g.dilation, g.padding, g.padding_end);
+    const memory::desc w = any(weight_dims(weight, g.groups)), x = wanted(input, formats), y = wanted(out, formats);
+    const auto desc = bias ? dnnl::convolution_forward::desc(kind, algorithm, x, w, any(dims_of(*bias)), y, g.stride,
+                                                             g.dilation, g.padding, g.padding_end)
+                           : dnnl::convolution_forward::desc(kind, algorithm, x, w, y, g.stride, g.dilation, g.padding,
+                                                             g.padding_end);
     return dnnl::convolution_forward::primitive_desc(desc, dnnl_engine(),
                                                      /*allow_empty=*/algorithm == Algorithm::convolution_winograd);
   };
   if (winograd(input, weight, out, g))
-    if (auto desc = make(Algorithm::convolution_winograd)) return desc;
-  return make(Algorithm::convolution_direct);
+    if (auto desc = make(Algorithm::convolution_winograd, Formats::given)) return desc;
+  return fastest([&](Formats formats) { return make(Algorithm::convolution_direct, formats); });
 }
 
 memory::desc plain_weight(const TensorView& w, int64_t groups) {
@@ -194,17 +210,17 @@ struct BackwardInput {
 void backward_input(const TensorView& grad_input, const TensorView& grad, const TensorView& weight, const Geometry& g) {
   thread_local PrimitiveCache<BackwardInput> cache;
   BackwardInput& entry = cache.get(key_of(1, grad_input, grad, weight, g, false), [&] {
-    const auto make = [&](Algorithm algorithm) {
-      const auto desc =
-          dnnl::convolution_backward_data::desc(algorithm, wanted(grad_input), any(weight_dims(weight, g.groups)),
-                                                wanted(grad), g.stride, g.dilation, g.padding, g.padding_end);
+    const auto make = [&](Algorithm algorithm, Formats formats) {
+      const auto desc = dnnl::convolution_backward_data::desc(algorithm, wanted(grad_input, formats),
+                                                              any(weight_dims(weight, g.groups)), wanted(grad, formats),
+                                                              g.stride, g.dilation, g.padding, g.padding_end);
       return dnnl::convolution_backward_data::primitive_desc(desc, dnnl_engine(),
                                                              forward_desc(grad, grad_input, weight, nullptr, g),
                                                              algorithm == Algorithm::convolution_winograd);
     };
     BackwardInput b;
-    if (winograd(grad_input, weight, grad, g)) b.desc = make(Algorithm::convolution_winograd);
-    if (!b.desc) b.desc = make(Algorithm::convolution_direct);
+    if (winograd(grad_input, weight, grad, g)) b.desc = make(Algorithm::convolution_winograd, Formats::given);
+    if (!b.desc) b.desc = fastest([&](Formats formats) { return make(Algorithm::convolution_direct, formats); });
     b.primitive = dnnl::convolution_backward_data(b.desc);
     return b;
   });
@@ -225,21 +241,21 @@ void backward_weight(const TensorView& grad_weight, const TensorView* grad_bias,
                      const TensorView& input, const Geometry& g) {
   thread_local PrimitiveCache<BackwardWeight> cache;
   BackwardWeight& entry = cache.get(key_of(2, grad_weight, grad, input, g, grad_bias), [&] {
-    const auto make = [&](Algorithm algorithm) {
+    const auto make = [&](Algorithm algorithm, Formats formats) {
       const memory::desc w = any(weight_dims(grad_weight, g.groups));
-      const auto desc =
-          grad_bias
-              ? dnnl::convolution_backward_weights::desc(algorithm, wanted(input), w, any(dims_of(*grad_bias)),
-                                                         wanted(grad), g.stride, g.dilation, g.padding, g.padding_end)
-              : dnnl::convolution_backward_weights::desc(algorithm, wanted(input), w, wanted(grad), g.stride,
-                                                         g.dilation, g.padding, g.padding_end);
+      const memory::desc x = wanted(input, formats), y = wanted(grad, formats);
+      const auto desc = grad_bias
+                            ? dnnl::convolution_backward_weights::desc(algorithm, x, w, any(dims_of(*grad_bias)), y,
+                                                                       g.stride, g.dilation, g.padding, g.padding_end)
+                            : dnnl::convolution_backward_weights::desc(algorithm, x, w, y, g.stride, g.dilation,
+                                                                       g.padding, g.padding_end);
       return dnnl::convolution_backward_weights::primitive_desc(desc, dnnl_engine(),
                                                                 forward_desc(grad, input, grad_weight, grad_bias, g),
                                                                 algorithm == Algorithm::convolution_winograd);
     };
     BackwardWeight b;
-    if (winograd(input, grad_weight, grad, g)) b.desc = make(Algorithm::convolution_winograd);
-    if (!b.desc) b.desc = make(Algorithm::convolution_direct);
+    if (winograd(input, grad_weight, grad, g)) b.desc = make(Algorithm::convolution_winograd, Formats::given);
+    if (!b.desc) b.desc = fastest([&](Formats formats) { return make(Algorithm::convolution_direct, formats); });
     b.primitive = dnnl::convolution_backward_weights(b.desc);
     return b;
   });
