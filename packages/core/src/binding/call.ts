@@ -80,8 +80,10 @@ export function begin(out: TensorArg | undefined, takesLayouts: boolean): boolea
   at = 0
   count = 0
   stray = null
-  seen.length = 0
-  places.length = 0
+  if (observed.by !== null) {
+    seen.length = 0
+    places.length = 0
+  }
   if (out === undefined) return false
   device = out.storage.device
   return !out.storage.meta
