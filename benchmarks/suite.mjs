@@ -27,16 +27,15 @@ if (names.length === 0) {
 const compares = hasPyTorch()
 if (!compares) console.log('no PyTorch to compare with (FLAMBEAU_PYTHON names a Python that has it): times alone')
 
-/** The largest difference of two samples, relative to the largest value. */
+/** The largest difference between what both sides gave in one step, relative to the largest value. */
 function difference(ours, theirs) {
   let worst = 0
-  for (const [i, a] of ours.entries())
-    for (const [j, x] of a.entries()) {
-      const y = theirs[i][j]
-      if (String(x.shape) !== String(y.shape)) throw new Error(`shape [${x.shape}], PyTorch's is [${y.shape}]`)
-      const scale = Math.max(1e-12, ...y.values.map(Math.abs))
-      for (const [k, v] of x.values.entries()) worst = Math.max(worst, Math.abs(v - y.values[k]) / scale)
-    }
+  for (const [i, x] of ours.entries()) {
+    const y = theirs[i]
+    if (String(x.shape) !== String(y.shape)) throw new Error(`shape [${x.shape}], PyTorch's is [${y.shape}]`)
+    const scale = Math.max(1e-12, ...y.values.map(Math.abs))
+    for (const [k, v] of x.values.entries()) worst = Math.max(worst, Math.abs(v - y.values[k]) / scale)
+  }
   return worst
 }
 
@@ -61,7 +60,7 @@ async function measure(name, ours, theirs) {
   const allowed = name.includes('bfloat16') ? 2e-2 : 1e-3
   if (theirs)
     for (let i = 0; i < steps; i++) {
-      const wrong = difference([seen[0][i]], [seen[1][i]])
+      const wrong = difference(seen[0][i], seen[1][i])
       if (!(wrong <= allowed * (i === 0 ? 1 : 30)))
         return { kind, limit, problem: `the results of step ${i + 1} differ by ${wrong.toExponential(1)}` }
     }

@@ -152,13 +152,14 @@ function capture<Args extends unknown[], R extends Outputs>(
     if (recording.problem !== null) return eager(`its backward pass: ${recording.problem}`)
     backwardSteps = recording.steps
     const found = grads.map((t) => (t === null ? null : resultOf(t, recording.slotOf(t.storage))))
+    const gradSlots = found.flatMap((g) => (g ? [g.slot] : []))
     const made = new Set(forward.flatMap(({ slots }) => slots))
     const saved = new Set<number>()
-    for (const slot of [...backwardSteps.flatMap(({ slots }) => slots), ...found.flatMap((g) => (g ? [g.slot] : []))])
+    for (const slot of [...backwardSteps.flatMap(({ slots }) => slots), ...gradSlots])
       if (made.has(slot) && recording.slots[slot].kind === 'made') saved.add(slot)
     for (const slot of saved) kept.add(slot)
     backward = {
-      plan: new Plan(recording.slots, backwardSteps, new Set(found.flatMap((g) => (g ? [g.slot] : [])))),
+      plan: new Plan(recording.slots, backwardSteps, new Set(gradSlots)),
       saved: [...saved],
       cotangents: cotangents.map((t) => recording.slotOf(t.storage)),
       roots: roots.map((t) => results.indexOf(t)),
@@ -279,10 +280,10 @@ class Program<Args extends unknown[], R extends Outputs> implements Captured<R> 
       table[slot]?.makeStrided()
     })
     backward.plan.run(table)
-    const found = backward.grads.map((result) => (result === null ? null : backward.plan.result(table, result)))
-    let next = 0
-    const ofGiven = given.map((t) => (t.requiresGrad ? found[next++] : null))
-    return [...ofGiven, ...found.slice(next)]
+    return this.#placed(
+      given,
+      backward.grads.map((result) => (result === null ? null : backward.plan.result(table, result))),
+    )
   }
 
   /** The gradients as a graph of their own, for second derivatives: eagerly, from the function itself. */
@@ -299,6 +300,11 @@ class Program<Args extends unknown[], R extends Outputs> implements Captured<R> 
       wanted,
       { gradOutputs: backward.roots.map((i) => grads[i]), createGraph: true, allowUnused: true },
     )
+    return this.#placed(given, found)
+  }
+
+  /** The gradients of the arguments that require grad, then of the leaves, as one for each argument and leaf. */
+  #placed(given: readonly Tensor[], found: readonly (Tensor | null)[]): (Tensor | null)[] {
     let next = 0
     const ofGiven = given.map((t) => (t.requiresGrad ? found[next++] : null))
     return [...ofGiven, ...found.slice(next)]

@@ -88,8 +88,7 @@ export function promoteTypes(a: DType, b: DType): DType {
   return a === b ? a : PROMOTED[dtypeCode(a)][dtypeCode(b)]
 }
 
-const dtypeCode = (d: DType): number =>
-  ((typeof d === 'string' ? DTYPES[d] : undefined) ?? DTYPES[checkDType('promoteTypes', d)]).code
+const dtypeCode = (d: DType): number => DTYPES[checkDType('promoteTypes', d)].code
 
 /** Throws unless `value` names a dtype. */
 export function checkDType(operation: string, value: unknown): DType {
