@@ -31,7 +31,7 @@ export function attach(module: Readonly<Record<string, unknown>>): void {
     define(name, function (this: Tensor, ...rest: unknown[]) {
       if (!(this instanceof Tensor))
         throw new ArgumentError(`${name}: expected a tensor for this, got ${describe(this)}`)
-      return op(this, ...rest)
+      return op.run([this, ...rest])
     })
     if (op.inplace)
       define(`${name}_`, function (this: Tensor, ...rest: unknown[]) {

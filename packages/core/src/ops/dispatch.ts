@@ -209,7 +209,7 @@ function register<Args extends unknown[], R>(record: AnyRecord, inplace: boolean
   let known: ReadonlySet<string> | null = null
   // What only other operators call takes what they give it.
   const hidden = /^_[^_]/.test(record.name)
-  const call = (...args: unknown[]): unknown => {
+  const run = (args: readonly unknown[]): unknown => {
     try {
       const last = args[args.length - 1]
       if (typeof last === 'object' && last !== null && !(last instanceof Tensor) && !hidden) {
@@ -221,7 +221,12 @@ function register<Args extends unknown[], R>(record: AnyRecord, inplace: boolean
       throw unforeseen(record.name, record.signature, args, error)
     }
   }
-  const op = Object.assign(call, { record, inplace, method: record.signature.includes('(self') })
+  const op = Object.assign((...args: unknown[]) => run(args), {
+    run,
+    record,
+    inplace,
+    method: record.signature.includes('(self'),
+  })
   registry.set(record.name, op)
   // The one seam between the records, which take anything, and the typed functions that users call.
   return op as unknown as InplaceOp<Args, R>

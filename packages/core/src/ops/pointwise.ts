@@ -215,9 +215,22 @@ function constant(value: Scalar | FloatScalar, compute: DType): Scalar {
   return value
 }
 
+/** All that a plain call needs: its program in one dtype. */
+interface PlainProgram {
+  readonly code: readonly number[]
+  readonly constants: readonly number[]
+  readonly results: readonly number[]
+  /** The compute type's code. */
+  readonly compute: number
+  /** Of the result. */
+  readonly dtype: DType
+}
+
 interface Plan {
   readonly name: string
   readonly cache: ProgramCache
+  /** For plain operands, by their dtype's code; null where more must be looked at. */
+  readonly plain: (PlainProgram | null | undefined)[]
   readonly result: ResultRule
   readonly conditions: number
   /** How many of the first operands must be tensors. */
@@ -226,8 +239,53 @@ interface Plan {
   readonly explain: ((failure: Failure) => FlambeauError) | undefined
 }
 
+/**
+ * Whether the operands are one or two contiguous tensors of one shape, dtype and device: what most calls have, and then
+ * nothing needs to be inferred.
+ */
+function isPlain(operands: readonly Operand[]): operands is readonly Tensor[] {
+  const [a, b] = operands
+  if (operands.length > 2 || !(a instanceof Tensor) || a.storage.layout !== 0 || !a.isContiguous()) return false
+  return (
+    operands.length === 1 ||
+    (b instanceof Tensor &&
+      b.code === a.code &&
+      b.storage.layout === 0 &&
+      b.storage.device === a.storage.device &&
+      sameShape(a.shape, b.shape))
+  )
+}
+
+/** The program for plain operands, where the dtype of the result depends on nothing but theirs. */
+function plainProgram(plan: Plan, [{ dtype }, ...others]: readonly Tensor[]): PlainProgram | null {
+  const { cache, result, conditions } = plan
+  const real = result === 'real' || result === 'realFloat'
+  if (conditions > 0 || plan.explain !== undefined || !(isFloating(dtype) || isComplex(dtype))) return null
+  if (result === 'complex' || result === 'count') return null
+  const { compute, kind } = DTYPES[dtype]
+  const compiled = cache.get(others.length === 0 ? 1 : 3, others.length + 1)
+  if (!compiled.types.includes(TYPE_LETTER[kind]) || plan.refuses.includes(dtype)) return null
+  return {
+    code: compiled.code,
+    constants: compiled.constants,
+    results: compiled.results,
+    compute: DTYPES[compute].code,
+    dtype: result === 'bool' ? 'bool' : real ? toReal(dtype) : dtype,
+  }
+}
+
 /** Infers, allocates (unless `into` is given) and runs. `params` are numbers that take no part in promotion. */
 function run(plan: Plan, operands: readonly Operand[], params: readonly Scalar[], into: Tensor | null): Tensor {
+  if (into === null && params.length === 0 && isPlain(operands)) {
+    const { shape, code, storage } = operands[0]
+    plan.plain[code] ??= plainProgram(plan, operands)
+    const program = plan.plain[code]
+    if (program !== null) {
+      const out = allocate(shape, program.dtype, storage.device)
+      kernels.elementwise([out], operands, program.constants, program.code, program.results, program.compute)
+      return out
+    }
+  }
   const { name, cache, result, conditions } = plan
   let shape: readonly number[] | null = null
   let lead: Tensor | null = null
@@ -406,6 +464,7 @@ export interface TernarySpec extends SpecBase {
 const planOf = (spec: SpecBase): Plan => ({
   name: spec.signature.slice(0, spec.signature.indexOf('(')),
   cache: new ProgramCache(spec.program),
+  plain: new Array(Object.keys(DTYPES).length).fill(undefined),
   result: spec.result ?? 'promote',
   conditions: spec.conditions ?? 0,
   tensors: spec.scalars === 'none' ? Infinity : spec.scalars === 'any' ? 0 : 1,

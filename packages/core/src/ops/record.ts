@@ -73,6 +73,8 @@ export type InplaceOp<Args extends unknown[], R = Tensor> = Op<Args, R> & { read
 /** What the registry holds: an operator of any arguments. */
 export interface AnyOp {
   (...args: unknown[]): unknown
+  /** The call with its arguments in a list. */
+  run(args: readonly unknown[]): unknown
   readonly record: AnyRecord
   readonly method: boolean
   readonly inplace: boolean
