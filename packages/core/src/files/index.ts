@@ -5,3 +5,6 @@ export {
   safetensorsMetadata,
   saveSafetensors,
 } from './safetensors.js'
+export { load } from './torch.js'
+export type { SavedValue } from './torch-build.js'
+export { save } from './torch-save.js'

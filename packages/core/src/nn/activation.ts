@@ -5,9 +5,9 @@ import { inplace } from '../ops/inplace.js'
 import type { AnyRecord } from '../ops/record.js'
 import { getDefaultDevice } from '../tensor/device.js'
 import { getDefaultDtype } from '../tensor/dtype.js'
+import { Parameter } from '../tensor/parameter.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { type LayerOptions, Module } from './module.js'
-import { Parameter } from './parameter.js'
 import { showAll } from './shapes.js'
 
 export interface InplaceOptions {

@@ -2,11 +2,11 @@
 import { ArgumentError, describe } from '../errors.js'
 import { empty, F } from '../ops/index.js'
 import { transpose } from '../ops/views.js'
+import { Parameter } from '../tensor/parameter.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { constant_, xavierNormal_, xavierUniform_ } from './init.js'
 import { Linear } from './linear.js'
 import { type LayerOptions, Module } from './module.js'
-import { Parameter } from './parameter.js'
 import { checkSize, showAll } from './shapes.js'
 
 export interface MultiheadAttentionOptions extends LayerOptions {

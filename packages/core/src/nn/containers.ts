@@ -1,7 +1,7 @@
 import { ArgumentError, describe, IndexError } from '../errors.js'
+import { Parameter } from '../tensor/parameter.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { type AnyModule, Module } from './module.js'
-import { Parameter } from './parameter.js'
 
 function position(operation: string, index: number, length: number): number {
   if (!Number.isInteger(index))

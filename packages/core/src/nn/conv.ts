@@ -6,11 +6,11 @@ import type {
   ConvTransposeOptions as FunctionalTransposeOptions,
 } from '../ops/nn/conv.js'
 import type { Sizes } from '../ops/nn/spatial.js'
+import { Parameter } from '../tensor/parameter.js'
 import { formatShape } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { calculateFanInAndFanOut, kaimingUniform_, uniform_ } from './init.js'
 import { type LayerOptions, Module } from './module.js'
-import { Parameter } from './parameter.js'
 import { checkSize, showAll, spread } from './shapes.js'
 
 /** What the border is filled with. */

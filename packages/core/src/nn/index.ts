@@ -1,4 +1,6 @@
 // The namespace `nn`: modules by PyTorch's names.
+
+export { Parameter } from '../tensor/parameter.js'
 export * from './activation.js'
 export * from './adaptive-softmax.js'
 export * from './attention.js'
@@ -17,7 +19,6 @@ export * from './loss.js'
 export { type AnyModule, type LayerOptions, Module } from './module.js'
 export * from './normalization.js'
 export * from './padding.js'
-export { Parameter } from './parameter.js'
 export * from './pooling.js'
 export * from './rnn.js'
 export * from './rnn-cells.js'

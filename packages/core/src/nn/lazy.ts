@@ -1,6 +1,7 @@
 // Layers that learn the number of their input features from the first input.
 import { ArgumentError, ShapeError } from '../errors.js'
 import type { Sizes } from '../ops/nn/spatial.js'
+import type { Parameter } from '../tensor/parameter.js'
 import { formatShape } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { become, hasUninitialized } from './becoming.js'
@@ -16,7 +17,6 @@ import {
 } from './conv.js'
 import { Linear, type LinearOptions } from './linear.js'
 import type { LayerOptions } from './module.js'
-import type { Parameter } from './parameter.js'
 import { checkSize } from './shapes.js'
 import { isLazy, UninitializedParameter } from './uninitialized.js'
 

@@ -1,8 +1,8 @@
 import { empty, F } from '../ops/index.js'
+import { Parameter } from '../tensor/parameter.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { kaimingUniform_, uniform_ } from './init.js'
 import { type LayerOptions, Module } from './module.js'
-import { Parameter } from './parameter.js'
 import { checkSize } from './shapes.js'
 
 export interface LinearOptions extends LayerOptions {

@@ -4,10 +4,10 @@ import { fillRaw } from '../ops/creation.js'
 import { F } from '../ops/index.js'
 import { getDefaultDevice } from '../tensor/device.js'
 import { getDefaultDtype } from '../tensor/dtype.js'
+import { Parameter } from '../tensor/parameter.js'
 import { formatShape } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { type LayerOptions, Module } from './module.js'
-import { Parameter } from './parameter.js'
 import { checkSize, showAll } from './shapes.js'
 
 function filled(

@@ -1,12 +1,12 @@
 // Single steps of recurrent networks.
 import { ArgumentError, describe, ShapeError } from '../errors.js'
 import { empty, gruCell, lstmCell, rnnReluCell, rnnTanhCell, zeros } from '../ops/index.js'
+import { Parameter } from '../tensor/parameter.js'
 import { formatShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { uniform_ } from './init.js'
 import type { LinearOptions } from './linear.js'
 import { Module } from './module.js'
-import { Parameter } from './parameter.js'
 import type { LSTMState } from './rnn.js'
 import { checkSize } from './shapes.js'
 

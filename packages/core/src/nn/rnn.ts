@@ -2,12 +2,12 @@
 import { ArgumentError, DTypeError, describe, ShapeError } from '../errors.js'
 import { cat, empty, F, indexSelect, reshape, stack, transpose, zeros } from '../ops/index.js'
 import { type CellKind, GATES, type LayerWeights, recurrentLayer } from '../ops/nn/rnn.js'
+import { Parameter } from '../tensor/parameter.js'
 import { formatShape, sameShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { uniform_ } from './init.js'
 import { type LayerOptions, Module } from './module.js'
 import { PackedSequence } from './packed-sequence.js'
-import { Parameter } from './parameter.js'
 import { checkSize, showAll } from './shapes.js'
 
 export interface RecurrentOptions extends LayerOptions {

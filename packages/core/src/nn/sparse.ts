@@ -1,11 +1,11 @@
 // Layers that look vectors up.
 import { ArgumentError, ShapeError } from '../errors.js'
 import { empty, F } from '../ops/index.js'
+import { Parameter } from '../tensor/parameter.js'
 import { formatShape } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { normal_, zeros_ } from './init.js'
 import { type LayerOptions, Module } from './module.js'
-import { Parameter } from './parameter.js'
 import { checkSize, showAll } from './shapes.js'
 
 export interface EmbeddingOptions extends LayerOptions {

@@ -3,9 +3,9 @@ import { ArgumentError } from '../errors.js'
 import { allocate } from '../tensor/create.js'
 import { type Device, getDefaultDevice } from '../tensor/device.js'
 import { type DType, getDefaultDtype } from '../tensor/dtype.js'
+import { Parameter } from '../tensor/parameter.js'
 import { Tensor } from '../tensor/tensor.js'
 import type { LayerOptions } from './module.js'
-import { Parameter } from './parameter.js'
 
 const placeholder = ({ dtype = getDefaultDtype(), device = getDefaultDevice() }: LayerOptions): Tensor =>
   allocate([0], dtype, device)

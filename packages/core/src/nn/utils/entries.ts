@@ -1,9 +1,9 @@
 // Parameters and buffers of a module by name, and weights that are computed anew before each call.
 import { ArgumentError } from '../../errors.js'
+import { Parameter } from '../../tensor/parameter.js'
 import { formatShape } from '../../tensor/shape.js'
 import { Tensor } from '../../tensor/tensor.js'
 import type { AnyModule } from '../module.js'
-import { Parameter } from '../parameter.js'
 
 /** The tensor under a module's name. */
 export function tensorAt(operation: string, module: AnyModule, name: string): Tensor {

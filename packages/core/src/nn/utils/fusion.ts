@@ -2,11 +2,11 @@
 import { noGrad } from '../../autograd/mode.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
 import { onesLike, zerosLike } from '../../ops/index.js'
+import { Parameter } from '../../tensor/parameter.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from '../conv.js'
 import { Linear } from '../linear.js'
 import type { BatchNorm1d, BatchNorm2d, BatchNorm3d } from '../normalization.js'
-import { Parameter } from '../parameter.js'
 import { skipInit } from './skip-init.js'
 
 type BatchNorm = BatchNorm1d | BatchNorm2d | BatchNorm3d

@@ -1,11 +1,11 @@
 // The namespace `nn.utils.parametrize`: tensors of a module that are computed from others.
 import { noGrad } from '../../autograd/mode.js'
 import { ArgumentError, describe } from '../../errors.js'
+import { Parameter } from '../../tensor/parameter.js'
 import { formatShape, sameShape } from '../../tensor/shape.js'
 import { Tensor } from '../../tensor/tensor.js'
 import { ModuleDict, ModuleList } from '../containers.js'
 import { type AnyModule, Module } from '../module.js'
-import { Parameter } from '../parameter.js'
 import { register } from './entries.js'
 
 /**

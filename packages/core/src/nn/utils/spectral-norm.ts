@@ -3,9 +3,9 @@ import { noGrad } from '../../autograd/mode.js'
 import { ArgumentError, describe } from '../../errors.js'
 import { mv } from '../../ops/index.js'
 import { allocate } from '../../tensor/create.js'
+import { Parameter } from '../../tensor/parameter.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import type { AnyModule } from '../module.js'
-import { Parameter } from '../parameter.js'
 import { asMatrix, normalized, outputDim, parameterAt, wrapDim } from './entries.js'
 
 export interface SpectralNormOptions {

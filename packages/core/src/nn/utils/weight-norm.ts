@@ -1,9 +1,9 @@
 import type { HookHandle } from '../../autograd/hooks.js'
 import { noGrad } from '../../autograd/mode.js'
 import { ArgumentError } from '../../errors.js'
+import { Parameter } from '../../tensor/parameter.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import type { AnyModule } from '../module.js'
-import { Parameter } from '../parameter.js'
 import { normExceptDim, parameterAt, wrapDim } from './entries.js'
 
 /** `v · g / ‖v‖`, the norm taken over all dimensions but `dim`. */

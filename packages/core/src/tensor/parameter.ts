@@ -1,5 +1,5 @@
 import { ArgumentError, describe } from '../errors.js'
-import { Tensor } from '../tensor/tensor.js'
+import { Tensor } from './tensor.js'
 
 /**
  * A tensor that a module learns: assigned to a module's property, it is among the module's `parameters()`.

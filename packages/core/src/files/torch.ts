@@ -1,0 +1,151 @@
+// PyTorch's files: `load` reads the zip format and the older ones.
+import { Buffer } from 'node:buffer'
+import { ArgumentError, describe, FormatError } from '../errors.js'
+import { Storage } from '../tensor/storage.js'
+import { swapInPlace, wordSize } from './numpy-values.js'
+import { readPickle } from './pickle.js'
+import { PickleInput } from './pickle-input.js'
+import { type ByteSource, bytesSource, partOf, withSource } from './source.js'
+import { Builder, type SavedValue } from './torch-build.js'
+import { readLegacy } from './torch-legacy.js'
+import { TorchScope } from './torch-scope.js'
+import type { StoredStorage } from './torch-values.js'
+import { isZip, type ZipEntry, ZipReader } from './zip.js'
+import { STORED } from './zip-format.js'
+
+/** A file whose values are known, and whose data is yet to be read. */
+export interface TorchFile {
+  readonly value: unknown
+  /** In the order of the file. */
+  readonly storages: readonly StoredStorage[]
+  readonly swap: boolean
+  /** Hands over the bytes of a storage piece by piece. */
+  readonly stream: (stored: StoredStorage, take: (piece: Uint8Array, at: number) => void) => void
+}
+
+/**
+ * Reads a file that PyTorch's `torch.save` wrote, or Flambeau's `save`: tensors and plain values, nested in any way. No
+ * code of the file is ever run: it may name tensors, parameters, containers and numbers, and whatever else it names is
+ * refused by that name.
+ *
+ * Dicts become objects where their keys are strings, and Maps otherwise; lists and tuples become arrays, None becomes
+ * null. Tensors that share a storage in the file share one here. Tensors of other devices arrive on the cpu.
+ *
+ * @param from a path, or the bytes of a file
+ * @returns what was saved; its type is the caller's knowledge and is not checked
+ * @throws FormatError for a damaged file, one that is not PyTorch's, or one that asks for more than data
+ * @example
+ * ```ts
+ * import { mkdtempSync } from 'node:fs'
+ * import { tmpdir } from 'node:os'
+ * import { join } from 'node:path'
+ * import { load, nn, save } from '@flambeau/core'
+ * const path = join(mkdtempSync(join(tmpdir(), 'example-')), 'model.pt')
+ * const model = new nn.Linear(3, 2)
+ * save(path, { model: model.stateDict(), epoch: 7 })
+ * const checkpoint = load<{ model: nn.StateDict; epoch: number }>(path)
+ * model.loadStateDict(checkpoint.model)
+ * console.log(checkpoint.epoch, checkpoint.model.weight.shape) // → 7 [ 2, 3 ]
+ * ```
+ */
+export function load<T = SavedValue>(from: string | Uint8Array): T {
+  const read = (source: ByteSource): SavedValue => {
+    const file = readTorch(source)
+    const data = new Map(file.storages.map((stored) => [stored, readStorage(source.name, file, stored)]))
+    return new Builder(source.name, (stored) => {
+      const storage = data.get(stored)
+      if (storage === undefined) throw new FormatError(`${source.name}: storage '${stored.key}' is not in the file`)
+      return storage
+    }).build(file.value)
+  }
+  if (typeof from === 'string') return withSource('load', from, read) as T
+  // By its kind: an array of another realm is no instance of ours.
+  if (Object.prototype.toString.call(from) !== '[object Uint8Array]')
+    throw new ArgumentError(`load: expected a path or bytes, got ${describe(from)}`)
+  return read(bytesSource('load', from)) as T
+}
+
+/** Reads the values of a file, and none of its data. */
+export function readTorch(source: ByteSource): TorchFile {
+  return isZip(source) ? readZip(source) : readLegacy(source)
+}
+
+/** What a deflated record may grow to, all together: PyTorch deflates nothing, and tensors hardly ever shrink a lot. */
+const inflationLimit = (source: ByteSource): number => 2 ** 24 + 200 * source.size
+
+function readZip(source: ByteSource): TorchFile {
+  const zip = new ZipReader(source)
+  const { name } = source
+  const pickles = [...zip.entries.keys()].filter((entry) => /^[^/]+\/data\.pkl$/.test(entry))
+  if (pickles.length !== 1)
+    throw new FormatError(`${name}: not a file of torch.save: the archive has ${pickles.length || 'no'} data.pkl`)
+  const root = pickles[0].slice(0, -'data.pkl'.length)
+  if (zip.entries.has(`${root}constants.pkl`))
+    throw new FormatError(`${name}: the file is a TorchScript archive, which holds code; save the state_dict() instead`)
+
+  const { swap, pickle } = readHead(zip, root)
+  const scope = new TorchScope(name, source.size)
+  const value = readPickle(new PickleInput(pickle), scope)
+  const entries = new Map<StoredStorage, ZipEntry>()
+  let inflated = 0
+  for (const stored of scope.storages.values()) {
+    const entry = zip.get(`${root}data/${stored.key}`)
+    if (entry.size !== stored.nbytes)
+      throw new FormatError(
+        `${name}: storage '${stored.key}' of ${stored.numel} ${stored.dtype} takes ${stored.nbytes} bytes, its record has ${entry.size}`,
+      )
+    if (entry.method !== STORED) inflated += entry.size
+    if (inflated > inflationLimit(source))
+      throw new FormatError(`${name}: the file is refused: its records would inflate to ${inflated} bytes or more`)
+    entries.set(stored, entry)
+  }
+  const inOrder = [...entries].sort(([, a], [, b]) => a.header - b.header)
+  return {
+    value,
+    swap,
+    storages: inOrder.map(([stored]) => stored),
+    // PyTorch can write records without checksums, and never looks at them.
+    stream: (stored, take) => zip.stream(zip.get(`${root}data/${stored.key}`), take, { verify: false }),
+  }
+}
+
+/** The byte order of the data, and where the pickle is. */
+function readHead(zip: ZipReader, root: string): { swap: boolean; pickle: ByteSource } {
+  const { source } = zip
+  const small = (name: string, limit: number): ZipEntry => {
+    const entry = zip.get(name)
+    if (entry.size > limit) throw new FormatError(`${source.name}: ${name} is refused: it has ${entry.size} bytes`)
+    return entry
+  }
+  let order = 'little'
+  if (zip.entries.has(`${root}byteorder`)) {
+    order = Buffer.from(zip.read(small(`${root}byteorder`, 16), { verify: false })).toString('latin1')
+    if (order !== 'little' && order !== 'big')
+      throw new FormatError(`${source.name}: the byte order is '${order}'; expected little or big`)
+  }
+  const entry = small(`${root}data.pkl`, inflationLimit(source))
+  const pickle =
+    entry.method === STORED
+      ? partOf(source, zip.dataStart(entry), entry.size)
+      : bytesSource(source.name, zip.read(entry, { verify: false }))
+  return { swap: order === 'big', pickle }
+}
+
+function readStorage(name: string, file: TorchFile, stored: StoredStorage): Storage {
+  const storage = Storage.allocate(stored.nbytes, 'cpu')
+  let at = 0
+  file.stream(stored, (piece, position) => {
+    if (file.swap) swapInPlace(piece, wordSize(stored.dtype))
+    if (stored.dtype === 'bool') normalise(piece)
+    storage.write('load', position, piece)
+    at = position + piece.length
+  })
+  if (at !== stored.nbytes)
+    throw new FormatError(`${name}: storage '${stored.key}' takes ${stored.nbytes} bytes, the file has ${at} of it`)
+  return storage
+}
+
+/** Any other byte than 0 and 1 would be a bool that is neither. */
+function normalise(bytes: Uint8Array): void {
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] > 1) bytes[i] = 1
+}
