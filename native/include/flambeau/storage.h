@@ -12,12 +12,19 @@ struct Storage {
   size_t nbytes = 0;
   Backend* backend = nullptr;
   std::atomic<int> refs{1};
+  Storage* whole = nullptr;  // retained: the storage whose memory this one is a part of
+  bool mapped = false;       // a file's pages rather than memory of the backend
 
   void retain() { refs.fetch_add(1, std::memory_order_relaxed); }
   void release();
 
   // Returns nullptr when memory is exhausted even after the backend's cache was emptied.
   static Storage* allocate(Backend& backend, size_t nbytes);
+  // A part of the memory of `whole`, which lives as long as its parts.
+  static Storage* part(Storage& whole, size_t offset, size_t nbytes);
+  // The first bytes of an open file, which may be closed afterwards; nbytes > 0. Pages are read when they are touched,
+  // and what is written stays in this process. On failure nullptr, and `error` is the system's number for it.
+  static Storage* map_file(int fd, size_t nbytes, int& error);
 };
 
 }  // namespace flambeau

@@ -49,6 +49,8 @@ napi_value run_deferred(napi_env env, napi_callback_info info);
 
 napi_value allocate(napi_env env, napi_callback_info info);
 napi_value dispose(napi_env env, napi_callback_info info);
+napi_value map_file(napi_env env, napi_callback_info info);
+napi_value part(napi_env env, napi_callback_info info);
 napi_value read(napi_env env, napi_callback_info info);
 napi_value write(napi_env env, napi_callback_info info);
 napi_value share(napi_env env, napi_callback_info info);

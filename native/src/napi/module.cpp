@@ -61,6 +61,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   define(env, exports, "runDeferred", run_deferred);
   define(env, exports, "allocate", allocate);
   define(env, exports, "dispose", dispose);
+  define(env, exports, "mapFile", map_file);
+  define(env, exports, "part", part);
   define(env, exports, "read", read);
   define(env, exports, "write", write);
   define(env, exports, "share", share);

@@ -13,11 +13,20 @@
 namespace flambeau::napi {
 namespace {
 
+// What a handle adds to the account of memory. The pages of a file go back to the system by themselves, but for those
+// that were written to: a tensor of them counts a sixteenth (as packages/core/src/files/mapped-file.ts has it), the
+// whole nothing.
+double weight_of(const Storage& storage) {
+  if (storage.mapped) return 0;
+  const double bytes = static_cast<double>(storage.nbytes);
+  return storage.whole && storage.whole->mapped ? bytes / 16 : bytes;
+}
+
 // A basic finalizer: it runs during the collection and may not touch JavaScript.
 void finalize_handle(node_api_basic_env env, void* data, void*) {
   auto* handle = static_cast<Handle*>(data);
   if (handle->storage) {
-    environment(env).account(-static_cast<double>(handle->storage->nbytes));
+    environment(env).account(-weight_of(*handle->storage));
     handle->storage->release();
   }
   delete handle;
@@ -89,7 +98,7 @@ napi_value make_handle(napi_env env, Storage* storage) {
     delete handle;
     return nullptr;
   }
-  environment(env).account(static_cast<double>(storage->nbytes));
+  environment(env).account(weight_of(*storage));
   return result;
 }
 
@@ -120,11 +129,42 @@ napi_value dispose(napi_env env, napi_callback_info info) {
   napi_get_cb_info(env, info, &argc, &arg, nullptr, nullptr);
   Handle* handle = handle_of(env, arg);
   if (handle && handle->storage) {
-    environment(env).account(-static_cast<double>(handle->storage->nbytes));
+    environment(env).account(-weight_of(*handle->storage));
     handle->storage->release();
     handle->storage = nullptr;
   }
   return nullptr;
+}
+
+// mapFile(fd, nbytes): a handle of the first bytes of an open file, read when they are touched; the system's error
+// number where it cannot be mapped.
+napi_value map_file(napi_env env, napi_callback_info info) {
+  size_t argc = 2;
+  napi_value args[2];
+  napi_get_cb_info(env, info, &argc, args, nullptr, nullptr);
+  int error = 0;
+  Storage* storage =
+      Storage::map_file(static_cast<int>(integer(env, args[0])), static_cast<size_t>(integer(env, args[1])), error);
+  if (storage) return make_handle(env, storage);
+  napi_value result = nullptr;
+  napi_create_int32(env, error, &result);
+  return result;
+}
+
+// part(handle, byteOffset, nbytes): a handle of a part of that memory, which it keeps alive.
+napi_value part(napi_env env, napi_callback_info info) {
+  size_t argc = 3;
+  napi_value args[3];
+  napi_get_cb_info(env, info, &argc, args, nullptr, nullptr);
+  Handle* handle = handle_of(env, args[0]);
+  const int64_t offset = integer(env, args[1]), nbytes = integer(env, args[2]);
+  if (!handle || !handle->storage || offset < 0 || nbytes < 0 ||
+      static_cast<size_t>(offset) > handle->storage->nbytes ||
+      static_cast<size_t>(nbytes) > handle->storage->nbytes - static_cast<size_t>(offset)) {
+    throw_error(env, "flambeau: part takes a storage that is not disposed and a range inside of it");
+    return nullptr;
+  }
+  return make_handle(env, Storage::part(*handle->storage, static_cast<size_t>(offset), static_cast<size_t>(nbytes)));
 }
 
 namespace {

@@ -1,6 +1,7 @@
 #include "flambeau/storage.h"
 
 #include "flambeau/backend.h"
+#include "runtime/file_map.h"
 
 namespace flambeau {
 
@@ -14,9 +15,35 @@ Storage* Storage::allocate(Backend& backend, size_t nbytes) {
   return storage;
 }
 
+Storage* Storage::part(Storage& whole, size_t offset, size_t nbytes) {
+  auto* storage = new Storage;
+  storage->data = static_cast<char*>(whole.data) + offset;
+  storage->nbytes = nbytes;
+  storage->backend = whole.backend;
+  storage->whole = &whole;
+  whole.retain();
+  return storage;
+}
+
+Storage* Storage::map_file(int fd, size_t nbytes, int& error) {
+  void* data = map_pages(fd, nbytes, error);
+  if (!data) return nullptr;
+  auto* storage = new Storage;
+  storage->data = data;
+  storage->nbytes = nbytes;
+  storage->backend = &cpu_backend();
+  storage->mapped = true;
+  return storage;
+}
+
 void Storage::release() {
   if (refs.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  backend->free(data, nbytes);
+  if (whole)
+    whole->release();
+  else if (mapped)
+    unmap_pages(data, nbytes);
+  else
+    backend->free(data, nbytes);
   delete this;
 }
 

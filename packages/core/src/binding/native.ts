@@ -30,6 +30,10 @@ export interface Native {
   runDeferred(calls: DeferredCalls, done: (failed: number) => void): void
   allocate(device: number, nbytes: number): Handle | undefined
   dispose(handle: Handle): void
+  /** The first bytes (at least one) of an open file as private memory; the system's error number where that fails. */
+  mapFile(fd: number, nbytes: number): Handle | number
+  /** A part of the memory of another handle, which it keeps alive. */
+  part(handle: Handle, byteOffset: number, nbytes: number): Handle
   read(handle: Handle, byteOffset: number, into: ArrayBufferView): void
   write(handle: Handle, byteOffset: number, from: ArrayBufferView): void
   share(handle: Handle): ArrayBuffer | undefined

@@ -1,10 +1,12 @@
 export {
+  type LoadSafetensorsOptions,
   loadSafetensors,
   type NamedTensors,
   type SaveSafetensorsOptions,
   safetensorsMetadata,
   saveSafetensors,
 } from './safetensors.js'
+export { openSafetensors, SafetensorsFile, type SafetensorsInfo } from './safetensors-file.js'
 export { load } from './torch.js'
 export type { SavedValue } from './torch-build.js'
 export { save } from './torch-save.js'

@@ -2,7 +2,8 @@
 // https://huggingface.co/docs/safetensors
 import { DTypeError, describe, FormatError } from '../errors.js'
 import { DTYPES, type DType } from '../tensor/dtype.js'
-import { formatShape, MAX_DIMS } from '../tensor/shape.js'
+import { formatShape, MAX_DIMS, numelOf } from '../tensor/shape.js'
+import { FOREIGN, type Foreign } from './foreign.js'
 
 /** The header's length, before it. */
 export const PREFIX = 8
@@ -27,17 +28,51 @@ const NAMES: { readonly [D in DType]: string | null } = {
   complex128: null,
 }
 
-const DTYPE_OF = new Map(Object.entries(NAMES).map(([dtype, name]) => [name, dtype as DType]))
+/** What the format has beyond the dtypes: an element type that is converted, or bits an element where none is. */
+const OTHERS: { readonly [format: string]: Foreign | number } = {
+  U16: FOREIGN.uint16,
+  U32: FOREIGN.uint32,
+  U64: FOREIGN.uint64,
+  F8_E5M2: FOREIGN.float8_e5m2,
+  F8_E4M3: FOREIGN.float8_e4m3fn,
+  F8_E5M2FNUZ: FOREIGN.float8_e5m2fnuz,
+  F8_E4M3FNUZ: FOREIGN.float8_e4m3fnuz,
+  F8_E8M0: FOREIGN.float8_e8m0fnu,
+  F6_E2M3: 6,
+  F6_E3M2: 6,
+  F4: 4,
+}
+
+/** How elements are read: as a dtype, by conversion, or, a number of bits each, not at all. */
+export type Reading = DType | Foreign | number
+
+const READINGS = new Map<string, Reading>(Object.entries(OTHERS))
+for (const [dtype, name] of Object.entries(NAMES)) if (name !== null) READINGS.set(name, dtype as DType)
+
+const bitsOf = (reading: Reading): number =>
+  typeof reading === 'number' ? reading : 8 * DTYPES[typeof reading === 'string' ? reading : reading.raw].size
 
 /** Where a tensor is. */
 export interface TensorEntry {
   readonly name: string
-  readonly dtype: DType
+  /** The element type by the format's name. */
+  readonly format: string
+  readonly reading: Reading
   readonly shape: readonly number[]
   /** In bytes, from the beginning of the data. */
   readonly begin: number
   readonly nbytes: number
 }
+
+/** The entry of a tensor that is saved. */
+export const entryOf = (name: string, dtype: DType, shape: readonly number[], begin: number): TensorEntry => ({
+  name,
+  format: formatName(name, dtype),
+  reading: dtype,
+  shape,
+  begin,
+  nbytes: numelOf(shape) * DTYPES[dtype].size,
+})
 
 export interface SafetensorsHeader {
   readonly metadata: Readonly<Record<string, string>>
@@ -47,9 +82,9 @@ export interface SafetensorsHeader {
 
 /** The bytes of a header, length and padding included. */
 export function encodeHeader({ metadata, entries }: SafetensorsHeader): Uint8Array {
-  const fields: [string, unknown][] = entries.map(({ name, dtype, shape, begin, nbytes }) => [
+  const fields: [string, unknown][] = entries.map(({ name, format, shape, begin, nbytes }) => [
     name,
-    { dtype: formatName(name, dtype), shape, data_offsets: [begin, begin + nbytes] },
+    { dtype: format, shape, data_offsets: [begin, begin + nbytes] },
   ])
   if (Object.keys(metadata).length > 0) fields.unshift(['__metadata__', metadata])
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(fields)))
@@ -153,22 +188,23 @@ export function decodeHeader(file: string, json: Uint8Array, dataSize: number): 
 function decodeEntry(file: string, name: string, value: unknown, fail: (why: string) => never): TensorEntry {
   if (!isObject(value)) return fail(`'${name}' is not an object`)
   const { dtype: format, shape, data_offsets: offsets } = value
-  const dtype = typeof format === 'string' ? DTYPE_OF.get(format) : undefined
-  if (dtype === undefined) {
-    const known = [...DTYPE_OF.keys()].filter((known) => known !== null).join(', ')
-    throw new FormatError(`${file}: '${name}' has dtype ${describe(format)}; supported are ${known}`)
-  }
+  const reading = typeof format === 'string' ? READINGS.get(format) : undefined
+  if (typeof format !== 'string' || reading === undefined)
+    throw new FormatError(
+      `${file}: '${name}' has dtype ${describe(format)}; known are ${[...READINGS.keys()].join(', ')}`,
+    )
   if (!Array.isArray(shape) || shape.length > MAX_DIMS || !shape.every(isSize))
     return fail(`'${name}' has shape ${describe(shape)}`)
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize))
     return fail(`'${name}' has offsets ${describe(offsets)}`)
   const [begin, end] = offsets
   const numel = shape.reduce((n: number, size: number) => n * size, 1)
-  // A zero size anywhere makes the tensor empty, however large the other sizes are.
-  const nbytes = shape.includes(0) ? 0 : numel * DTYPES[dtype].size
+  if (shape.reduce((n: number, size: number) => n * Math.max(size, 1), 1) > 2 ** 53)
+    return fail(`'${name}' has shape ${formatShape(shape)}, which is too large`)
+  const nbytes = (numel * bitsOf(reading)) / 8
   if (!Number.isSafeInteger(nbytes) || end - begin !== nbytes)
-    fail(`'${name}' of shape ${formatShape(shape)} and dtype ${dtype} takes ${nbytes} bytes, and has ${end - begin}`)
-  return { name, dtype, shape, begin, nbytes }
+    fail(`'${name}' of shape ${formatShape(shape)} and dtype ${format} takes ${nbytes} bytes, and has ${end - begin}`)
+  return { name, format, reading, shape, begin, nbytes }
 }
 
 const isSize = (value: unknown): value is number =>
@@ -178,19 +214,37 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** A name that occurs twice in one object of valid JSON; JSON.parse would keep the last one in silence. */
+/**
+ * A name that occurs twice in one object of valid JSON; JSON.parse would keep the last one in silence. No regular
+ * expression: its stack would overflow on a long string.
+ */
 function duplicate(text: string): string | null {
   const objects: Set<string>[] = []
-  const tokens = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}]/gs
-  for (const [token, colon] of text.matchAll(tokens)) {
-    if (token === '{') objects.push(new Set())
-    else if (token === '}') objects.pop()
-    else if (colon !== undefined) {
-      const name: string = JSON.parse(token.slice(0, -colon.length))
-      const names = objects[objects.length - 1]
-      if (names.has(name)) return name
-      names.add(name)
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i]
+    if (c === '{') objects.push(new Set())
+    else if (c === '}') objects.pop()
+    else if (c === '"') {
+      const end = closingQuote(text, i)
+      let next = end + 1
+      while (text[next] === ' ' || text[next] === '\n' || text[next] === '\r' || text[next] === '\t') next++
+      if (text[next] === ':') {
+        const name: string = JSON.parse(text.slice(i, end + 1))
+        const names = objects[objects.length - 1]
+        if (names.has(name)) return name
+        names.add(name)
+      }
+      i = next - 1
     }
   }
   return null
+}
+
+/** Where the string that begins at `start` ends. */
+function closingQuote(text: string, start: number): number {
+  for (let at = text.indexOf('"', start + 1); ; at = text.indexOf('"', at + 1)) {
+    let backslashes = 0
+    while (text[at - 1 - backslashes] === '\\') backslashes++
+    if (backslashes % 2 === 0) return at
+  }
 }

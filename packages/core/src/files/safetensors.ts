@@ -1,22 +1,15 @@
 // safetensors files: named tensors without any code.
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { ArgumentError, DisposedError, describe, FormatError } from '../errors.js'
 import { contiguous } from '../ops/index.js'
 import { allocate } from '../tensor/create.js'
+import { checkDevice, type Device } from '../tensor/device.js'
 import { Tensor } from '../tensor/tensor.js'
 import { writeAtomically } from './atomic.js'
-import {
-  decodeHeader,
-  encodeHeader,
-  headerLength,
-  PREFIX,
-  type SafetensorsHeader,
-  storageOrder,
-  type TensorEntry,
-} from './safetensors-header.js'
-
-/** Bytes copied at a time. */
-const CHUNK = 4 * 2 ** 20
+import { CHUNK, chunks, readFully } from './mapped-file.js'
+import { converted, openSafetensors, rawDType, readable, readHeader } from './safetensors-file.js'
+import { encodeHeader, entryOf, storageOrder, type TensorEntry } from './safetensors-header.js'
+import { isIndexFile, readIndex, shardNames, writeIndex } from './safetensors-index.js'
 
 /** Tensors by name, such as a module's state dict. */
 export type NamedTensors = Readonly<Record<string, Tensor>> | ReadonlyMap<string, Tensor>
@@ -25,14 +18,21 @@ export type NamedTensors = Readonly<Record<string, Tensor>> | ReadonlyMap<string
 export interface SaveSafetensorsOptions {
   /** Strings that the file carries along. */
   readonly metadata?: Readonly<Record<string, string>>
+  /**
+   * The most bytes of tensors in a file, as a number or like `'5GB'` (10^9 bytes each) and `'2GiB'` (2^30). What takes
+   * more is spread over files `…-00001-of-00003.safetensors`, with an index beside them. Default: one file.
+   */
+  readonly maxShardSize?: number | string
 }
 
 /**
  * Writes tensors to a safetensors file, which Python's `safetensors` and the Hugging Face tools read. The file appears
- * whole or not at all: it is written beside `path`, synced, and renamed.
+ * whole or not at all: it is written beside `path`, synced, and renamed. Of a sharded model this holds for each file,
+ * and the index comes last; shards of an earlier save under the same names are replaced one after another.
  *
  * @param path the file; an existing one is replaced
- * @param tensors by name, such as `model.stateDict()`
+ * @param tensors by name, such as `model.stateDict()`; what shares memory is written as often as it is named
+ * @returns the path to load: `path`, or that of the index of a sharded model
  * @throws DTypeError for complex128, which the format does not have
  * @example
  * ```ts
@@ -45,22 +45,67 @@ export interface SaveSafetensorsOptions {
  * console.log(loadSafetensors(path).weight.shape) // → [ 2, 3 ]
  * ```
  */
-export function saveSafetensors(path: string, tensors: NamedTensors, options: SaveSafetensorsOptions = {}): void {
+export function saveSafetensors(path: string, tensors: NamedTensors, options: SaveSafetensorsOptions = {}): string {
   const named = checkTensors(tensors)
-  const { metadata = {} } = options
+  const { metadata = {}, maxShardSize } = options
   for (const [key, value] of Object.entries(metadata))
     if (typeof value !== 'string')
       throw new ArgumentError(`saveSafetensors: expected strings as metadata, got ${describe(value)} for '${key}'`)
-  named.sort(([a, s], [b, t]) => storageOrder({ name: a, dtype: s.dtype }, { name: b, dtype: t.dtype }))
+  const shards = maxShardSize === undefined ? [named] : split(named, bytesOf(maxShardSize))
+  if (shards.length === 1) {
+    writeFile(path, named, metadata)
+    return path
+  }
+  const names = shardNames(path, shards.length)
+  shards.forEach((shard, i) => {
+    writeFile(names[i], shard, metadata)
+  })
+  const files = new Map(shards.flatMap((shard, i) => shard.map(([name]) => [name, names[i]] as const)))
+  const total_size = named.reduce((sum, [, t]) => sum + t.numel() * t.elementSize(), 0)
+  return writeIndex(path, { files, metadata: { total_size } })
+}
+
+function bytesOf(size: number | string): number {
+  const match = typeof size === 'string' ? /^(\d+(?:\.\d+)?)\s*([KMGT])(i?)B$/i.exec(size) : null
+  const bytes =
+    match === null
+      ? size
+      : Math.floor(Number(match[1]) * (match[3] === '' ? 1000 : 1024) ** ('KMGT'.indexOf(match[2].toUpperCase()) + 1))
+  if (typeof bytes !== 'number' || !(bytes >= 1))
+    throw new ArgumentError(
+      `saveSafetensors: expected a number of bytes or a size such as '5GB' for maxShardSize, got ${describe(size)}`,
+    )
+  return bytes
+}
+
+/** Files' worth of tensors, in the given order. */
+function split(named: [string, Tensor][], most: number): [string, Tensor][][] {
+  const shards: [string, Tensor][][] = [[]]
+  let filled = 0
+  for (const entry of named) {
+    const nbytes = entry[1].numel() * entry[1].elementSize()
+    if (filled > 0 && filled + nbytes > most) {
+      shards.push([])
+      filled = 0
+    }
+    shards[shards.length - 1].push(entry)
+    filled += nbytes
+  }
+  return shards
+}
+
+function writeFile(path: string, tensors: [string, Tensor][], metadata: Readonly<Record<string, string>>): void {
+  const named = [...tensors].sort(([a, s], [b, t]) =>
+    storageOrder({ name: a, dtype: s.dtype }, { name: b, dtype: t.dtype }),
+  )
   let end = 0
   const entries = named.map(([name, t]): TensorEntry => {
-    const begin = end
-    const nbytes = t.numel() * t.elementSize()
-    end += nbytes
-    return { name, dtype: t.dtype, shape: t.shape, begin, nbytes }
+    const entry = entryOf(name, t.dtype, t.shape, end)
+    end += entry.nbytes
+    return entry
   })
   const header = encodeHeader({ metadata, entries })
-  const buffer = new Uint8Array(CHUNK)
+  const buffer = new Uint8Array(Math.min(CHUNK, end))
   writeAtomically(path, (append) => {
     append(header)
     named.forEach(([, t], i) => {
@@ -82,6 +127,8 @@ function checkTensors(tensors: NamedTensors): [string, Tensor][] {
   // By shape: a Map of another realm is no instance of ours.
   const named: [string, Tensor][] = Symbol.iterator in tensors ? [...tensors] : Object.entries(tensors)
   for (const [name, t] of named) {
+    if (typeof name !== 'string')
+      throw new ArgumentError(`saveSafetensors: expected strings as names, got ${describe(name)}`)
     if (name === '__metadata__')
       throw new ArgumentError("saveSafetensors: '__metadata__' cannot be the name of a tensor")
     if (!(t instanceof Tensor))
@@ -92,69 +139,84 @@ function checkTensors(tensors: NamedTensors): [string, Tensor][] {
   return named
 }
 
-/** [first, length] of the pieces of n bytes. */
-function* chunks(n: number): Generator<[number, number]> {
-  for (let at = 0; at < n; at += CHUNK) yield [at, Math.min(CHUNK, n - at)]
+/** The options of `loadSafetensors`. */
+export interface LoadSafetensorsOptions {
+  /** Where the tensors go. Default `'cpu'`. */
+  readonly device?: Device
+  /**
+   * Whether the tensors' memory is the file's pages, read when they are first used (see `openSafetensors`), rather than a
+   * copy. Default true.
+   */
+  readonly mmap?: boolean
 }
 
-/** Opens the file, checks its header, and hands both to `body`. */
-function withFile<R>(path: string, body: (fd: number, header: SafetensorsHeader, dataStart: number) => R): R {
+/**
+ * Reads all tensors of a safetensors file, or of a sharded model.
+ *
+ * @param path a file that Flambeau, Python's `safetensors` or another tool wrote, or a `.safetensors.index.json`
+ * @returns the tensors by name
+ * @throws FormatError for a truncated or corrupt file
+ * @throws DTypeError for elements of 4 or 6 bits, and for uint64 values that int64 cannot hold
+ */
+export function loadSafetensors(path: string, options: LoadSafetensorsOptions = {}): Record<string, Tensor> {
+  const { mmap = true } = options
+  const device = checkDevice('loadSafetensors', options.device ?? 'cpu')
+  if (typeof path !== 'string') throw new ArgumentError(`loadSafetensors: expected a path, got ${describe(path)}`)
+  const tensors = mmap ? mapped(path) : copied(path)
+  if (device !== 'cpu') for (const entry of tensors) entry[1] = entry[1].to(device)
+  return Object.fromEntries(tensors)
+}
+
+function mapped(path: string): [string, Tensor][] {
+  const file = openSafetensors(path)
+  try {
+    return file.keys().map((name) => [name, file.get(name)])
+  } finally {
+    file.close()
+  }
+}
+
+function copied(path: string): [string, Tensor][] {
+  if (!isIndexFile(path)) return copiedFile(path)
+  const { files } = readIndex(path)
+  const tensors = new Map([...new Set(files.values())].flatMap(copiedFile))
+  return [...files].map(([name, file]) => {
+    const t = tensors.get(name)
+    if (t === undefined)
+      throw new FormatError(`${path}: the index says that '${name}' is in ${file}, which does not have it`)
+    return [name, t]
+  })
+}
+
+function copiedFile(path: string): [string, Tensor][] {
   const fd = openSync(path, 'r')
   try {
-    const { size } = fstatSync(fd)
-    const prefix = new Uint8Array(Math.min(PREFIX, size))
-    readFully(path, fd, prefix, 0)
-    const length = headerLength(path, prefix, size)
-    const json = new Uint8Array(length)
-    readFully(path, fd, json, PREFIX)
-    return body(fd, decodeHeader(path, json, size - PREFIX - length), PREFIX + length)
+    const { header, dataStart } = readHeader(path, fd)
+    const buffer = new Uint8Array(CHUNK)
+    return header.entries.map((entry) => [entry.name, readTensor(path, fd, entry, dataStart, buffer)])
   } finally {
     closeSync(fd)
   }
 }
 
-function readFully(path: string, fd: number, into: Uint8Array, position: number): void {
-  for (let at = 0; at < into.length; ) {
-    const n = readSync(fd, into, at, into.length - at, position + at)
-    if (n === 0)
-      throw new FormatError(`${path}: the file ended at byte ${position + at}: it was truncated while it was read`)
-    at += n
-  }
-}
-
-/**
- * Reads all tensors of a safetensors file.
- *
- * @param path a file that Flambeau, Python's `safetensors` or another tool wrote
- * @returns the tensors by name
- * @throws FormatError for a truncated or corrupt file, or a dtype that Flambeau does not have
- */
-export function loadSafetensors(path: string): Record<string, Tensor> {
-  return withFile(path, (fd, { entries }, dataStart) => {
-    const buffer = new Uint8Array(CHUNK)
-    return Object.fromEntries(entries.map((entry) => [entry.name, readTensor(path, fd, entry, dataStart, buffer)]))
-  })
-}
-
-function readTensor(
-  path: string,
-  fd: number,
-  { dtype, shape, begin, nbytes }: TensorEntry,
-  dataStart: number,
-  buffer: Uint8Array,
-): Tensor {
-  const t = allocate(shape, dtype, 'cpu')
+function readTensor(path: string, fd: number, entry: TensorEntry, dataStart: number, buffer: Uint8Array): Tensor {
+  const { name, shape, begin, nbytes } = entry
+  const reading = readable(path, entry)
+  const raw = allocate(shape, rawDType(reading), 'cpu')
   for (const [at, size] of chunks(nbytes)) {
     const chunk = buffer.subarray(0, size)
     readFully(path, fd, chunk, dataStart + begin + at)
-    // Any other byte than 0 and 1 would be a bool that is neither.
-    if (dtype === 'bool') for (let i = 0; i < size; i++) chunk[i] = chunk[i] === 0 ? 0 : 1
-    t.storage.write('loadSafetensors', at, chunk)
+    raw.storage.write('loadSafetensors', at, chunk)
   }
-  return t
+  return converted(`${path}: '${name}'`, reading, raw)
 }
 
 /** The metadata of a safetensors file, without reading its tensors. */
 export function safetensorsMetadata(path: string): Record<string, string> {
-  return withFile(path, (_fd, { metadata }) => ({ ...metadata }))
+  const fd = openSync(path, 'r')
+  try {
+    return { ...readHeader(path, fd).header.metadata }
+  } finally {
+    closeSync(fd)
+  }
 }
