@@ -1,3 +1,5 @@
+export { type LoadNpyOptions, loadNpy, saveNpy } from './npy.js'
+export { loadNpz, NpzFile, openNpz, type SaveNpzOptions, saveNpz } from './npz.js'
 export {
   type LoadSafetensorsOptions,
   loadSafetensors,
@@ -7,6 +9,7 @@ export {
   saveSafetensors,
 } from './safetensors.js'
 export { openSafetensors, SafetensorsFile, type SafetensorsInfo } from './safetensors-file.js'
+export { type LoadSparseNpzOptions, loadSparseNpz } from './sparse-npz.js'
 export { load } from './torch.js'
 export type { SavedValue } from './torch-build.js'
 export { save } from './torch-save.js'

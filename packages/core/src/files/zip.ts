@@ -1,6 +1,6 @@
 // Reading zip archives in place: the bytes of a stored entry lie in the file as they are, and are read from there.
 // Sizes and offsets are checked against the file before anything is allocated for them.
-import { crc32, inflateRawSync } from 'node:zlib'
+import { constants, crc32, inflateRawSync } from 'node:zlib'
 import { FormatError } from '../errors.js'
 import type { ByteSource } from './source.js'
 import {
@@ -26,6 +26,8 @@ import {
 
 /** Bytes read at a time. */
 const CHUNK = 2 ** 20
+/** Compressed bytes that are inflated first for the beginning of an entry. */
+const HEAD = 2 ** 10
 
 /** A file inside of an archive. */
 export interface ZipEntry {
@@ -123,6 +125,35 @@ export class ZipReader {
       take(piece, at)
     }
     if (verify) this.#check(entry, crc)
+  }
+
+  /** The first `most` bytes of an entry, or all of a shorter one, without a checksum. */
+  head(entry: ZipEntry, most: number): Uint8Array<ArrayBuffer> {
+    const start = this.dataStart(entry)
+    const wanted = Math.min(most, entry.size)
+    if (entry.method === STORED) {
+      const bytes = new Uint8Array(wanted)
+      this.source.read(start, bytes)
+      return bytes
+    }
+    for (let length = Math.min(HEAD, entry.compressedSize); ; length = Math.min(2 * length, entry.compressedSize)) {
+      const compressed = new Uint8Array(length)
+      this.source.read(start, compressed)
+      let bytes: Buffer<ArrayBuffer>
+      try {
+        bytes = inflateRawSync(compressed, { finishFlush: constants.Z_SYNC_FLUSH })
+      } catch (error) {
+        const { code } = error as { code?: string }
+        throw new FormatError(`${this.source.name}: entry '${entry.name}' of the archive is corrupt: ${code}`, {
+          cause: error,
+        })
+      }
+      if (bytes.length >= wanted) return bytes.subarray(0, wanted)
+      if (length === entry.compressedSize)
+        throw new FormatError(
+          `${this.source.name}: entry '${entry.name}' of the archive is corrupt: it holds ${bytes.length} bytes and claims ${entry.size}`,
+        )
+    }
   }
 
   #check(entry: ZipEntry, crc: number): void {
