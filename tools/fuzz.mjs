@@ -1,6 +1,7 @@
-// `npm run fuzz -- --seconds N [--seed N] [--only OPERATOR] [--case NUMBER]`
+// `npm run fuzz -- --seconds N [--seed N] [--only OPERATOR] [--case NUMBER] [--asan]`
 // Random arguments to every public operator, in a child process: nothing may crash, hang, throw an error that is not
-// the library's own, or change an argument and then fail.
+// the library's own, or change an argument and then fail. With --asan, under the address and undefined-behaviour
+// sanitizers.
 import { fork } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,6 +9,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { show, simpler } from './fuzz/arguments.mjs'
+import { environmentOf } from './sanitize.mjs'
 
 const { values } = parseArgs({
   options: {
@@ -15,12 +17,15 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Math.floor(Date.now() / 1000) % 2 ** 31) },
     only: { type: 'string', default: '' },
     case: { type: 'string' },
-    device: { type: 'string' },
+    asan: { type: 'boolean', default: false },
   },
 })
 const worker = fileURLToPath(new URL('fuzz/worker.mjs', import.meta.url))
 /** Address space of a child, in KiB: what is larger must be refused, not tried until the machine gives up. */
 const ADDRESS_SPACE = 5 * 2 ** 20
+/** The sanitizer reserves terabytes of address space and has a limit of its own, in MiB. */
+const sanitizer = values.asan ? await environmentOf('asan') : null
+if (sanitizer !== null) sanitizer.ASAN_OPTIONS += `:max_allocation_size_mb=${ADDRESS_SPACE / 2 ** 10}`
 const BATCH = 500
 const PATIENCE = 60_000
 const folder = mkdtempSync(join(tmpdir(), 'flambeau-fuzz-'))
@@ -34,10 +39,12 @@ function start() {
   const child = fork(worker, [marker, values.seed, values.only], {
     cwd: folder,
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    ...(process.platform === 'linux' && {
-      execPath: '/bin/sh',
-      execArgv: ['-c', `ulimit -v ${ADDRESS_SPACE}; exec "$0" "$@"`, process.execPath],
-    }),
+    ...(sanitizer !== null
+      ? { env: { ...process.env, ...sanitizer } }
+      : process.platform === 'linux' && {
+          execPath: '/bin/sh',
+          execArgv: ['-c', `ulimit -v ${ADDRESS_SPACE}; exec "$0" "$@"`, process.execPath],
+        }),
   })
   let stderr = ''
   child.stderr.on('data', (text) => {

@@ -43,18 +43,29 @@ const sanitizers = {
   }),
 }
 
-export async function sanitize(name) {
-  const { preload, node, tests, all, launcher } = sanitizers[name]()
+const folderOf = (name) => join(native, 'build', name)
+
+/** Builds the addon and the C++ tests with a sanitizer. */
+async function build(name) {
   console.log(`▸ ${name}: build`)
   await run('cmake', ['--preset', name], { cwd: native, capture: true, quiet: true })
   await run('cmake', ['--build', '--preset', name, '--parallel', String(availableParallelism())], { cwd: native })
-  const build = join(native, 'build', name)
+}
 
+/** The environment in which a Node loads the addon that was built with a sanitizer. */
+export async function environmentOf(name) {
+  await build(name)
+  const { preload, node, all } = sanitizers[name]()
+  return { ...all, ...node, LD_PRELOAD: preload.join(' '), FLAMBEAU_NATIVE: join(folderOf(name), 'flambeau.node') }
+}
+
+export async function sanitize(name) {
+  const { tests, all, launcher } = sanitizers[name]()
+  const env = await environmentOf(name)
   console.log(`▸ ${name}: C++ tests`)
-  const counts = await cpp(build, { ...all, ...tests }, launcher)
+  const counts = await cpp(folderOf(name), { ...all, ...tests }, launcher)
 
   console.log(`▸ ${name}: Node`)
-  const env = { ...all, ...node, LD_PRELOAD: preload.join(' '), FLAMBEAU_NATIVE: join(build, 'flambeau.node') }
   const command = [...launcher, 'env', ...Object.entries(env).map(([key, value]) => `${key}=${value}`)]
   try {
     await run(command[0], [...command.slice(1), process.execPath, join(native, 'tests/smoke.mjs')])
