@@ -55,10 +55,11 @@ await runFolders({
   folders,
   device: values.device,
   processes: Number(values.processes),
-  done(folder, { passed, failed, missing, failures }) {
+  done(folder, { passed, failed, missing, failures, orders }) {
     const text = ({ sample, call, problem }) => `case ${sample}${call}: ${problem}`
     const first = failures.length > 0 ? text(failures[0]) : null
-    report[folder] = { passed, failed, missing, first }
+    // How many cases have gradients, and gradients of gradients.
+    report[folder] = { passed, failed, missing, first, orders }
     if (passed + failed + missing === 0) empty++
     total.passed += passed
     total.failed += failed

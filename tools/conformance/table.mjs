@@ -1,22 +1,40 @@
-// `node tools/conformance/table.mjs OPS.json MODULES.json OPTIMS.json > docs/conformance.md`: a page from the reports that
-// `npm run conformance -- DIR --json FILE` writes.
+// `node tools/conformance/table.mjs OPS.json MODULES.json OPTIMS.json [DEVICE=OPS.json …] > docs/conformance.md`: a page from
+// the reports that `npm run conformance -- DIR --json FILE` writes, on the cpu and with --device DEVICE.
 import { readFileSync } from 'node:fs'
 import { registry } from './library.mjs'
 import { resolveOperator } from './operators.mjs'
 
-const [ops, modules, optims] = process.argv.slice(2).map((path) => JSON.parse(readFileSync(path, 'utf8')))
+const [opsPath, modulesPath, optimsPath, ...others] = process.argv.slice(2)
+const read = (path) => JSON.parse(readFileSync(path, 'utf8'))
+const [ops, modules, optims] = [opsPath, modulesPath, optimsPath].map(read)
+const devices = { cpu: ops, ...Object.fromEntries(others.map((text) => text.split('=')).map(([name, path]) => [name, read(path)])) }
 const totalOf = (reports) =>
   reports.reduce(
     (sum, { passed, failed, missing }) => ({ passed: sum.passed + passed, all: sum.all + passed + failed + missing }),
     { passed: 0, all: 0 },
   )
 
-/** One cell: ✓, passed/total, or — for what is missing; empty where PyTorch does not support the dtype. */
+/**
+ * One cell: ✓, with ∂ where gradients and ∂² where those of second order are part of the cases, passed/total, or — for
+ * what is missing; empty where PyTorch does not support the dtype.
+ */
 function cell(outcome) {
   if (!outcome || outcome.passed + outcome.failed + outcome.missing === 0) return ''
   const { passed, failed, missing } = outcome
   if (missing > 0) return '—'
-  return failed === 0 ? '✓' : `${passed}/${passed + failed}`
+  const [first = 0, second = 0] = outcome.orders ?? []
+  return failed === 0 ? `✓${second > 0 ? '∂²' : first > 0 ? '∂' : ''}` : `${passed}/${passed + failed}`
+}
+
+/** The devices on which every case of an operator passes. */
+function devicesOf(name) {
+  const passes = (report) => {
+    const outcomes = Object.keys(ops)
+      .filter((folder) => folder.split('/')[0] === name)
+      .map((folder) => report[folder])
+    return outcomes.length > 0 && outcomes.every((o) => o && o.failed + o.missing === 0)
+  }
+  return Object.keys(devices).filter((device) => passes(devices[device])).join(', ')
 }
 
 const row = (...cells) => `| ${cells.join(' | ')} |`
@@ -37,9 +55,9 @@ print(
   '# Conformance with PyTorch',
   '',
   'PyTorch is tested with tables of its own operators, modules and optimizers. This page holds Flambeau against them: ✓ where all',
-  'cases of a dtype pass, otherwise how many do, — where there is no such operator. A case covers the result with its dtype and',
-  'shape, which memory a view shares, the in-place form, the gradients, in double precision also those of second order, and the',
-  'inputs that must be refused.',
+  'cases of a dtype pass, with ∂ where gradients are among what was compared and ∂² where those of second order are too, otherwise',
+  'how many pass, — where there is no such operator. A case covers the result with its dtype and shape, which memory a view shares,',
+  'the in-place form, the gradients, and the inputs that must be refused.',
   '',
   'The page is made by `node tools/conformance/table.mjs` from the reports of `npm run conformance -- DIR --json FILE`.',
   '',
@@ -53,15 +71,16 @@ print(
   '## Operators',
   '',
   'A name after the dot is a variant of the table. *Derivative* tells how an operator is made: `primitive` operators have a',
-  'derivative of their own, `composite` ones that of the operators they are made of.',
+  'derivative of their own, `composite` ones that of the operators they are made of. *Devices* are those on which all of its cases',
+  'pass; `debug` computes on a queue of its own, with memory that the host cannot read.',
   '',
-  row('operator', 'derivative', ...dtypes),
-  row('---', '---', ...dtypes.map(() => '---')),
+  row('operator', 'derivative', 'devices', ...dtypes),
+  row('---', '---', '---', ...dtypes.map(() => '---')),
 )
 for (const [name, outcomes] of [...byOperator].sort(([a], [b]) => (a < b ? -1 : 1))) {
   const record = registry.get(resolveOperator(name)?.name)?.record
   const kind = !record ? '' : record.kind === 'composite' ? 'composite' : record.backward ? 'primitive' : 'none'
-  print(row(`\`${name}\``, kind, ...dtypes.map((dtype) => cell(outcomes[dtype]))))
+  print(row(`\`${name}\``, kind, devicesOf(name), ...dtypes.map((dtype) => cell(outcomes[dtype]))))
 }
 print('', '## Modules', '', row('module', 'train', 'eval'), row('---', '---', '---'))
 const names = [...new Set(Object.keys(modules).map((folder) => folder.split('/')[0]))].sort()
