@@ -1,3 +1,14 @@
+export { AsyncCheckpointer, type AsyncCheckpointerOptions } from './async-checkpointer.js'
+export {
+  type CheckpointOptions,
+  type CheckpointParts,
+  checkpointState,
+  type LoadCheckpointOptions,
+  type LoadedCheckpoint,
+  loadCheckpoint,
+  type Stateful,
+  saveCheckpoint,
+} from './checkpoint.js'
 export { type LoadNpyOptions, loadNpy, saveNpy } from './npy.js'
 export { loadNpz, NpzFile, openNpz, type SaveNpzOptions, saveNpz } from './npz.js'
 export {

@@ -1,7 +1,6 @@
 // Writing PyTorch's zip format.
 import { basename, extname } from 'node:path'
 import { ArgumentError, describe } from '../errors.js'
-import type { Storage } from '../tensor/storage.js'
 import { type Append, writeAtomically } from './atomic.js'
 import { pickle } from './torch-pickle.js'
 import { ZipWriter } from './zip-write.js'
@@ -40,25 +39,41 @@ const ALIGNMENT = 64
 export function save(path: string, value: unknown): void {
   if (typeof path !== 'string') throw new ArgumentError(`save: expected a path, got ${describe(path)}`)
   const { pickle: bytes, storages } = pickle(value)
+  writeTorch(
+    path,
+    bytes,
+    storages.map(({ storage, key, nbytes }) => ({ key, nbytes, read: (at, into) => storage.read('save', at, into) })),
+  )
+}
+
+/** The data of a storage that is saved. */
+export interface StorageBytes {
+  readonly key: string
+  readonly nbytes: number
+  read(at: number, into: Uint8Array): void
+}
+
+/** Writes a pickle and the storages that it refers to. */
+export function writeTorch(path: string, pickled: Uint8Array, storages: readonly StorageBytes[]): void {
   const root = basename(path, extname(path)) || 'archive'
   writeAtomically(path, (append) => {
     const zip = new ZipWriter(append, { alignment: ALIGNMENT })
     const text = (name: string, contents: string): void =>
       zip.store(`${root}/${name}`, contents.length, new TextEncoder().encode(contents))
-    zip.store(`${root}/data.pkl`, bytes.length, bytes)
+    zip.store(`${root}/data.pkl`, pickled.length, pickled)
     text('byteorder', 'little')
-    for (const { storage, key, nbytes } of storages)
-      zip.store(`${root}/data/${key}`, nbytes, (put) => copy(storage, nbytes, put))
+    for (const storage of storages)
+      zip.store(`${root}/data/${storage.key}`, storage.nbytes, (put) => copy(storage, put))
     text('version', '3\n')
     zip.finish()
   })
 }
 
-function copy(storage: Storage, nbytes: number, append: Append): void {
+function copy({ nbytes, read }: StorageBytes, append: Append): void {
   const buffer = new Uint8Array(Math.min(CHUNK, nbytes))
   for (let at = 0; at < nbytes; at += CHUNK) {
     const piece = buffer.subarray(0, Math.min(CHUNK, nbytes - at))
-    storage.read('save', at, piece)
+    read(at, piece)
     append(piece)
   }
 }
