@@ -7,7 +7,10 @@ import { resolveOperator } from './operators.mjs'
 const [opsPath, modulesPath, optimsPath, ...others] = process.argv.slice(2)
 const read = (path) => JSON.parse(readFileSync(path, 'utf8'))
 const [ops, modules, optims] = [opsPath, modulesPath, optimsPath].map(read)
-const devices = { cpu: ops, ...Object.fromEntries(others.map((text) => text.split('=')).map(([name, path]) => [name, read(path)])) }
+const devices = {
+  cpu: ops,
+  ...Object.fromEntries(others.map((text) => text.split('=')).map(([name, path]) => [name, read(path)])),
+}
 const totalOf = (reports) =>
   reports.reduce(
     (sum, { passed, failed, missing }) => ({ passed: sum.passed + passed, all: sum.all + passed + failed + missing }),
@@ -34,7 +37,9 @@ function devicesOf(name) {
       .map((folder) => report[folder])
     return outcomes.length > 0 && outcomes.every((o) => o && o.failed + o.missing === 0)
   }
-  return Object.keys(devices).filter((device) => passes(devices[device])).join(', ')
+  return Object.keys(devices)
+    .filter((device) => passes(devices[device]))
+    .join(', ')
 }
 
 const row = (...cells) => `| ${cells.join(' | ')} |`

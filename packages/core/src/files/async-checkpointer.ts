@@ -208,9 +208,12 @@ export class AsyncCheckpointer {
       this.#thread?.worker.unref()
       this.#thread?.port.unref()
     }
-    if (error === null) return pending.resolve()
-    const failure = Object.assign(new Error(error.message), { name: error.name, stack: error.stack })
-    pending.reject(error.code === null ? failure : Object.assign(failure, { code: error.code }))
+    if (error === null) {
+      pending.resolve()
+      return
+    }
+    const { code, ...rest } = error
+    pending.reject(Object.assign(new Error(error.message), rest, code === null ? {} : { code }))
   }
 
   /** Also where the caller never gives the event loop a turn. */
