@@ -1,5 +1,5 @@
 // Element types that files have and tensors do not: read as the smallest dtype that holds every one of their values.
-import { DTypeError } from '../errors.js'
+import { FormatError } from '../errors.js'
 import { amin, bitwiseAnd, copy_, full, ne, take, tensor, to } from '../ops/index.js'
 import { allocate } from '../tensor/create.js'
 import type { DType } from '../tensor/dtype.js'
@@ -64,7 +64,7 @@ export const FOREIGN = {
     dtype: 'int64',
     convert(what, raw) {
       if (raw.numel() > 0 && amin(raw).lt(0).item())
-        throw new DTypeError(`${what} has uint64 values above 2^63 - 1, which int64 cannot hold`)
+        throw new FormatError(`${what} has uint64 values above 2^63 - 1, which int64 cannot hold`)
       return raw
     },
   },

@@ -113,17 +113,17 @@ export function decodeLayout(file: string, bytes: Uint8Array): NpyLayout {
   return { descr, fortran, shape, dataStart: bytes.length }
 }
 
-/** How the elements are read. @throws DTypeError for types that no tensor has */
+/** How the elements are read. @throws FormatError for types that no tensor has */
 export function withReading(file: string, { descr, fortran, shape, dataStart }: NpyLayout): NpyHeader {
   if (typeof descr !== 'string')
-    throw new DTypeError(
+    throw new FormatError(
       `${file}: the array is structured (${fieldNames(descr)}), and a tensor has one type; save its fields one by one`,
     )
   const [, order, kind, size] = /^([<>|=]?)([A-Za-z])(\d*)$/.exec(descr.replace('?', 'b1')) ?? []
   const reading = READINGS.get(`${kind}${size}`)
   if (reading === undefined) {
     const why = kind === undefined ? undefined : REFUSED[kind]
-    throw new DTypeError(
+    throw new FormatError(
       `${file}: the array has dtype ${describe(descr)}${why === undefined ? '' : `: ${why}`}; supported are ${[...READINGS.keys()].join(', ')}`,
     )
   }

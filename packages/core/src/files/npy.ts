@@ -93,8 +93,8 @@ export interface LoadNpyOptions {
  *
  * @param from a path, or the bytes of a file
  * @returns a tensor of the array's shape; one in Fortran's order has its strides
- * @throws FormatError for a truncated or corrupt file
- * @throws DTypeError for element types that no tensor has, and for uint64 values that int64 cannot hold
+ * @throws FormatError for a truncated or corrupt file, for element types that no tensor has, and for uint64 values that
+ * int64 cannot hold
  */
 export function loadNpy(from: string | Uint8Array, options: LoadNpyOptions = {}): Tensor {
   const { mmap = true } = options

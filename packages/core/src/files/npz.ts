@@ -72,7 +72,7 @@ export class NpzFile {
    * Reads an array.
    *
    * @throws ArgumentError for an unknown name
-   * @throws FormatError for a damaged array, DTypeError for one that no tensor can hold
+   * @throws FormatError for a damaged array, or one that no tensor can hold
    */
   get(name: string): Tensor {
     const entry = this.#find('get', name)
@@ -150,7 +150,7 @@ export function openNpz(path: string): NpzFile {
  *
  * @param path a file of `numpy.savez`, `numpy.savez_compressed` or `saveNpz`
  * @returns the tensors by name; NumPy calls arrays without a name `arr_0`, `arr_1`, …
- * @throws FormatError for a truncated or corrupt archive, DTypeError for arrays that no tensor can hold
+ * @throws FormatError for a truncated or corrupt archive, or arrays that no tensor can hold
  */
 export function loadNpz(path: string): Record<string, Tensor> {
   if (typeof path !== 'string') throw new ArgumentError(`loadNpz: expected a path, got ${describe(path)}`)

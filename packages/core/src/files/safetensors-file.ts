@@ -1,6 +1,6 @@
 // An open safetensors file, or several that an index holds together: tensors are there when they are asked for.
 import { closeSync, fstatSync, openSync } from 'node:fs'
-import { ArgumentError, DisposedError, DTypeError, describe, FormatError } from '../errors.js'
+import { ArgumentError, DisposedError, describe, FormatError } from '../errors.js'
 import type { Index } from '../ops/index.js'
 import type { DType } from '../tensor/dtype.js'
 import type { Tensor } from '../tensor/tensor.js'
@@ -43,10 +43,10 @@ export function converted(what: string, reading: Exclude<Reading, number>, raw: 
   return typeof reading === 'object' ? reading.convert(what, raw) : raw
 }
 
-/** How a tensor is read. @throws DTypeError where it cannot be */
+/** How a tensor is read. @throws FormatError where it cannot be */
 export function readable(path: string, { name, format, reading }: TensorEntry): Exclude<Reading, number> {
   if (typeof reading === 'number')
-    throw new DTypeError(
+    throw new FormatError(
       `${path}: '${name}' has dtype ${format}, of ${reading} bits an element, which no tensor can have`,
     )
   return reading
@@ -171,7 +171,7 @@ export class SafetensorsFile {
    * and bool, are converted at once.
    *
    * @throws ArgumentError for an unknown name
-   * @throws DTypeError for elements of 4 or 6 bits, and for uint64 values that int64 cannot hold
+   * @throws FormatError for elements of 4 or 6 bits, and for uint64 values that int64 cannot hold
    */
   get(name: string): Tensor {
     const { part, entry } = this.#find('get', name)

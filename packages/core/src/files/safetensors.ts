@@ -155,8 +155,8 @@ export interface LoadSafetensorsOptions {
  *
  * @param path a file that Flambeau, Python's `safetensors` or another tool wrote, or a `.safetensors.index.json`
  * @returns the tensors by name
- * @throws FormatError for a truncated or corrupt file
- * @throws DTypeError for elements of 4 or 6 bits, and for uint64 values that int64 cannot hold
+ * @throws FormatError for a truncated or corrupt file, for elements of 4 or 6 bits, and for uint64 values that int64
+ * cannot hold
  */
 export function loadSafetensors(path: string, options: LoadSafetensorsOptions = {}): Record<string, Tensor> {
   const { mmap = true } = options
