@@ -288,6 +288,7 @@ test('sparse matrices of SciPy', () => {
     [{ format: text('coo'), shape: ints(2, 2), data: ints(1), row: ints(2), col: ints(0) }, /row: expected integers/],
     [{ format: text('coo'), shape: ints(2, 2), data: ints(1), row: ints(0), col: ints(0, 1) }, /data: expected shape/],
     [{ ...csr, format: text('bsr') }, /data: expected shape/],
+    [{ format: text('csr'), shape: ints(2, 2), data: ints(7) }, /the sparse matrix has no 'indices'/],
     [{ format: text('dia'), shape: ints(2, 2), data: ints(1), offsets: ints(0, 1) }, /data: expected shape/],
   ]
   for (const [parts, message] of rows) {

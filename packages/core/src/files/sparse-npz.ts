@@ -25,6 +25,7 @@ class Integers {
 
   constructor(file: NpzFile, name: string) {
     this.#name = `${file.path}: ${name}`
+    if (!file.has(name)) throw new FormatError(`${file.path}: the sparse matrix has no '${name}'`)
     const t = file.get(name)
     if (DTYPES[t.dtype].kind !== 'int' || t.ndim !== 1)
       throw new FormatError(
