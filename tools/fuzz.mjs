@@ -1,4 +1,5 @@
 // `npm run fuzz -- --seconds N [--seed N] [--only OPERATOR] [--case NUMBER] [--asan]`
+// `npm run fuzz -- files` fuzzes the readers of files instead (fuzz/files.mjs).
 // Random arguments to every public operator, in a child process: nothing may crash, hang, throw an error that is not
 // the library's own, or change an argument and then fail. With --asan, under the address and undefined-behaviour
 // sanitizers.
@@ -12,6 +13,7 @@ import { show, simpler } from './fuzz/arguments.mjs'
 import { environmentOf } from './sanitize.mjs'
 
 const { values } = parseArgs({
+  args: process.argv[2] === 'files' ? [] : process.argv.slice(2),
   options: {
     seconds: { type: 'string', default: '60' },
     seed: { type: 'string', default: String(Math.floor(Date.now() / 1000) % 2 ** 31) },
@@ -175,7 +177,10 @@ async function main() {
 }
 
 try {
-  await main()
+  if (process.argv[2] === 'files') {
+    const { fuzzFiles } = await import('./fuzz/files.mjs')
+    await fuzzFiles(process.argv.slice(3))
+  } else await main()
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }

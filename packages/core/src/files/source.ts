@@ -2,6 +2,9 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { ArgumentError, describe, FormatError } from '../errors.js'
 
+/** What one call of the system reads. */
+const MOST = 2 ** 30
+
 /** Bytes that can be read from any position; `name` is for error messages. */
 export interface ByteSource {
   readonly name: string
@@ -29,7 +32,7 @@ function fileSource(name: string, fd: number, size: number): ByteSource {
     size,
     read(position, into) {
       for (let at = 0; at < into.length; ) {
-        const n = readSync(fd, into, at, into.length - at, position + at)
+        const n = readSync(fd, into, at, Math.min(into.length - at, MOST), position + at)
         if (n === 0) throw new FormatError(`${name}: the file is truncated: it ended at byte ${position + at}`)
         at += n
       }

@@ -10,8 +10,6 @@ import type { StoredStorage } from './torch-values.js'
 
 const MAGIC = 0x1950a86a20f9469cfc6cn
 const VERSION = 1001
-/** Bytes read at a time; a multiple of every element's size. */
-const CHUNK = 2 ** 20
 /** Where a tar archive has its own magic. */
 const TAR_MAGIC = 257
 
@@ -57,15 +55,7 @@ export function readLegacy(source: ByteSource): TorchFile {
     value,
     storages: [...starts.keys()],
     swap: false,
-    stream(stored, take) {
-      const part = partOf(source, starts.get(stored) ?? 0, stored.nbytes)
-      const buffer = new Uint8Array(Math.min(CHUNK, stored.nbytes))
-      for (let from = 0; from < stored.nbytes; from += CHUNK) {
-        const piece = buffer.subarray(0, Math.min(CHUNK, stored.nbytes - from))
-        part.read(from, piece)
-        take(piece, from)
-      }
-    },
+    bytes: (stored) => partOf(source, starts.get(stored) ?? 0, stored.nbytes),
   }
 }
 

@@ -19,8 +19,8 @@ export interface TorchFile {
   /** In the order of the file. */
   readonly storages: readonly StoredStorage[]
   readonly swap: boolean
-  /** Hands over the bytes of a storage piece by piece. */
-  readonly stream: (stored: StoredStorage, take: (piece: Uint8Array, at: number) => void) => void
+  /** The bytes of a storage, and nothing else. */
+  readonly bytes: (stored: StoredStorage) => ByteSource
 }
 
 /**
@@ -51,7 +51,7 @@ export interface TorchFile {
 export function load<T = SavedValue>(from: string | Uint8Array): T {
   const read = (source: ByteSource): SavedValue => {
     const file = readTorch(source)
-    const data = new Map(file.storages.map((stored) => [stored, readStorage(source.name, file, stored)]))
+    const data = new Map(file.storages.map((stored) => [stored, readStorage(file, stored)]))
     return new Builder(source.name, (stored) => {
       const storage = data.get(stored)
       if (storage === undefined) throw new FormatError(`${source.name}: storage '${stored.key}' is not in the file`)
@@ -104,10 +104,15 @@ function readZip(source: ByteSource): TorchFile {
     value,
     swap,
     storages: inOrder.map(([stored]) => stored),
-    // PyTorch can write records without checksums, and never looks at them.
-    stream: (stored, take) => zip.stream(zip.get(`${root}data/${stored.key}`), take, { verify: false }),
+    bytes: (stored) => contents(zip, zip.get(`${root}data/${stored.key}`)),
   }
 }
+
+/** What is in an entry. PyTorch can write records without checksums, and never looks at them: nor does this. */
+const contents = (zip: ZipReader, entry: ZipEntry): ByteSource =>
+  entry.method === STORED
+    ? partOf(zip.source, zip.dataStart(entry), entry.size)
+    : bytesSource(zip.source.name, zip.read(entry, { verify: false }))
 
 /** The byte order of the data, and where the pickle is. */
 function readHead(zip: ZipReader, root: string): { swap: boolean; pickle: ByteSource } {
@@ -123,25 +128,18 @@ function readHead(zip: ZipReader, root: string): { swap: boolean; pickle: ByteSo
     if (order !== 'little' && order !== 'big')
       throw new FormatError(`${source.name}: the byte order is '${order}'; expected little or big`)
   }
-  const entry = small(`${root}data.pkl`, inflationLimit(source))
-  const pickle =
-    entry.method === STORED
-      ? partOf(source, zip.dataStart(entry), entry.size)
-      : bytesSource(source.name, zip.read(entry, { verify: false }))
+  const pickle = contents(zip, small(`${root}data.pkl`, inflationLimit(source)))
   return { swap: order === 'big', pickle }
 }
 
-function readStorage(name: string, file: TorchFile, stored: StoredStorage): Storage {
+function readStorage(file: TorchFile, stored: StoredStorage): Storage {
   const storage = Storage.allocate(stored.nbytes, 'cpu')
-  let at = 0
-  file.stream(stored, (piece, position) => {
+  const bytes = file.bytes(stored)
+  storage.fill('load', (piece, at) => {
+    bytes.read(at, piece)
     if (file.swap) swapInPlace(piece, wordSize(stored.dtype))
     if (stored.dtype === 'bool') normalise(piece)
-    storage.write('load', position, piece)
-    at = position + piece.length
   })
-  if (at !== stored.nbytes)
-    throw new FormatError(`${name}: storage '${stored.key}' takes ${stored.nbytes} bytes, the file has ${at} of it`)
   return storage
 }
 

@@ -10,6 +10,9 @@ import { contiguousStrides, numelOf } from './shape.js'
 /** Bytes up to which a storage lives in a shared chunk, and the size of a chunk: what one survivor may keep alive. */
 const POOLED = 256
 const CHUNK = 4096
+/** Bytes that one ArrayBuffer can hold in every Node, and that are read at a time. */
+const SHAREABLE = 2 ** 32 - 1
+const PIECE = 2 ** 28
 /** Beyond any address space, and below where numbers stop being exact. */
 const MOST = 2 ** 52
 let chunk: Handle | null = null
@@ -101,6 +104,28 @@ export class Storage {
     observed.by?.wrote(this)
     native.write(this.#usable(operation), this.base + byteOffset, from)
     checkStatus(operation)
+  }
+
+  /**
+   * Lets `body` write all of this memory, which is new, piece by piece where it lies: reading a file into memory that was
+   * never touched costs a fraction of copying into it, since the system then fills whole ranges of pages at once.
+   *
+   * @param body is given a piece, which is empty once it returns, and its position in bytes, a multiple of 16
+   */
+  fill(operation: string, body: (piece: Uint8Array<ArrayBuffer>, at: number) => void): void {
+    observed.by?.wrote(this)
+    const { handle } = this
+    const buffer = !this.#pooled && handle !== null && this.nbytes <= SHAREABLE ? native.share(handle) : undefined
+    try {
+      for (let at = 0; at < this.nbytes; at += PIECE) {
+        const size = Math.min(PIECE, this.nbytes - at)
+        const piece = buffer === undefined ? new Uint8Array(size) : new Uint8Array(buffer, at, size)
+        body(piece, at)
+        if (buffer === undefined) this.write(operation, at, piece)
+      }
+    } finally {
+      if (buffer !== undefined) native.detach(buffer)
+    }
   }
 
   #usable(operation: string): Handle {
