@@ -17,8 +17,10 @@ export async function bundle() {
       index: join(dist, 'index.js'),
       worker: join(dist, 'data/worker.js'),
       'checkpoint-worker': join(dist, 'files/checkpoint-worker.js'),
+      hub: join(dist, 'hub/index.js'),
+      cli: join(dist, 'cli/index.js'),
     },
-    external: (id) => id.startsWith('node:'),
+    external: (id) => id.startsWith('node:') || id === 'tar',
     // Operators register themselves when their module runs.
     treeshake: false,
     plugins: [

@@ -20,7 +20,8 @@ function tensorsIn(value) {
   const seen = new Set([value])
   for (const item of seen) {
     if (typeof item !== 'object' || item === null || item instanceof Tensor || ArrayBuffer.isView(item)) continue
-    const parts = item instanceof Map ? [...item.keys(), ...item.values()] : item instanceof Set ? item : Object.values(item)
+    const parts =
+      item instanceof Map ? [...item.keys(), ...item.values()] : item instanceof Set ? item : Object.values(item)
     for (const part of parts) seen.add(part)
   }
   return [...seen].filter((item) => item instanceof Tensor)

@@ -58,6 +58,19 @@ export class FormatError extends FlambeauError {
   override name = 'FormatError'
 }
 
+/** A file that a server does not give, or not as it should be; `status` is what the server answered, where it did. */
+export class DownloadError extends FlambeauError {
+  override name = 'DownloadError'
+  readonly url: string
+  readonly status: number | undefined
+
+  constructor(message: string, url: string, status?: number, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.url = url
+    this.status = status
+  }
+}
+
 /** A worker thread of a DataLoader that failed, died or did not answer; `cause` is the error thrown inside of it. */
 export class WorkerError extends FlambeauError {
   override name = 'WorkerError'

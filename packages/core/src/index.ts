@@ -17,6 +17,7 @@ export {
   AutogradError,
   DeviceError,
   DisposedError,
+  DownloadError,
   DTypeError,
   FlambeauError,
   FormatError,
