@@ -157,6 +157,22 @@ async function runProgram(folder, name, launcher = []) {
   return output.replace(/^MAPPED .*\n?/m, '').trim()
 }
 
+/** The command of the installed package: a file is made, converted and shown. */
+async function runCommand(folder) {
+  const make = "import { ones, save } from '@flambeau/core'; save('made.pt', { weight: ones([2, 3]) })"
+  execFileSync(process.execPath, ['--input-type=module', '-e', make], { cwd: folder })
+  const { bin } = JSON.parse(readFileSync(join(folder, 'node_modules/@flambeau/core/package.json'), 'utf8'))
+  const program = join(folder, 'node_modules/@flambeau/core', bin.flambeau)
+  const flambeau = (...args) => execFileSync(process.execPath, [program, ...args], { cwd: folder, encoding: 'utf8' })
+  flambeau('convert', 'made.pt', 'made.safetensors')
+  const shown = flambeau('inspect', 'made.safetensors')
+  if (!/weight +float32 +\[2, 3\] +24 B/.test(shown)) fail(`flambeau inspect says:\n${shown}`)
+  if (!existsSync(join(folder, 'node_modules/.bin', windows ? 'flambeau.cmd' : 'flambeau')))
+    fail('npm installed no command named flambeau')
+  execFileSync(process.execPath, ['--input-type=module', '-e', "import '@flambeau/core/hub'"], { cwd: folder })
+  console.log('✓ the command converts and inspects, and the hub loads')
+}
+
 /** Every binary of the package needs only what it brings along and what any glibc Linux has. */
 function inspectLinux(folder) {
   const installed = join(folder, `node_modules/@flambeau/native-${platform}`)
@@ -222,6 +238,7 @@ export async function checkPackaging() {
       await runProgram(user, name)
       console.log(`✓ ${name} runs from the tarballs alone`)
     }
+    await runCommand(user)
     if (process.platform === 'linux') {
       inspectLinux(user)
       await runHidden(user, programs[0])
