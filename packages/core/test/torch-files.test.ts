@@ -1,4 +1,4 @@
-// Files that PyTorch wrote (fixtures/files/make_torch.py), and ours. tools/compare/torch.mjs compares with PyTorch alive.
+// Files that PyTorch wrote (fixtures/files/make_torch.py), and ours. tools/interop/torch-files.mjs compares with PyTorch alive.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -262,6 +262,22 @@ test('the memory of a file is aligned, and saved once', () => {
     const start = header + 30 + bytes.readUInt16LE(header + 26) + bytes.readUInt16LE(header + 28)
     expect(start % 64).toBe(0)
   }
+})
+
+test.each([true, false])('a large file, mapped or read (%p): views share, and writing stays in the process', (mmap) => {
+  const path = at('large.pt')
+  const base = ones([300, 500])
+  save(path, { base, row: base.select(0, 7), half: ones([100_000]).to('bfloat16'), flags: ones([70_000]).to('bool') })
+  const before = readFileSync(path)
+  const { base: loaded, row, half, flags } = load<Record<string, Tensor>>(path, { mmap })
+  loaded.mul_(3)
+  half.add_(1)
+  expect([row.sum().item(), half.float().sum().item(), flags.sum().item()]).toEqual([1500, 200_000, 70_000])
+  // Replacing the file does not change what is loaded.
+  save(path, { base: zeros([1]) })
+  expect(loaded.sum().item()).toBe(450_000)
+  writeFileSync(path, before)
+  expect(load<{ base: Tensor }>(path).base.sum().item()).toBe(150_000)
 })
 
 test('deep nesting is written and read without a deep stack', () => {

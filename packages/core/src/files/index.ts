@@ -21,6 +21,6 @@ export {
 } from './safetensors.js'
 export { openSafetensors, SafetensorsFile, type SafetensorsInfo } from './safetensors-file.js'
 export { type LoadSparseNpzOptions, loadSparseNpz } from './sparse-npz.js'
-export { load } from './torch.js'
+export { type LoadFileOptions, load } from './torch.js'
 export type { SavedValue } from './torch-build.js'
 export { save } from './torch-save.js'

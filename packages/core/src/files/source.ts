@@ -13,14 +13,14 @@ export interface ByteSource {
   read(position: number, into: Uint8Array): void
 }
 
-/** Opens a file, hands it to `body`, and closes it again. */
-export function withSource<R>(operation: string, path: string, body: (source: ByteSource) => R): R {
+/** Opens a file, hands it and its descriptor to `body`, and closes it again. */
+export function withSource<R>(operation: string, path: string, body: (source: ByteSource, fd: number) => R): R {
   if (typeof path !== 'string') throw new ArgumentError(`${operation}: expected a path, got ${describe(path)}`)
   const fd = openSync(path, 'r')
   try {
     const status = fstatSync(fd)
     if (!status.isFile()) throw new ArgumentError(`${operation}: expected a file, and ${path} is none`)
-    return body(fileSource(path, fd, status.size))
+    return body(fileSource(path, fd, status.size), fd)
   } finally {
     closeSync(fd)
   }

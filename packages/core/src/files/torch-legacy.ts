@@ -56,6 +56,7 @@ export function readLegacy(source: ByteSource): TorchFile {
     storages: [...starts.keys()],
     swap: false,
     bytes: (stored) => partOf(source, starts.get(stored) ?? 0, stored.nbytes),
+    position: (stored) => starts.get(stored) ?? null,
   }
 }
 

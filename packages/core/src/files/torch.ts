@@ -2,6 +2,8 @@
 import { Buffer } from 'node:buffer'
 import { ArgumentError, describe, FormatError } from '../errors.js'
 import { Storage } from '../tensor/storage.js'
+import type { Tensor } from '../tensor/tensor.js'
+import { MappedFile } from './mapped-file.js'
 import { swapInPlace, wordSize } from './numpy-values.js'
 import { readPickle } from './pickle.js'
 import { PickleInput } from './pickle-input.js'
@@ -21,6 +23,18 @@ export interface TorchFile {
   readonly swap: boolean
   /** The bytes of a storage, and nothing else. */
   readonly bytes: (stored: StoredStorage) => ByteSource
+  /** Where they begin in the file; null where they do not lie there as they are. */
+  readonly position: (stored: StoredStorage) => number | null
+}
+
+/** The options of `load`. */
+export interface LoadFileOptions {
+  /**
+   * Whether the memory of large files' tensors is the file's pages, read when they are first used, rather than a copy.
+   * What is written to a tensor never reaches the file. A program that cuts such a file off while it is in use ends this
+   * process; replacing it by another of its name, as `save` does, harms nobody. Default true.
+   */
+  readonly mmap?: boolean
 }
 
 /**
@@ -32,6 +46,7 @@ export interface TorchFile {
  * null. Tensors that share a storage in the file share one here. Tensors of other devices arrive on the cpu.
  *
  * @param from a path, or the bytes of a file
+ * @param options whether large files are mapped
  * @returns what was saved; its type is the caller's knowledge and is not checked
  * @throws FormatError for a damaged file, one that is not PyTorch's, or one that asks for more than data
  * @example
@@ -48,21 +63,39 @@ export interface TorchFile {
  * console.log(checkpoint.epoch, checkpoint.model.weight.shape) // → 7 [ 2, 3 ]
  * ```
  */
-export function load<T = SavedValue>(from: string | Uint8Array): T {
-  const read = (source: ByteSource): SavedValue => {
-    const file = readTorch(source)
-    const data = new Map(file.storages.map((stored) => [stored, readStorage(file, stored)]))
-    return new Builder(source.name, (stored) => {
-      const storage = data.get(stored)
-      if (storage === undefined) throw new FormatError(`${source.name}: storage '${stored.key}' is not in the file`)
-      return storage
-    }).build(file.value)
-  }
-  if (typeof from === 'string') return withSource('load', from, read) as T
+export function load<T = SavedValue>(from: string | Uint8Array, options: LoadFileOptions = {}): T {
+  const { mmap = true } = options
+  if (typeof from === 'string')
+    return withSource('load', from, (source, fd) => {
+      const map = mmap ? new MappedFile(from, fd, source.size) : null
+      try {
+        return readValue(source, map)
+      } finally {
+        map?.close()
+      }
+    }) as T
   // By its kind: an array of another realm is no instance of ours.
   if (Object.prototype.toString.call(from) !== '[object Uint8Array]')
     throw new ArgumentError(`load: expected a path or bytes, got ${describe(from)}`)
-  return read(bytesSource('load', from)) as T
+  return readValue(bytesSource('load', from), null) as T
+}
+
+function readValue(source: ByteSource, map: MappedFile | null): SavedValue {
+  const file = readTorch(source)
+  const mapped: Tensor[] = []
+  const data = new Map<StoredStorage, Storage>()
+  for (const stored of file.storages) {
+    const t = map === null ? null : mappedStorage(map, file, stored)
+    if (t !== null) mapped.push(t)
+    data.set(stored, t === null ? readStorage(file, stored) : t.storage)
+  }
+  const value = new Builder(source.name, (stored) => {
+    const storage = data.get(stored)
+    if (storage === undefined) throw new FormatError(`${source.name}: storage '${stored.key}' is not in the file`)
+    return storage
+  }).build(file.value)
+  for (const t of mapped) t.dispose()
+  return value
 }
 
 /** Reads the values of a file, and none of its data. */
@@ -105,6 +138,10 @@ function readZip(source: ByteSource): TorchFile {
     swap,
     storages: inOrder.map(([stored]) => stored),
     bytes: (stored) => contents(zip, zip.get(`${root}data/${stored.key}`)),
+    position(stored) {
+      const entry = zip.get(`${root}data/${stored.key}`)
+      return entry.method === STORED ? zip.dataStart(entry) : null
+    },
   }
 }
 
@@ -130,6 +167,14 @@ function readHead(zip: ZipReader, root: string): { swap: boolean; pickle: ByteSo
   }
   const pickle = contents(zip, small(`${root}data.pkl`, inflationLimit(source)))
   return { swap: order === 'big', pickle }
+}
+
+/** The pages of the file as a storage; null where its bytes are not a tensor's as they are. */
+function mappedStorage(map: MappedFile, file: TorchFile, stored: StoredStorage): Tensor | null {
+  if (!map.shares || file.swap || stored.dtype === 'bool' || stored.nbytes === 0) return null
+  const position = file.position(stored)
+  if (position === null || position % wordSize(stored.dtype) !== 0) return null
+  return map.tensor('load', position, stored.dtype, [stored.numel])
 }
 
 function readStorage(file: TorchFile, stored: StoredStorage): Storage {
