@@ -1,9 +1,11 @@
 """As files.mjs, with PyTorch, safetensors and NumPy."""
 
 import json
+import re
 import resource
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,12 +18,22 @@ read = {
     "npy": lambda path: [torch.from_numpy(np.load(path))],
 }
 
-torch.zeros(1000).sum().item()
+PIECE = 2**22
+target = torch.zeros(PIECE)
+
+
+def peak():
+    status = Path("/proc/self/status")
+    high = re.search(r"VmHWM:\s+(\d+)", status.read_text()) if status.exists() else None
+    return (int(high[1]) if high else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * 1024
+
+
 for line in sys.stdin:
     format_, path = json.loads(line)
     start = time.perf_counter()
     total = 0.0
     for t in read[format_](path):
-        total += t.sum().item()
+        for piece in t.view(-1, PIECE).unbind():
+            total += target.copy_(piece)[12345].item()
     seconds = time.perf_counter() - start
-    print(json.dumps([seconds, total, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024]), flush=True)
+    print(json.dumps([seconds, total, peak()]), flush=True)
