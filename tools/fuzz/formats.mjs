@@ -1,7 +1,7 @@
 // The formats whose readers are fuzzed: real files, and how one is read. `make`, where it is there, damages what lies
 // inside of a file rather than the file, which a checksum or a directory would give away at once.
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { copyFileSync, existsSync, readFileSync, renameSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { core } from '../conformance/library.mjs'
 import { root } from '../setup/exec.mjs'
@@ -36,6 +36,56 @@ function damagedEntry(r, bytes, others) {
 const archives = ['torch-values.pt', 'torch-training.pt', 'torch-big-endian.pt', 'torch-protocol-5.pt'].map(read)
 const legacy = [read('torch-legacy.pt')]
 
+/** What NumPy and SciPy wrote, by the end of its name. */
+const numpy = new ZipReader(bytesSource('numpy.zip', read('numpy.zip')))
+const fromNumPy = (...names) => names.map((name) => Buffer.from(numpy.read(numpy.get(name))))
+const small = (name) => numpy.get(name).size < 20_000
+const npy = fromNumPy(...[...numpy.entries.keys()].filter((name) => name.endsWith('.npy') && small(name)))
+const npz = fromNumPy('stored.npz', 'deflated.npz')
+const sparse = fromNumPy('csr.npz', 'csc.npz', 'coo.npz', 'bsr.npz', 'dia.npz', 'wide.npz', 'twice.npz')
+
+/** A damaged index among whole files. */
+const index = Buffer.from(
+  JSON.stringify({
+    metadata: { total_size: 1202 },
+    weight_map: { float32: 'all-dtypes.safetensors', uint16: 'foreign.safetensors', bool: 'all-dtypes.safetensors' },
+  }),
+)
+function readIndex(path) {
+  const indexPath = `${path}.index.json`
+  for (const name of ['all-dtypes.safetensors', 'foreign.safetensors'])
+    if (!existsSync(join(dirname(path), name))) copyFileSync(join(fixtures, name), join(dirname(path), name))
+  renameSync(path, indexPath)
+  try {
+    return core.loadSafetensors(indexPath)
+  } catch (error) {
+    // A name that leads to no file.
+    if (error.code === 'ENOENT' || error.code === 'ENAMETOOLONG') return null
+    throw error
+  }
+}
+
+/** Larger ones, which are mapped: only their headers are worth damaging. */
+function largeFile(header, bytes) {
+  const length = Buffer.alloc(8)
+  length.writeBigUInt64LE(BigInt(header.length))
+  return Buffer.concat([length, Buffer.from(header), Buffer.alloc(bytes)])
+}
+const large = [
+  largeFile(
+    '{"a":{"dtype":"F32","shape":[50,1000],"data_offsets":[0,200000]},"b":{"dtype":"U8","shape":[100001],"data_offsets":[200000,300001]}}',
+    300_001,
+  ),
+  largeFile(
+    '{"x":{"dtype":"BOOL","shape":[3],"data_offsets":[0,3]},"y":{"dtype":"C64","shape":[2,20000],"data_offsets":[3,320003]}}',
+    320_003,
+  ),
+]
+const HEAD = 300
+
+/** Damaged, read both ways: the file's own memory, and a copy of it. */
+const bothWays = (read) => (path) => [read(path, { mmap: true }), read(path, { mmap: false })]
+
 export const formats = {
   torch: {
     seeds: [...archives, ...legacy],
@@ -43,7 +93,31 @@ export const formats = {
     read: (path) => core.load(path),
   },
   safetensors: {
-    seeds: [read('all-dtypes.safetensors')],
-    read: (path) => core.loadSafetensors(path),
+    seeds: [read('all-dtypes.safetensors'), read('foreign.safetensors')],
+    read: bothWays(core.loadSafetensors),
+  },
+  'safetensors-mapped': {
+    seeds: large,
+    make: (r, seed) => {
+      const head = seed.subarray(0, HEAD)
+      return Buffer.concat([mutate(r, head, [head]), seed.subarray(HEAD)])
+    },
+    read: bothWays(core.loadSafetensors),
+  },
+  'safetensors-index': { seeds: [index], read: readIndex },
+  npy: { seeds: npy, read: bothWays(core.loadNpy) },
+  npz: { seeds: npz, make: damagedEntry, read: (path) => core.loadNpz(path) },
+  sparse: {
+    seeds: sparse,
+    make: damagedEntry,
+    read(path) {
+      try {
+        return core.loadSparseNpz(path, { maxBytes: 2 ** 20 })
+      } catch (error) {
+        // The limit that was given.
+        if (error instanceof core.OutOfMemoryError && error.message.includes('raise maxBytes')) return null
+        throw error
+      }
+    },
   },
 }
