@@ -161,6 +161,34 @@ test('a file of a big-endian machine', () => {
   ])
 })
 
+test('element types that tensors do not have become the smallest that hold them', () => {
+  const values = load<Record<string, Tensor>>(fixture('torch-foreign.pt'))
+  const rows = [
+    [1, 2, 4],
+    [8, 16, 64],
+  ]
+  const expected = {
+    uint16: 'int32',
+    uint32: 'int64',
+    uint64: 'int64',
+    float8_e5m2: 'float16',
+    float8_e4m3fn: 'float16',
+    float8_e8m0fnu: 'float32',
+  }
+  for (const [name, dtype] of Object.entries(expected)) {
+    const t = values[`torch.${name}`]
+    expect([name, t.dtype, t.toArray()]).toEqual([name, dtype, rows])
+  }
+  expect(values.large.toArray()).toEqual([60000, 3])
+  values['torch.uint16'].fill_(9)
+  expect(values.view.toArray()).toEqual([
+    [9, 9],
+    [9, 9],
+    [9, 9],
+  ])
+  expect(() => load(fixture('torch-uint64.pt'))).toThrow('uint64 values above 2^63 - 1')
+})
+
 interface Training {
   readonly model: nn.StateDict
   readonly optimizer: optim.OptimizerState

@@ -3,13 +3,21 @@ import { FormatError } from '../errors.js'
 import { conj, neg } from '../ops/index.js'
 import type { Complex } from '../ops/pointwise.js'
 import { allocate } from '../tensor/create.js'
-import { isDifferentiable } from '../tensor/dtype.js'
+import { DTYPES, isDifferentiable } from '../tensor/dtype.js'
 import { Parameter } from '../tensor/parameter.js'
 import { Storage } from '../tensor/storage.js'
 import { Tensor } from '../tensor/tensor.js'
+import { FOREIGN } from './foreign.js'
 import { NumpyArray } from './numpy-values.js'
 import { describePy, PyComplex, PyDict, PyGlobal, PySet, PyTuple } from './pickle-values.js'
-import { DTypeValue, StorageRef, StoredParameter, type StoredStorage, StoredTensor } from './torch-values.js'
+import {
+  DTypeValue,
+  type ForeignName,
+  StorageRef,
+  StoredParameter,
+  type StoredStorage,
+  StoredTensor,
+} from './torch-values.js'
 
 /** What a file of `save` holds: tensors and plain values, nested in any way. */
 export type SavedValue =
@@ -33,6 +41,7 @@ export class Builder {
   readonly #made = new Map<unknown, unknown>()
   /** Containers that are made and not yet filled. */
   readonly #pending: (() => void)[] = []
+  readonly #converted = new Map<StoredStorage, { foreign: ForeignName; data: Tensor }>()
   /** Dicts of state by the number of a parameter. */
   readonly #byNumber = new Set<unknown>()
 
@@ -124,13 +133,28 @@ export class Builder {
     return plain
   }
 
-  #plain({ storage, dtype, offset, size, stride, conj: conjugated, neg: negated }: StoredTensor): Tensor {
+  /** The data of a storage, as elements that tensors have; converted once, so that what is shared stays shared. */
+  #data({ root }: StorageRef, foreign: ForeignName | null): Storage {
+    const storage = this.#storageOf(root)
+    if (foreign === null) return storage
+    const known = this.#converted.get(root)
+    if (known?.foreign === foreign) return known.data.storage
+    if (known !== undefined)
+      throw new FormatError(`${this.#file}: storage '${root.key}' is of ${known.foreign} and of ${foreign}`)
+    const { raw, convert } = FOREIGN[foreign]
+    const numel = Math.floor(root.nbytes / DTYPES[raw].size)
+    const data = convert(`${this.#file}: storage '${root.key}'`, new Tensor(storage, raw, [numel], [1], 0))
+    this.#converted.set(root, { foreign, data })
+    return data.storage
+  }
+
+  #plain({ storage, dtype, foreign, offset, size, stride, conj: conjugated, neg: negated }: StoredTensor): Tensor {
     if (storage === null) {
       const t = allocate(size, dtype, 'meta')
       t.strides = stride
       return t
     }
-    let t = new Tensor(this.#storageOf(storage.root), dtype, size, stride, offset)
+    let t = new Tensor(this.#data(storage, foreign), dtype, size, stride, offset)
     if (conjugated) t = conj(t)
     if (negated) t = neg(t)
     return t

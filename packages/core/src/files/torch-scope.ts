@@ -2,17 +2,20 @@
 import { FormatError } from '../errors.js'
 import { DTYPES, type DType } from '../tensor/dtype.js'
 import { formatShape, MAX_DIMS, numelOf } from '../tensor/shape.js'
+import { FOREIGN } from './foreign.js'
 import { NumpyArray, NumpyDType, numpyScalar } from './numpy-values.js'
 import type { PickleScope } from './pickle.js'
 import { describePy, PyComplex, PyDict, PyGlobal, PySet, PyTuple } from './pickle-values.js'
 import {
   DTypeValue,
+  type ForeignName,
   STORAGE_NAMES,
   StorageRef,
   StorageType,
   StoredParameter,
   StoredStorage,
   StoredTensor,
+  storedSize,
 } from './torch-values.js'
 
 /** Beyond any file, and below where numbers stop being exact. */
@@ -31,10 +34,15 @@ const STORAGE_TYPES = new Map(
 )
 STORAGE_TYPES.set('torch.storage.UntypedStorage', new StorageType('uint8'))
 
-const DTYPE_VALUES = new Map(Object.keys(DTYPES).map((name) => [`torch.${name}`, new DTypeValue(name as DType)]))
+const DTYPE_VALUES = new Map(
+  [...Object.keys(DTYPES), ...Object.keys(FOREIGN)].map((name) => [
+    `torch.${name}`,
+    new DTypeValue(name as DType | ForeignName),
+  ]),
+)
 
 /** Element types of PyTorch that are none here: a clear word is better than a name that is not on the list. */
-const FOREIGN = /^torch\.(uint\d+|int[1-7]|float8_\w+|float4_\w+|complex32|bits\w+|quint\w+|qint\w+|\w+Storage)$/
+const UNSUPPORTED = /^torch\.(uint\d+|int[1-7]|float8_\w+|float4_\w+|complex32|bits\w+|quint\w+|qint\w+|\w+Storage)$/
 
 type Call = (args: readonly unknown[]) => unknown
 
@@ -62,9 +70,9 @@ export class TorchScope implements PickleScope {
 
   find(name: string): unknown {
     const found = this.#globals.get(name)
-    if (found === undefined && FOREIGN.test(name))
+    if (found === undefined && UNSUPPORTED.test(name))
       throw new FormatError(
-        `${this.#file}: ${name} is not supported: the dtypes of Flambeau are ${Object.keys(DTYPES).join(', ')}`,
+        `${this.#file}: ${name} is not supported: supported are ${[...Object.keys(DTYPES), ...Object.keys(FOREIGN)].join(', ')}`,
       )
     if (found === undefined && /^torch\.nn\.modules\./.test(name))
       throw new FormatError(
@@ -115,7 +123,7 @@ export class TorchScope implements PickleScope {
     return ref
   }
 
-  #tensor(what: string, storage: unknown, dtype: DType | null, rest: readonly unknown[]): StoredTensor {
+  #tensor(what: string, storage: unknown, dtype: DType | ForeignName | null, rest: readonly unknown[]): StoredTensor {
     const [offset, sizes, strides, requiresGrad = false, , metadata = null] = rest
     if (!(storage instanceof StorageRef)) return this.#fail(`${what}: expected a storage, got ${describePy(storage)}`)
     if (!isSize(offset)) return this.#fail(`${what}: the offset is ${describePy(offset)}`)
@@ -124,7 +132,8 @@ export class TorchScope implements PickleScope {
     const type = dtype ?? own
     // An untyped storage is bytes; any other is of the tensor's dtype.
     if (type !== own && own !== 'uint8') this.#fail(`${what}: a tensor of ${type} reads a storage of ${own}`)
-    const scale = DTYPES[type].size / DTYPES[own].size
+    const scale = storedSize(type) / DTYPES[own].size
+    if (scale > 1) storage.root.untyped = true
     const held = Math.floor(storage.numel / scale)
     const end = size.includes(0) ? offset : size.reduce((n, s, i) => n + (s - 1) * stride[i], offset + 1)
     if (end > held)

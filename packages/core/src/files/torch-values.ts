@@ -1,5 +1,10 @@
 // What a PyTorch file speaks of, before any of its data is read.
 import { DTYPES, type DType } from '../tensor/dtype.js'
+import { FOREIGN } from './foreign.js'
+
+/** An element type that files have and tensors do not. */
+export type ForeignName = keyof typeof FOREIGN
+const isForeign = (type: DType | ForeignName): type is ForeignName => type in FOREIGN
 
 /** PyTorch's names of storages, each of one dtype. */
 export const STORAGE_NAMES: { readonly [D in DType]: string } = {
@@ -30,6 +35,8 @@ export class StoredStorage {
   readonly key: string
   readonly dtype: DType
   readonly numel: number
+  /** Whether tensors of larger elements read these bytes, of which nothing tells the words. */
+  untyped = false
   constructor(key: string, dtype: DType, numel: number) {
     this.key = key
     this.dtype = dtype
@@ -59,6 +66,8 @@ export class StoredTensor {
   /** Null for a meta tensor, which has no data. */
   readonly storage: StorageRef | null
   readonly dtype: DType
+  /** The element type of the file where it is no dtype here. */
+  readonly foreign: ForeignName | null
   /** In elements, from the beginning of the root storage. */
   readonly offset: number
   readonly size: readonly number[]
@@ -70,14 +79,15 @@ export class StoredTensor {
 
   constructor(
     storage: StorageRef | null,
-    dtype: DType,
+    type: DType | ForeignName,
     offset: number,
     size: readonly number[],
     stride: readonly number[],
     requiresGrad: boolean,
   ) {
     this.storage = storage
-    this.dtype = dtype
+    this.foreign = isForeign(type) ? type : null
+    this.dtype = isForeign(type) ? FOREIGN[type].dtype : type
     this.offset = offset
     this.size = size
     this.stride = stride
@@ -95,10 +105,13 @@ export class StoredParameter {
   }
 }
 
-/** A dtype as a value. */
+/** A dtype as a value; also one that files have and tensors do not. */
 export class DTypeValue {
-  readonly dtype: DType
-  constructor(dtype: DType) {
+  readonly dtype: DType | ForeignName
+  constructor(dtype: DType | ForeignName) {
     this.dtype = dtype
   }
 }
+
+/** The bytes of an element in the file. */
+export const storedSize = (type: DType | ForeignName): number => DTYPES[isForeign(type) ? FOREIGN[type].raw : type].size

@@ -87,7 +87,7 @@ function readValue(source: ByteSource, map: MappedFile | null): SavedValue {
   for (const stored of file.storages) {
     const t = map === null ? null : mappedStorage(map, file, stored)
     if (t !== null) mapped.push(t)
-    data.set(stored, t === null ? readStorage(file, stored) : t.storage)
+    data.set(stored, t === null ? readStorage(source.name, file, stored) : t.storage)
   }
   const value = new Builder(source.name, (stored) => {
     const storage = data.get(stored)
@@ -169,15 +169,20 @@ function readHead(zip: ZipReader, root: string): { swap: boolean; pickle: ByteSo
   return { swap: order === 'big', pickle }
 }
 
+/** What elements of every dtype may lie at. */
+const ALIGNMENT = 16
+
 /** The pages of the file as a storage; null where its bytes are not a tensor's as they are. */
 function mappedStorage(map: MappedFile, file: TorchFile, stored: StoredStorage): Tensor | null {
   if (!map.shares || file.swap || stored.dtype === 'bool' || stored.nbytes === 0) return null
   const position = file.position(stored)
-  if (position === null || position % wordSize(stored.dtype) !== 0) return null
+  if (position === null || position % ALIGNMENT !== 0) return null
   return map.tensor('load', position, stored.dtype, [stored.numel])
 }
 
-function readStorage(file: TorchFile, stored: StoredStorage): Storage {
+function readStorage(name: string, file: TorchFile, stored: StoredStorage): Storage {
+  if (file.swap && stored.untyped)
+    throw new FormatError(`${name}: storage '${stored.key}' is of a big-endian machine, and its words are not known`)
   const storage = Storage.allocate(stored.nbytes, 'cpu')
   const bytes = file.bytes(stored)
   storage.fill('load', (piece, at) => {
