@@ -47,6 +47,7 @@ interface Layout {
   offset?: number | bigint
   size?: readonly number[]
   stride?: readonly number[]
+  conj?: boolean
 }
 
 /** The pickle of one tensor, of what is given; a whole storage of four floats otherwise. */
@@ -57,6 +58,7 @@ const tensorPickle = ({
   offset = 0,
   size = [4],
   stride = [1],
+  conj = false,
 }: Layout): Uint8Array =>
   pickled((out) => {
     out.global('torch._utils', '_rebuild_tensor_v2')
@@ -72,7 +74,14 @@ const tensorPickle = ({
     out.integers(stride)
     out.bool(false)
     out.global('collections', 'OrderedDict')
-    out.op(')RtR')
+    out.op(')R')
+    if (conj) {
+      out.op('}')
+      out.string('conj')
+      out.bool(true)
+      out.op('s')
+    }
+    out.op('tR')
   })
 
 const four: Records = { 'data/0': new Uint8Array(16) }
@@ -145,6 +154,11 @@ test.each<[string, Uint8Array, string]>([
   ['a negative size', tensorFile({ size: [-1] }), 'the shape is (-1)'],
   ['an enormous expanded shape', tensorFile({ size: [2 ** 40, 2 ** 40], stride: [0, 0] }), 'is too large'],
   [
+    'values to compute that overlap',
+    tensorFile({ numel: 4, size: [2, 3], stride: [1, 1], conj: true }),
+    'reads 4 elements again and again',
+  ],
+  [
     'too many dimensions',
     tensorFile({ size: new Array(17).fill(1), stride: new Array(17).fill(1) }),
     '17 dimensions are over the limit of 16',
@@ -176,6 +190,16 @@ test.each<[string, Uint8Array, string]>([
 ])('refuses %s', (_, bytes, message) => {
   expect(() => load(bytes)).toThrow(FormatError)
   expect(() => load(bytes)).toThrow(message)
+})
+
+test('a conjugated view that is expanded stays expanded', () => {
+  const t = load<Tensor>(
+    tensorFile({ type: 'ComplexFloatStorage', numel: 2, size: [2 ** 40, 2], stride: [0, 1], conj: true }),
+  )
+  expect([t.shape, t.stride()]).toEqual([
+    [2 ** 40, 2],
+    [0, 1],
+  ])
 })
 
 test('two descriptions of one storage have to agree', () => {

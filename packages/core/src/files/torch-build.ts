@@ -1,6 +1,6 @@
 // From the values of a pickle to JavaScript's, without recursion: what is shared stays shared, and a list may hold itself.
 import { FormatError } from '../errors.js'
-import { conj, neg } from '../ops/index.js'
+import { conj, expand, neg } from '../ops/index.js'
 import type { Complex } from '../ops/pointwise.js'
 import { allocate } from '../tensor/create.js'
 import { DTYPES, isDifferentiable } from '../tensor/dtype.js'
@@ -11,6 +11,7 @@ import { FOREIGN } from './foreign.js'
 import { NumpyArray } from './numpy-values.js'
 import { describePy, PyComplex, PyDict, PyGlobal, PySet, PyTuple } from './pickle-values.js'
 import {
+  compact,
   DTypeValue,
   type ForeignName,
   StorageRef,
@@ -154,10 +155,12 @@ export class Builder {
       t.strides = stride
       return t
     }
-    let t = new Tensor(this.#data(storage, foreign), dtype, size, stride, offset)
+    const data = this.#data(storage, foreign)
+    if (!conjugated && !negated) return new Tensor(data, dtype, size, stride, offset)
+    let t = new Tensor(data, dtype, compact(size, stride), stride, offset)
     if (conjugated) t = conj(t)
     if (negated) t = neg(t)
-    return t
+    return expand(t, size)
   }
 
   #parameter({ data, requiresGrad }: StoredParameter): Parameter {

@@ -7,6 +7,7 @@ import { NumpyArray, NumpyDType, numpyScalar } from './numpy-values.js'
 import type { PickleScope } from './pickle.js'
 import { describePy, PyComplex, PyDict, PyGlobal, PySet, PyTuple } from './pickle-values.js'
 import {
+  compact,
   DTypeValue,
   type ForeignName,
   STORAGE_NAMES,
@@ -146,6 +147,11 @@ export class TorchScope implements PickleScope {
       tensor.conj = metadata.entries.get('conj') === true
       tensor.neg = metadata.entries.get('neg') === true
     }
+    // Such values are computed, into memory of their own: as many as the storage has, at most.
+    if ((tensor.conj || tensor.neg) && numelOf(compact(size, stride)) > held)
+      this.#fail(
+        `${what}: a conjugated or negated view of shape ${formatShape(size)} reads ${held} elements again and again`,
+      )
     return tensor
   }
 

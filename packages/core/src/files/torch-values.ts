@@ -115,3 +115,7 @@ export class DTypeValue {
 
 /** The bytes of an element in the file. */
 export const storedSize = (type: DType | ForeignName): number => DTYPES[isForeign(type) ? FOREIGN[type].raw : type].size
+
+/** The shape without what expanding adds: a dimension of stride 0 is one element again and again. */
+export const compact = (size: readonly number[], stride: readonly number[]): number[] =>
+  size.map((n, i) => (stride[i] === 0 ? Math.min(n, 1) : n))
