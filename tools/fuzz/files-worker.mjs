@@ -35,13 +35,13 @@ export function inputOf(number) {
 }
 
 /** Null, or what is wrong. */
-function run(bytes) {
+async function run(bytes) {
   const path = `${marker}.input`
   writeFileSync(path, bytes)
   const before = core.memory().inUse
   let value
   try {
-    value = format.read(path)
+    value = await format.read(path)
   } catch (error) {
     if (error instanceof core.FormatError) return null
     return `threw ${error?.name}: ${inspect(error).slice(0, 500)}`
@@ -56,11 +56,11 @@ function run(bytes) {
   return null
 }
 
-process.on('message', ({ from, count }) => {
+process.on('message', async ({ from, count }) => {
   for (let number = from; number < from + count; number++) {
     writeSync(file, String(number).padStart(12), 0)
     const bytes = inputOf(number)
-    const problem = run(bytes)
+    const problem = await run(bytes)
     if (problem !== null) process.send({ number, problem })
   }
   process.send({ done: from + count })

@@ -1,8 +1,21 @@
 // The formats whose readers are fuzzed: real files, and how one is read. `make`, where it is there, damages what lies
 // inside of a file rather than the file, which a checksum or a directory would give away at once.
-import { copyFileSync, existsSync, readFileSync, renameSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { core } from '../conformance/library.mjs'
 import { root } from '../setup/exec.mjs'
 import { mutate } from './mutate.mjs'
@@ -14,6 +27,19 @@ const read = (name) => readFileSync(join(fixtures, name))
 const { ZipReader } = await dist('files/zip.js')
 const { ZipWriter } = await dist('files/zip-write.js')
 const { bytesSource } = await dist('files/source.js')
+const { extractArchive } = await dist('hub/archive.js')
+const tar = createRequire(join(root, 'packages/core/package.json'))('tar')
+
+/** The bytes of a file that `write` makes, as a list of seeds. */
+function written(extension, write) {
+  const folder = mkdtempSync(join(tmpdir(), 'flambeau-seed-'))
+  try {
+    write(join(folder, `seed${extension}`))
+    return [readFileSync(join(folder, `seed${extension}`))]
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
 
 /** An archive with one of its entries damaged, and everything around it right. */
 function damagedEntry(r, bytes, others) {
@@ -86,11 +112,49 @@ const HEAD = 300
 /** Damaged, read both ways: the file's own memory, and a copy of it. */
 const bothWays = (read) => (path) => [read(path, { mmap: true }), read(path, { mmap: false })]
 
+/** Large enough to be mapped, with a small one beside it. */
+const largeTorch = written('.pt', (path) => {
+  const t = core.arange(100_000, { dtype: 'float32' })
+  core.save(path, { t, part: t.narrow(0, 10, 20), flags: core.ones([100]).to('bool') })
+})
+
+/** Archives of tar, plain and compressed, and of gzip alone. */
+const packed = [
+  ...written('.tar', (file) => tar.create({ sync: true, file, cwd: fixtures }, ['make_torch.py', 'torch-module.pt'])),
+  ...written('.tgz', (file) => tar.create({ sync: true, gzip: true, file, cwd: fixtures }, ['torch-module.pt'])),
+  ...written('.gz', (file) => writeFileSync(file, gzipSync(read('torch-module.pt')))),
+]
+
+/** Unpacks into a folder of its own; whatever appears beside it got out. */
+async function extract(path) {
+  const folder = `${path}.folder`
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(join(folder, 'outer'), { recursive: true })
+  const named = `${path}${readFileSync(path).readUInt8(5) % 2 === 0 ? '.tgz' : '.bin'}`
+  renameSync(path, named)
+  let problem = null
+  try {
+    await extractArchive(named, join(folder, 'outer', 'target'), { maxBytes: 2 ** 22 })
+  } catch (error) {
+    problem = error
+  }
+  rmSync(named)
+  const names = [...readdirSync(folder), ...readdirSync(join(folder, 'outer'))]
+  if (names.some((name) => name !== 'outer' && name !== 'target')) throw new Error(`files got out: ${names}`)
+  if (problem !== null) throw problem
+}
+
 export const formats = {
   torch: {
     seeds: [...archives, ...legacy],
     make: (r, seed, seeds) => (legacy.includes(seed) ? mutate(r, seed, seeds) : damagedEntry(r, seed, seeds)),
     read: (path) => core.load(path),
+  },
+  'torch-mapped': { seeds: largeTorch, make: damagedEntry, read: bothWays(core.load) },
+  archive: {
+    seeds: [...packed, ...archives],
+    make: (r, seed, seeds) => (packed.includes(seed) ? mutate(r, seed, seeds) : damagedEntry(r, seed, seeds)),
+    read: extract,
   },
   safetensors: {
     seeds: [read('all-dtypes.safetensors'), read('foreign.safetensors')],
