@@ -17,7 +17,10 @@ import {
   tensor,
   zeros,
 } from '@flambeau/core'
-import { afterAll, expect, test } from '@jest/globals'
+import { afterAll, expect, jest, test } from '@jest/globals'
+
+// Large values, on a machine that may be busy.
+jest.setTimeout(60_000)
 
 const folder = mkdtempSync(join(tmpdir(), 'flambeau-torch-'))
 afterAll(() => rmSync(folder, { recursive: true }))
