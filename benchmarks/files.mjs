@@ -7,6 +7,9 @@ import { AsyncCheckpointer, nn, openSafetensors, optim, randn, save, saveNpy, sa
 import { figure, flambeau, median, needPyTorch, pytorch, report } from './support/alternate.mjs'
 
 needPyTorch()
+/** `npm run bench -- files pt npy`: these formats alone. */
+const chosen = process.argv.slice(2)
+const FORMATS = ['safetensors', 'pt', 'npy']
 const folder = mkdtempSync(join(tmpdir(), 'flambeau-bench-'))
 const ROUNDS = 7
 
@@ -127,10 +130,13 @@ async function checkpoints() {
 }
 
 try {
-  openLarge()
-  await checkpoints()
+  if (chosen.length === 0) {
+    openLarge()
+    await checkpoints()
+  }
   writeFiles()
-  for (const format of ['safetensors', 'pt', 'npy']) await compare(format, join(folder, format))
+  for (const format of FORMATS)
+    if (chosen.length === 0 || chosen.includes(format)) await compare(format, join(folder, format))
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
