@@ -1,5 +1,5 @@
 // A model's folder in the layout of the Hugging Face hub: its configuration and its weights.
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { ArgumentError, DownloadError, describe, FormatError } from '../errors.js'
 import { loadSafetensors, load as loadTorch } from '../files/index.js'
@@ -59,17 +59,15 @@ export async function load(from: string, options: LoadModelOptions = {}): Promis
   if (typeof from !== 'string')
     throw new ArgumentError(`hub.load: expected a folder or a repository, got ${describe(from)}`)
   const folder = isFolder(from) ? resolve(from) : await fetchModel(from, options)
-  const weights = weightsIn(filesBelow(folder), options.weights)
+  const weights = weightsIn((name) => existsSync(join(folder, name)), options.weights)
   if (weights === undefined) throw noWeights(folder, options.weights)
   return { folder, config: readConfig(join(folder, 'config.json')), stateDict: readWeights(join(folder, weights)) }
 }
 
 const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory()
-const filesBelow = (folder: string): string[] =>
-  readdirSync(folder, { recursive: true }).map((file) => String(file).replaceAll('\\', '/'))
 
-const weightsIn = (files: readonly string[], chosen: string | undefined): string | undefined =>
-  (chosen === undefined ? WEIGHTS : [checkInside('weights', chosen)]).find((name) => files.includes(name))
+const weightsIn = (has: (name: string) => boolean, chosen: string | undefined): string | undefined =>
+  (chosen === undefined ? WEIGHTS : [checkInside('weights', chosen)]).find(has)
 
 const noWeights = (place: string, chosen: string | undefined): FormatError =>
   new FormatError(`${place} has no weights: expected ${chosen ?? `one of ${WEIGHTS.join(', ')}`}`)
@@ -84,14 +82,14 @@ async function fetchModel(repo: string, options: LoadModelOptions): Promise<stri
     throw new DownloadError(`${repo} is not in the cache, and only the cache is to be used`, repo)
   }
   const include = (file: string, files: readonly string[]): boolean => {
-    const weights = weightsIn(files, options.weights)
+    const weights = weightsIn((name) => files.includes(name), options.weights)
     if (weights === undefined) throw noWeights(repo, options.weights)
     return file === 'config.json' || file === weights
   }
   try {
-    const { folder } = await downloadSnapshot(repo, { ...options, include })
-    const index = weightsIn(filesBelow(folder), options.weights)
-    if (index?.endsWith('.index.json')) {
+    const { folder, files } = await downloadSnapshot(repo, { ...options, include })
+    const index = files.find((file) => file.endsWith('.index.json'))
+    if (index !== undefined) {
       const shards = new Set(shardsOf(join(folder, index)).values())
       const inFolder = (file: string): boolean =>
         index.slice(0, -basename(index).length) + basename(file) === file && shards.has(basename(file))
