@@ -214,8 +214,8 @@ async function runHidden(folder, name) {
 }
 
 /** Without the platform package there is no binary at all: the error has to say what to do. */
-async function withoutBinary(folder, tarballs) {
-  await install(folder, [tarballs.get('@flambeau/core')])
+async function withoutBinary(folder, tarballs, dependencies) {
+  await install(folder, [tarballs.get('@flambeau/core'), ...dependencies])
   const program = "import('@flambeau/core').catch((error) => console.log(error.message))"
   const output = execFileSync(process.execPath, ['-e', program], { cwd: folder, encoding: 'utf8' })
   if (!/Possible solutions/.test(output) || !output.includes(`@flambeau/native-${platform}`)) {
@@ -232,7 +232,8 @@ export async function checkPackaging() {
     const tarballs = await pack(work)
     console.log('▸ install and run')
     const user = join(work, 'user')
-    await install(user, [...tarballs.values(), ...(await packDependencies(work))])
+    const dependencies = await packDependencies(work)
+    await install(user, [...tarballs.values(), ...dependencies])
     const programs = await writePrograms(user)
     for (const name of programs) {
       await runProgram(user, name)
@@ -244,7 +245,7 @@ export async function checkPackaging() {
       await runHidden(user, programs[0])
     }
     await typecheck(user)
-    await withoutBinary(join(work, 'bare'), tarballs)
+    await withoutBinary(join(work, 'bare'), tarballs, dependencies)
   } finally {
     rmSync(work, { recursive: true, force: true })
   }
