@@ -4,7 +4,7 @@ import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileS
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { load, loadNpz, loadSafetensors, ones, save, type Tensor, zeros } from '@flambeau/core'
+import { load, loadNpz, loadSafetensors, ones, openNpz, save, type Tensor, zeros } from '@flambeau/core'
 import { afterAll, expect, jest, test } from '@jest/globals'
 
 // Each call is a process.
@@ -89,6 +89,10 @@ test('inspect reads every format', () => {
   save(join(folder, 'y.pt'), { a: ones([2, 2]) })
   flambeau('convert', 'y.pt', 'y.npz')
   expect(flambeau('inspect', 'y.npz').stdout).toMatch(/a +float32 +\[2, 2\] +16 B/)
+  const file = openNpz(join(folder, 'y.npz'))
+  expect(file.info('a')).toEqual({ dtype: 'float32', shape: [2, 2], nbytes: 16 })
+  expect(() => file.info('b')).toThrow("has no array 'b'")
+  file.close()
 })
 
 test('a hostile file is a message, not a stack, and nothing of it runs', () => {

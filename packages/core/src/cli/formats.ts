@@ -6,6 +6,7 @@ import {
   loadNpy,
   loadNpz,
   loadSafetensors,
+  openNpz,
   openSafetensors,
   save,
   saveNpy,
@@ -58,6 +59,15 @@ function safetensorsItems(path: string): FileItem[] {
   }
 }
 
+function npzItems(path: string): FileItem[] {
+  const file = openNpz(path)
+  try {
+    return file.keys().map((name) => ({ name, ...file.info(name), value: '', storage: null }))
+  } finally {
+    file.close()
+  }
+}
+
 const FORMATS: readonly Format[] = [
   {
     name: 'safetensors',
@@ -78,7 +88,7 @@ const FORMATS: readonly Format[] = [
   {
     name: 'NumPy archive',
     matches: /\.npz$/i,
-    items: (path) => Object.entries(loadNpz(path)).map(([name, t]) => itemOf(name, t)),
+    items: npzItems,
     read: (path) => loadNpz(path),
     write: (path, tensors) => saveNpz(path, tensors),
   },

@@ -10,7 +10,7 @@ export {
   saveCheckpoint,
 } from './checkpoint.js'
 export { type LoadNpyOptions, loadNpy, saveNpy } from './npy.js'
-export { loadNpz, NpzFile, openNpz, type SaveNpzOptions, saveNpz } from './npz.js'
+export { loadNpz, NpzFile, type NpzInfo, openNpz, type SaveNpzOptions, saveNpz } from './npz.js'
 export {
   type LoadSafetensorsOptions,
   loadSafetensors,

@@ -2,6 +2,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { ArgumentError, DisposedError, describe, FormatError } from '../errors.js'
 import { allocate } from '../tensor/create.js'
+import type { DType } from '../tensor/dtype.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { writeAtomically } from './atomic.js'
 import { readFully } from './mapped-file.js'
@@ -18,6 +19,15 @@ const ALIGNMENT = 64
 
 /** Closes files that were opened and forgotten. */
 const forgotten = new FinalizationRegistry<number>(closeSync)
+
+/** What `info` says of an array. */
+export interface NpzInfo {
+  /** What `get` gives. */
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  /** Bytes of the elements in the file. */
+  readonly nbytes: number
+}
 
 /** An .npz archive whose arrays are read when they are asked for. Made by `openNpz`. */
 export class NpzFile {
@@ -84,6 +94,17 @@ export class NpzFile {
     })
     if (header.bigEndian) swapElements(raw)
     return finished(this.#where(entry), header, raw)
+  }
+
+  /**
+   * What an array is, without reading it.
+   *
+   * @throws ArgumentError for an unknown name
+   * @throws FormatError for a damaged array, or one that no tensor can hold
+   */
+  info(name: string): NpzInfo {
+    const { reading, shape, nbytes } = this.#header(this.#find('info', name))
+    return { dtype: typeof reading === 'object' ? reading.dtype : reading, shape, nbytes }
   }
 
   #header(entry: ZipEntry): NpyHeader {
