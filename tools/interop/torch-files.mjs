@@ -36,7 +36,9 @@ const DTYPES = {
 function described(value, path = '', rows = [], storages = new Map()) {
   if (value instanceof Tensor) {
     const { storage } = value
-    if (!storages.has(storage)) storages.set(storage, storages.size)
+    // PyTorch makes a new storage for each tensor without elements.
+    if (storage.nbytes === 0) storages.set(storage, -1)
+    else if (!storages.has(storage)) storages.set(storage, [...storages.values()].filter((n) => n >= 0).length)
     const kind = value instanceof core.nn.Parameter ? 'parameter' : 'tensor'
     const layout = [value.dtype, [...value.shape], value.stride(), value.storageOffset(), storages.get(storage)]
     rows.push([path, kind, ...layout, value.requiresGrad, Buffer.from(toBytes(value.detach())).toString('hex')])

@@ -32,7 +32,9 @@ def described(value, path, rows, storages):
     if isinstance(value, torch.Tensor):
         kind = "parameter" if isinstance(value, torch.nn.Parameter) else "tensor"
         name = str(value.dtype).removeprefix("torch.")
-        shared = storages.setdefault(value.untyped_storage()._cdata, len(storages))
+        # PyTorch makes a new storage for each tensor without elements.
+        storage = value.untyped_storage()
+        shared = storages.setdefault(storage._cdata, len(storages)) if storage.nbytes() > 0 else -1
         rows.append(
             [path, kind, name, list(value.shape), list(value.stride()), value.storage_offset(), shared]
             + [value.requires_grad, bits(value)]
