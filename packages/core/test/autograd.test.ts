@@ -8,6 +8,7 @@ import {
   gradcheck,
   gradgradcheck,
   manualSeed,
+  memory,
   noGrad,
   ones,
   randn,
@@ -84,6 +85,40 @@ test('leaves share no gradient', () => {
   a.add(b).backward(null, { createGraph: true })
   a.add(b).backward()
   expect([a.grad?.item(), b.grad?.item()]).toEqual([2, 2])
+})
+
+test('gradients give their memory back while the pass goes on', () => {
+  const MB = 2 ** 20
+  const x = ones([2 * MB]).requiresGrad_()
+  let y: Tensor = x
+  for (let i = 0; i < 12; i++) y = y.sin()
+  const loss = y.sum()
+  const { inUse } = memory()
+  loss.backward()
+  // Each step makes a cosine and a product of 8 MB; all 24 of them at once would be 192 MB.
+  expect(memory().peak - inUse).toBeLessThan(48 * MB)
+  expect(x.grad?.numel()).toBe(2 * MB)
+})
+
+test('a gradient that somebody sees stays', () => {
+  const x = leaf([1, 2, 3])
+  const seen: Tensor[] = []
+  const y = x.mul(2)
+  y.requiresGrad_().registerHook((g) => {
+    seen.push(g)
+  })
+  const z = y.add(x)
+  z.retainGrad()
+  const [dy] = grad(z.sum(), y, { retainGraph: true })
+  z.sum().backward()
+  expect([...seen, z.grad, x.grad, dy].map((t) => t?.toArray())).toEqual([
+    [1, 1, 1],
+    [1, 1, 1],
+    // retainGrad adds what grad() saw to what backward() saw, as in PyTorch.
+    [2, 2, 2],
+    [3, 3, 3],
+    [1, 1, 1],
+  ])
 })
 
 test('a chain of 100,000 operators runs backward', () => {

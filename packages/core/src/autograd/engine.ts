@@ -1,3 +1,4 @@
+import { observed } from '../binding/call.js'
 import { ArgumentError, AutogradError, describe, ShapeError } from '../errors.js'
 import { type DType, isComplex } from '../tensor/dtype.js'
 import { formatShape, sameShape } from '../tensor/shape.js'
@@ -84,6 +85,10 @@ class Run {
   readonly #pending = new Map<Node, Pending>()
   /** Tensors that somebody else may hold: a leaf's `grad` must not be one of them. */
   readonly #shared = new Set<Tensor>()
+  /** Gradients that only this pass holds, with the number of nodes they wait for. */
+  readonly #held = new Map<Tensor, number>()
+  /** Whether memory goes back as the pass goes on. Not while calls are recorded, which run again on the same storages. */
+  readonly #frees: boolean
   readonly #keep: boolean
   readonly #create: boolean
   /** For `grad`: the wanted gradients by node and result, and the nodes on a way to them. */
@@ -98,6 +103,7 @@ class Run {
   ) {
     this.#create = options.createGraph ?? false
     this.#keep = options.retainGraph ?? this.#create
+    this.#frees = !this.#create && observed.by === null
     this.#captures = captures
     this.#useful = useful
     if (captures !== null && useful !== null)
@@ -125,26 +131,87 @@ class Run {
   #step(node: Node): void {
     const { grads } = this.#pending.get(node) as Pending
     this.#pending.delete(node)
+    // Hooks and retainGrad may put others in the place of those that arrived.
+    const arrived = this.#frees ? [...grads] : grads
     this.#runHooks(node, grads)
     const captured = this.#captures?.get(node)
-    if (captured) for (const output of captured.keys()) captured.set(output, grads[output] ?? null)
+    if (captured)
+      for (const output of captured.keys()) {
+        const grad = grads[output] ?? null
+        captured.set(output, grad)
+        if (grad !== null) this.#shared.add(grad)
+      }
     if (node instanceof AccumulateGrad) {
       if (this.#captures === null) this.#accumulate(node, grads[0])
-      return
-    }
-    if (this.#captures !== null && !this.#useful?.has(node)) return
-    node.wanted = this.#wanted
-    const results = node.apply(grads)
-    node.wanted = null
-    for (let i = 0; i < node.edges.length; i++) {
-      const edge = node.edges[i]
+    } else if (this.#captures === null || this.#useful?.has(node)) this.#pass(node, grads)
+    for (const grad of arrived) if (grad) this.#drop(grad, 1)
+  }
+
+  /** Hands what a node makes of its gradients on to the nodes before it. */
+  #pass(node: Node, grads: (Tensor | null)[]): void {
+    const { edges } = node
+    const results = this.#apply(node, grads)
+    for (let i = 0; i < edges.length; i++) {
+      const edge = edges[i]
       const grad = results[i]
-      if (!edge || !grad) continue
-      if (this.#wanted !== null && !this.#wanted(edge)) continue
+      if (!edge || !grad || (this.#wanted !== null && !this.#wanted(edge))) continue
       const target = edge.node as Node
-      this.#deliver(target, edge.output, conform(grad, target.outputs[edge.output], node.name))
+      const fitting = conform(grad, target.outputs[edge.output], node.name)
+      if (fitting !== grad) this.#hold(fitting)
+      this.#deliver(target, edge.output, fitting)
+      if (fitting !== grad) this.#drop(fitting, 0)
     }
+    for (const grad of results) if (grad) this.#drop(grad, 0)
     if (!this.#keep) node.release()
+  }
+
+  #apply(node: Node, grads: (Tensor | null)[]): (Tensor | null)[] {
+    node.wanted = this.#wanted
+    try {
+      if (this.#frees && node.internal) return this.#applyFreeing(node, grads)
+      // What others see may be kept by them.
+      for (const grad of grads) if (grad) this.#shared.add(grad)
+      return node.apply(grads)
+    } finally {
+      node.wanted = null
+    }
+  }
+
+  /** Gives back what a node made on the way to its results, and holds those. */
+  #applyFreeing(node: Node, grads: (Tensor | null)[]): (Tensor | null)[] {
+    const outer = scope.tensors
+    const made: Tensor[] = []
+    scope.tensors = made
+    let results: (Tensor | null)[]
+    try {
+      results = node.apply(grads)
+    } finally {
+      scope.tensors = outer
+    }
+    const kept = results.length > 8 ? new Set(results) : null
+    for (const t of made) {
+      if (kept === null ? results.includes(t) : kept.has(t)) {
+        this.#held.set(t, 0)
+        outer?.push(t)
+      } else t.dispose()
+    }
+    return results
+  }
+
+  /** Counts a gradient among those that nobody else has. */
+  #hold(grad: Tensor): void {
+    if (this.#frees) this.#held.set(grad, 0)
+  }
+
+  /** One of `count` places has no more use for a gradient. The last one gives its memory back. */
+  #drop(grad: Tensor, count: 0 | 1): void {
+    const held = this.#held.get(grad)
+    if (held === undefined) return
+    if (held > count) this.#held.set(grad, held - count)
+    else {
+      this.#held.delete(grad)
+      if (!this.#shared.has(grad)) grad.dispose()
+    }
   }
 
   #runHooks(node: Node, grads: (Tensor | null)[]): void {
@@ -170,14 +237,20 @@ class Run {
       this.#heap.push(node)
     }
     const before = pending.grads[output]
-    if (before === null) {
-      pending.grads[output] = grad
-    } else if (pending.own[output] && !this.#create && before.dtype === grad.dtype) {
+    if (before !== null && pending.own[output] && !this.#create && before.dtype === grad.dtype) {
       ops.addInPlace(before, grad)
-    } else {
-      pending.grads[output] = ops.add(before, grad)
-      pending.own[output] = true
+      return
     }
+    let next = grad
+    if (before !== null) {
+      next = ops.add(before, grad)
+      pending.own[output] = true
+      this.#hold(next)
+      this.#drop(before, 1)
+    }
+    pending.grads[output] = next
+    const held = this.#held.get(next)
+    if (held !== undefined) this.#held.set(next, held + 1)
   }
 
   #accumulate(node: AccumulateGrad, grad: Tensor | null): void {

@@ -34,6 +34,12 @@ export abstract class Node implements GradNode {
   /** Drops what was saved for backward. */
   release(): void {}
 
+  /**
+   * Whether the gradients that it is given, what it makes of them and what it returns are seen by nobody but the engine,
+   * which then gives their memory back as soon as it is done with them.
+   */
+  readonly internal: boolean = false
+
   /** For the pass that is running: whether the gradient of an edge leads anywhere; null where all do. */
   wanted: ((edge: Edge) => boolean) | null = null
 

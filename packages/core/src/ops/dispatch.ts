@@ -137,6 +137,7 @@ function refuseReplay(): never {
 }
 
 class OpNode extends Node {
+  override readonly internal = true
   readonly #record: AnyPrimitive
   saved: SavedValues | null = null
   /** Whether the operator gives a list, even if of one tensor. */
