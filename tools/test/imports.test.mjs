@@ -9,6 +9,8 @@ test.each([
   ['ops/matmul.ts', './helpers/shape.js'],
   ['tensor/tensor.ts', '../errors.js'],
   ['index.ts', './nn/index.js'],
+  ['hub/load.ts', '../files/index.js'],
+  ['cli/index.ts', '../hub/index.js'],
   ['binding/native.ts', '@flambeau/native-linux-x64'],
   ['binding/native.ts', 'node:fs'],
 ])('core: %s may import %s', (file, specifier) => {
@@ -21,6 +23,8 @@ test.each([
   ['errors.ts', './tensor/tensor.js', /above/],
   ['ops/add.ts', '../index.js', /above/],
   ['optim/sgd.ts', '../nn/parameter.js', /side by side/],
+  ['files/torch.ts', '../hub/index.js', /side by side/],
+  ['hub/load.ts', '../nn/module.js', /side by side/],
   ['nn/linear.ts', '@flambeau/vision', /no other package/],
   ['nn/linear.ts', '@flambeau/core', /relative path/],
   ['nn/linear.ts', '../../../vision/src/index.js', /own package/],
