@@ -92,4 +92,15 @@ const names = [...new Set(Object.keys(modules).map((folder) => folder.split('/')
 for (const name of names) print(row(`\`${name}\``, cell(modules[`${name}/train`]), cell(modules[`${name}/eval`])))
 print('', '## Optimizers', '', row('optimizer', 'passes'), row('---', '---'))
 for (const [name, outcome] of Object.entries(optims)) print(row(`\`${name}\``, cell(outcome)))
+const failing = Object.entries({ ...ops, ...modules, ...optims }).filter(([, { failed }]) => failed > 0)
+print(
+  '',
+  '## What does not pass',
+  '',
+  "The first failing case of each. Where a gradient in single or half precision differs from PyTorch's, both are compared with the",
+  "gradient in double precision, which passes in a case of its own: the largest error of ours, then of PyTorch's.",
+  '',
+)
+for (const [name, { passed, failed, first }] of failing.sort(([a], [b]) => (a < b ? -1 : 1)))
+  print(`- \`${name}\` ${passed}/${passed + failed}: ${first.replace(/[|<>*_]/g, (c) => `\\${c}`)}`)
 process.stdout.write(`${lines.join('\n')}\n`)
