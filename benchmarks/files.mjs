@@ -1,8 +1,9 @@
 // Files of 1 GB, loaded and read to the last byte, against Python in fresh processes; a file of 2 GB, opened; and what a
 // checkpoint costs the training step that it is taken after.
-import { mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { AsyncCheckpointer, nn, openSafetensors, optim, randn, save, saveNpy, saveSafetensors } from '@flambeau/core'
 import { figure, flambeau, median, needPyTorch, pytorch, report } from './support/alternate.mjs'
 
@@ -13,19 +14,37 @@ const FORMATS = ['safetensors', 'pt', 'npy']
 const folder = mkdtempSync(join(tmpdir(), 'flambeau-bench-'))
 const ROUNDS = 7
 
+/** How long a process may take to begin, and the one before it to end, neither of which is measured. */
+const SETTLE_MS = 4000
+
 async function once(contestant, format, path) {
+  await setTimeout(SETTLE_MS)
   const answer = await contestant.ask(JSON.stringify([format, path]))
   contestant.close()
   return answer
 }
 
-/** Both sides in turns, each time in a new process: what was read before is in the system's cache, not in theirs. */
+/** Reads a file, so that it is in the system's cache whoever comes next. */
+function warm(path) {
+  const fd = openSync(path, 'r')
+  const buffer = new Uint8Array(2 ** 22)
+  while (readSync(fd, buffer) > 0);
+  closeSync(fd)
+}
+
+/** Both sides, each time in a new process, and in turns the one or the other first. */
 async function compare(format, path) {
   const times = { ours: [], theirs: [] }
   const peaks = { ours: [], theirs: [] }
+  const ours = () => once(flambeau('files'), format, path)
+  const theirs = () => once(pytorch('files'), format, path)
   for (let round = 0; round <= ROUNDS; round++) {
-    const [a, sum, peak] = await once(flambeau('files'), format, path)
-    const [b, theirSum, theirPeak] = await once(pytorch('files'), format, path)
+    const answers = []
+    for (const side of round % 2 === 0 ? [ours, theirs] : [theirs, ours]) {
+      warm(path)
+      answers.push(await side())
+    }
+    const [[a, sum, peak], [b, theirSum, theirPeak]] = round % 2 === 0 ? answers : answers.reverse()
     if (Math.abs(sum - theirSum) > 1e-3 * Math.abs(theirSum) + 1)
       throw new Error(`${format}: sums differ: ${sum}, ${theirSum}`)
     if (round === 0) continue
