@@ -130,7 +130,7 @@ async function extract(path) {
   const folder = `${path}.folder`
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(join(folder, 'outer'), { recursive: true })
-  const named = `${path}${readFileSync(path).readUInt8(5) % 2 === 0 ? '.tgz' : '.bin'}`
+  const named = `${path}${readFileSync(path).length % 2 === 0 ? '.tgz' : '.bin'}`
   renameSync(path, named)
   let problem = null
   try {

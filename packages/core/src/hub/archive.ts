@@ -42,7 +42,7 @@ export async function extractArchive(archive: string, folder: string, options: E
       throw new FormatError(`${archive}: the archive is corrupt: it ends inside of a block`)
     if (kind === 'zip') extractZip(archive, temporary, budget)
     else if (kind === 'gz') await extractGzip(archive, temporary, budget)
-    else await extractTar(archive, temporary, budget)
+    else extractTar(archive, temporary, budget)
     await rm(folder, { recursive: true, force: true })
     await rename(temporary, folder)
   } catch (error) {
@@ -123,7 +123,7 @@ function extractZip(archive: string, folder: string, budget: Budget): void {
 const linkError = (archive: string, name: string): FormatError =>
   new FormatError(`${archive}: the archive is refused: '${name}' is a link`)
 
-async function extractTar(archive: string, folder: string, budget: Budget): Promise<void> {
+function extractTar(archive: string, folder: string, budget: Budget): void {
   // Thrown inside of the library's events, it would reach nobody.
   let problem: unknown = null
   const seen = new Set<string>()
@@ -146,7 +146,8 @@ async function extractTar(archive: string, folder: string, budget: Budget): Prom
     }
   }
   try {
-    await tar.extract({ file: archive, cwd: folder, strict: true, filter, noChmod: true })
+    // In one go: what the library has begun to write when it meets damage would otherwise appear after the clean-up.
+    tar.extract({ sync: true, file: archive, cwd: folder, strict: true, filter, noChmod: true })
   } catch (error) {
     if (problem === null)
       throw new FormatError(`${archive}: the archive is corrupt: ${(error as Error).message}`, { cause: error })
