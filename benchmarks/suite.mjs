@@ -1,4 +1,4 @@
-// `npm run bench -- suite [--only TEXT] [--json FILE] [--markdown FILE] [--rounds N]`: networks, kernels and dispatch against
+// `npm run bench -- suite [--only TEXT] [--json FILE] [--markdown FILE] [--rounds N] [--device cuda]`: networks, kernels and dispatch against
 // PyTorch. Both sides start from the same random numbers; what they compute is compared before anything is timed.
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
@@ -12,6 +12,7 @@ const { values: options } = parseArgs({
     json: { type: 'string' },
     markdown: { type: 'string' },
     rounds: { type: 'string', default: '8' },
+    device: { type: 'string', default: 'cpu' },
   },
 })
 /** A measurement takes at least this long, in milliseconds. */
@@ -107,7 +108,10 @@ let shared
 for (const name of names) {
   // A network has processes of its own, so that their memory can be told.
   const own = cases[name].kind === 'workload'
-  const start = () => ({ ours: flambeau('suite'), theirs: compares ? pytorch('suite') : null })
+  const start = () => ({
+    ours: flambeau('suite', options.device),
+    theirs: compares ? pytorch('suite', options.device) : null,
+  })
   if (!own) shared ??= start()
   const sides = own ? start() : shared
   try {

@@ -225,6 +225,11 @@ export const FINGERPRINT = '${fingerprint(families, micro)}'
 `,
   [join(binding, 'kernels.gen.ts')]: kernelsTs(families),
   [join(binding, 'micro.gen.ts')]: microTs(micro),
+  [join(binding, 'kernelNames.gen.ts')]: `${banner('kernels/*.def')}/** The kernels by their numbers. */
+export const KERNEL_NAMES: readonly string[] = [
+${families.flatMap((f) => f.kernels.map((k) => `  '${k.name}',`)).join('\n')}
+]
+`,
 }
 
 const check = process.argv.includes('--check')

@@ -1,4 +1,4 @@
-// `npm run conformance -- DIR [--json FILE] [--passing FILE] [--only NAME,…] [--dtype NAME,…] [--device cpu|debug] [--all] [--processes N]`
+// `npm run conformance -- DIR [--json FILE] [--passing FILE] [--only NAME,…] [--dtype NAME,…] [--device cpu|debug|cuda] [--all] [--processes N]`
 // Holds the library against PyTorch's own operator, module and optimizer tables, written out as cases: folders of them,
 // or an archive of tools/conformance/pack.mjs. --json writes the outcome of each folder, --passing the names of those
 // that pass whole.
@@ -23,7 +23,7 @@ const { positionals, values } = parseArgs({
 const [dir] = positionals
 if (positionals.length !== 1 || !existsSync(dir)) {
   console.error(
-    'usage: npm run conformance -- DIR [--json FILE] [--passing FILE] [--only NAME,…] [--dtype NAME,…] [--device cpu|debug] [--all] [--processes N]',
+    'usage: npm run conformance -- DIR [--json FILE] [--passing FILE] [--only NAME,…] [--dtype NAME,…] [--device cpu|debug|cuda] [--all] [--processes N]',
   )
   process.exit(2)
 }

@@ -70,6 +70,12 @@ const commands = {
     const { packNative } = await import('./packaging/native.mjs')
     await packNative()
   },
+  /** What a machine with a GPU needs that has neither Node nor a network: `pack-gpu FOLDER`. */
+  async 'pack-gpu'(folder) {
+    await build('packaging')
+    const { packGpu } = await import('./gpu/pack.mjs')
+    await packGpu(folder)
+  },
   /** Any tool of package.json, everything being built: `exec nx run-many -t build`. */
   async exec(tool, ...args) {
     await build()

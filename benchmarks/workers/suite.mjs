@@ -1,10 +1,13 @@
 // Our side of the suite. A line { do, name, … } asks to prepare a case and show samples of what its first steps give
-// (`check`), for the milliseconds of a step (`time`, over `steps`), or for the peak resident memory in MB (`memory`).
-import { arange, manualSeed, Tensor } from '@flambeau/core'
+// (`check`), for the milliseconds of a step (`time`, over `steps`), or for the peak resident memory in MB (`memory`). The
+// device may be named: steps are then timed until it has done them.
+import { arange, cuda, manualSeed, setDefaultDevice, synchronize, Tensor } from '@flambeau/core'
 import cases from '../suite/index.mjs'
 import { serve } from '../support/serve.mjs'
 
 const SAMPLES = 1024
+const device = process.argv[2] ?? 'cpu'
+setDefaultDevice(device)
 let step
 
 const number = (v) => (typeof v === 'object' ? [v.re, v.im] : Number(v))
@@ -23,11 +26,14 @@ async function answer(line) {
   const { do: what, name, steps = 1 } = JSON.parse(line)
   if (what === 'memory') return process.resourceUsage().maxRSS / 1024
   if (what === 'check') {
+    // Results are compared to more digits than TF32 has; time is taken with PyTorch's defaults on both sides.
+    if (device !== 'cpu') cuda.allowTf32({ convolution: false })
     step = null
     manualSeed(0)
     step = cases[name].prepare()
     const seen = []
     for (let i = 0; i < steps; i++) seen.push(samples(await step()))
+    if (device !== 'cpu') cuda.allowTf32({ convolution: true })
     return seen
   }
   const start = process.hrtime.bigint()
@@ -35,6 +41,7 @@ async function answer(line) {
     const result = step()
     if (!(result instanceof Tensor) && result instanceof Promise) await result
   }
+  if (device !== 'cpu') synchronize(device)
   return Number(process.hrtime.bigint() - start) / 1e6 / steps
 }
 

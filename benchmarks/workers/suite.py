@@ -16,6 +16,8 @@ import workloads
 
 cases = {**workloads.cases, **small.cases, **matmul.cases, **convolution.cases, **kernels.cases}
 SAMPLES = 1024
+device = sys.argv[1] if len(sys.argv) > 1 else "cpu"
+torch.set_default_device(device)
 step = None
 
 
@@ -39,12 +41,17 @@ def answer(what, name, steps):
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if what == "check":
         step = None
+        torch.backends.cudnn.allow_tf32 = False
         torch.manual_seed(0)
         step = cases[name]()
-        return [samples(step()) for _ in range(steps)]
+        seen = [samples(step()) for _ in range(steps)]
+        torch.backends.cudnn.allow_tf32 = True
+        return seen
     start = time.perf_counter()
     for _ in range(steps):
         step()
+    if device != "cpu":
+        torch.cuda.synchronize()
     return (time.perf_counter() - start) * 1000 / steps
 
 

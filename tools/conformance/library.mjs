@@ -12,6 +12,7 @@ export const { registry } = await load('ops/record.js')
 const { allocate, alias } = await load('tensor/create.js')
 const { contiguousRaw, inplace } = await load('ops/inplace.js')
 const { DTYPES } = await load('tensor/dtype.js')
+const { checkDevice } = await load('tensor/device.js')
 const { Storage } = await load('tensor/storage.js')
 const { Tensor, ArgumentError } = core
 
@@ -20,7 +21,8 @@ export { ArgumentError, DTYPES, inplace, Tensor }
 let device = 'cpu'
 /** Where tensors are made. */
 export const setDevice = (name) => {
-  device = name
+  // By its full name, as a tensor says it: 'cuda:0' for 'cuda'.
+  device = checkDevice('conformance', name)
 }
 export const getDevice = () => device
 

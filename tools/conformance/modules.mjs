@@ -73,6 +73,8 @@ function checkModule(Module, testCase, data) {
   const { constructor: made, forward } = testCase
   const kwargs = Object.fromEntries(Object.entries(decode(made.kwargs)).map(([key, value]) => [key, plain(value)]))
   const module = new Module(...called(Module.signature, decode(made.args), kwargs))
+  // Parameters are made on the default device.
+  if (module instanceof core.nn.Module) module.to(getDevice())
   module.train(testCase.training)
   const args = decode(forward.args, true)
   const options = decode(forward.kwargs, true)

@@ -18,6 +18,34 @@ struct MemoryStats {
   size_t allocations = 0;  // requests since start
 };
 
+struct DeviceInfo {
+  const char* name = "";
+  size_t total_memory = 0;
+  int capability = 0;  // ten times the major number, and the minor one
+  int multiprocessors = 0;
+};
+
+// Streams and events, of a device that works through several queues. Stream 0 is there from the beginning.
+struct DeviceStreams {
+  virtual int64_t make_stream() = 0;  // -1 where it fails
+  virtual int64_t current_stream() = 0;
+  virtual void use_stream(int64_t stream) = 0;
+  virtual Status synchronize_stream(int64_t stream) = 0;
+  virtual int64_t make_event() = 0;  // -1 where it fails
+  virtual void destroy_event(int64_t event) = 0;
+  virtual Status record_event(int64_t event, int64_t stream) = 0;
+  virtual Status wait_event(int64_t event, int64_t stream) = 0;
+  virtual Status synchronize_event(int64_t event) = 0;
+  virtual bool event_done(int64_t event) = 0;
+  virtual double elapsed(int64_t from, int64_t to) = 0;  // milliseconds; negative where an event is not done
+  // 0: products of float32 may round to TF32; 1: convolutions may
+  virtual void set_option(int option, bool value) = 0;
+  virtual DeviceInfo info() = 0;
+
+ protected:
+  ~DeviceStreams() = default;
+};
+
 struct Backend {
   const char* name = "";
   KernelTable kernels{};
@@ -27,6 +55,7 @@ struct Backend {
   virtual void free(void* data, size_t nbytes) = 0;
   virtual void empty_cache() = 0;
   virtual MemoryStats memory() = 0;
+  virtual void reset_peak() {}
   // Host copies wait for the queue. A failure of an earlier call comes back here or from `synchronize`.
   virtual Status read(void* host, const Storage& from, size_t offset, size_t nbytes) = 0;
   virtual Status write(Storage& to, size_t offset, const void* host, size_t nbytes) = 0;
@@ -35,12 +64,22 @@ struct Backend {
   virtual Status synchronize() { return {}; }
   // The memory as the host may read it, or nullptr on a device whose memory it cannot.
   virtual void* host_pointer(Storage&) { return nullptr; }
+  virtual DeviceStreams* streams() { return nullptr; }
 };
 
-inline constexpr int kCpuDevice = 0, kDebugDevice = 1;
+// CUDA's devices are numbered from kCudaDevice on.
+inline constexpr int kCpuDevice = 0, kDebugDevice = 1, kCudaDevice = 2;
 Backend& cpu_backend();
 Backend& debug_backend();  // CPU kernels on a queue thread of their own, memory that the host cannot read
 Backend* find_backend(int device);
+
+// The shared library for CUDA lies beside the addon and is loaded when it is first asked about.
+struct CudaSupport {
+  int devices = 0;
+  const char* reason = "";  // why there is none
+};
+CudaSupport cuda_support();
+Backend* cuda_backend(int device);  // nullptr where there is no such device
 
 // Runs a kernel; what its workspaces or an engine throw becomes a status, since no exception may reach the host.
 inline Status invoke_safely(const KernelTable& kernels, int kernel, const double* words, Storage* const* storages) {

@@ -14,6 +14,8 @@ enum class StatusCode : int32_t {
   invalid_value,       // element `position` holds a value outside of the operator's domain
   engine_error,        // a library below (oneDNN, LAPACK) refused; `value` is its code
   singular,            // matrix `position` of the batch is singular (pivot `value`)
+  device_failure,      // the device failed with the error `value`, and works no more in this process
+  missing_library,     // an engine that is loaded on demand is not there: `value` is 0 for cuBLASLt, 1 for cuDNN
 };
 
 struct Status {

@@ -17,7 +17,7 @@ inline constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 }  // namespace
 
 // Rational approximations of the central range and the tail (Giles and Acklam style), then two Newton steps.
-double erfinv(double y) {
+FLAMBEAU_BOTH double erfinv(double y) {
   constexpr double a[] = {0.886226899, -1.645349621, 0.914624893, -0.140543331};
   constexpr double b[] = {-2.118377725, 1.442710462, -0.329097515, 0.012229801};
   constexpr double c[] = {-1.970840454, -1.624906493, 3.429567803, 1.641345311};
@@ -38,8 +38,8 @@ double erfinv(double y) {
 }
 
 // The reentrant form: std::lgamma writes the global signgam.
-double lgamma(double x) {
-#if defined(__GLIBC__) || defined(__APPLE__)
+FLAMBEAU_BOTH double lgamma(double x) {
+#if (defined(__GLIBC__) || defined(__APPLE__)) && !defined(__CUDA_ARCH__)
   int sign;
   return ::lgamma_r(x, &sign);
 #else
@@ -48,7 +48,7 @@ double lgamma(double x) {
 }
 
 // Reflection for negative x, recurrence up to 10, then the asymptotic series.
-double digamma(double x) {
+FLAMBEAU_BOTH double digamma(double x) {
   if (x == 0) return std::copysign(kInf, -x);
   double result = 0;
   if (x < 0) {
@@ -72,7 +72,7 @@ double digamma(double x) {
 }
 
 // Euler-Maclaurin summation, as in Cephes.
-double zeta(double x, double q) {
+FLAMBEAU_BOTH double zeta(double x, double q) {
   constexpr double a[] = {12.0,
                           -720.0,
                           30240.0,
@@ -115,7 +115,7 @@ double zeta(double x, double q) {
   return sum;
 }
 
-double polygamma(double n, double x) {
+FLAMBEAU_BOTH double polygamma(double n, double x) {
   if (n == 0) return digamma(x);
   if (n == 1 && x == kInf) return 0;
   if (n == 1 && x < 0.5) {  // reflection
@@ -129,14 +129,14 @@ double polygamma(double n, double x) {
 namespace {
 
 // x^a·e^-x / Γ(a), without overflow on the way.
-double gamma_weight(double a, double x) {
+FLAMBEAU_BOTH double gamma_weight(double a, double x) {
   if (a < 100) return std::exp(a * std::log(x) - x - lgamma(a));
   // Large a: through log1p of the relative distance, which loses no digits, and Stirling's series for Γ.
   const double d = (x - a) / a;
   const double stirling = 1 / (12 * a) - 1 / (360 * a * a * a);
   return std::sqrt(a / (2 * kPi)) * std::exp(a * (std::log1p(d) - d) - stirling);
 }
-double lower_series(double a, double x) {
+FLAMBEAU_BOTH double lower_series(double a, double x) {
   double sum = 1 / a, term = sum;
   for (int k = 1; k < 20000; ++k) {
     term *= x / (a + k);
@@ -146,7 +146,7 @@ double lower_series(double a, double x) {
   return sum * gamma_weight(a, x);
 }
 // Lentz's continued fraction.
-double upper_fraction(double a, double x) {
+FLAMBEAU_BOTH double upper_fraction(double a, double x) {
   constexpr double tiny = 1e-300;
   double b = x + 1 - a, c = 1 / tiny, d = 1 / b, h = d;
   for (int k = 1; k < 20000; ++k) {
@@ -164,7 +164,7 @@ double upper_fraction(double a, double x) {
 
 }  // namespace
 
-double igamma(double a, double x) {
+FLAMBEAU_BOTH double igamma(double a, double x) {
   if (std::isnan(a) || std::isnan(x) || a < 0 || x < 0) return kNan;
   if (a == 0) return x > 0 ? 1 : kNan;
   if (x == 0) return 0;
@@ -172,7 +172,7 @@ double igamma(double a, double x) {
   if (std::isinf(x)) return 1;
   return x > 1 && x > a ? 1 - upper_fraction(a, x) : lower_series(a, x);
 }
-double igammac(double a, double x) {
+FLAMBEAU_BOTH double igammac(double a, double x) {
   if (std::isnan(a) || std::isnan(x) || a < 0 || x < 0) return kNan;
   if (a == 0) return x > 0 ? 0 : kNan;
   if (x == 0) return 1;
@@ -181,7 +181,7 @@ double igammac(double a, double x) {
   return x > 1 && x > a ? upper_fraction(a, x) : 1 - lower_series(a, x);
 }
 
-double erfcx(double x) {
+FLAMBEAU_BOTH double erfcx(double x) {
   if (x < 0) return x < -26.7 ? kInf : 2 * std::exp(x * x) - erfcx(-x);
   if (x < 25) return std::exp(x * x) * std::erfc(x);
   const double z = 1 / (2 * x * x);
@@ -189,7 +189,7 @@ double erfcx(double x) {
 }
 
 // Acklam's approximation, then one step of Halley's method.
-double ndtri(double p) {
+FLAMBEAU_BOTH double ndtri(double p) {
   constexpr double a[] = {-3.969683028665376e+01, 2.209460984245205e+02,  -2.759285104469687e+02,
                           1.383577518672690e+02,  -3.066479806614716e+01, 2.506628277459239e+00};
   constexpr double b[] = {-5.447609879822406e+01, 1.615858368580409e+02, -1.556989798598866e+02, 6.680131188771972e+01,
@@ -215,7 +215,7 @@ double ndtri(double p) {
   return x - u / (1 + x * u / 2);
 }
 
-double log_ndtr(double x) {
+FLAMBEAU_BOTH double log_ndtr(double x) {
   const double t = x * kRootHalf;
   return x < -1 ? std::log(erfcx(-t) / 2) - t * t : std::log1p(-std::erfc(t) / 2);
 }
@@ -223,7 +223,7 @@ double log_ndtr(double x) {
 namespace {
 
 // I_order(x)·e^-x for x ≥ 0: the power series, whose terms are all positive, or the asymptotic one.
-double scaled_i(int order, double x) {
+FLAMBEAU_BOTH double scaled_i(int order, double x) {
   if (x < 30) {
     const double z = x * x / 4;
     double term = order == 0 ? 1 : x / 2, sum = term;
@@ -247,7 +247,7 @@ double scaled_i(int order, double x) {
 }
 
 // K_order(x)·e^x = ∫ exp(-x(cosh t - 1))·cosh(order·t) dt over t ≥ 0: the trapezoidal rule converges exponentially.
-double scaled_k(double order, double x) {
+FLAMBEAU_BOTH double scaled_k(double order, double x) {
   constexpr double h = 0.125;
   double sum = 0.5;
   for (int i = 1; i < 8000; ++i) {
@@ -263,31 +263,31 @@ double scaled_k(double order, double x) {
 
 }  // namespace
 
-double i0e(double x) { return scaled_i(0, std::fabs(x)); }
-double i0(double x) { return scaled_i(0, std::fabs(x)) * std::exp(std::fabs(x)); }
-double i1e(double x) { return std::copysign(1.0, x) * scaled_i(1, std::fabs(x)); }
-double i1(double x) { return std::copysign(1.0, x) * scaled_i(1, std::fabs(x)) * std::exp(std::fabs(x)); }
+FLAMBEAU_BOTH double i0e(double x) { return scaled_i(0, std::fabs(x)); }
+FLAMBEAU_BOTH double i0(double x) { return scaled_i(0, std::fabs(x)) * std::exp(std::fabs(x)); }
+FLAMBEAU_BOTH double i1e(double x) { return std::copysign(1.0, x) * scaled_i(1, std::fabs(x)); }
+FLAMBEAU_BOTH double i1(double x) { return std::copysign(1.0, x) * scaled_i(1, std::fabs(x)) * std::exp(std::fabs(x)); }
 
-double bessel_j0(double x) { return std::isinf(x) ? 0 : ::j0(x); }
-double bessel_j1(double x) { return std::isinf(x) ? 0 : ::j1(x); }
-double bessel_y0(double x) { return x == 0 ? -kInf : x < 0 ? kNan : ::y0(x); }
-double bessel_y1(double x) { return x == 0 ? -kInf : x < 0 ? kNan : ::y1(x); }
+FLAMBEAU_BOTH double bessel_j0(double x) { return std::isinf(x) ? 0 : ::j0(x); }
+FLAMBEAU_BOTH double bessel_j1(double x) { return std::isinf(x) ? 0 : ::j1(x); }
+FLAMBEAU_BOTH double bessel_y0(double x) { return x == 0 ? -kInf : x < 0 ? kNan : ::y0(x); }
+FLAMBEAU_BOTH double bessel_y1(double x) { return x == 0 ? -kInf : x < 0 ? kNan : ::y1(x); }
 
-double scaled_modified_bessel_k0(double x) {
+FLAMBEAU_BOTH double scaled_modified_bessel_k0(double x) {
   return x == 0 ? kInf : !(x > 0) ? kNan : std::isinf(x) ? 0 : scaled_k(0, x);
 }
-double scaled_modified_bessel_k1(double x) {
+FLAMBEAU_BOTH double scaled_modified_bessel_k1(double x) {
   return x == 0 ? kInf : !(x > 0) ? kNan : std::isinf(x) ? 0 : scaled_k(1, x);
 }
-double modified_bessel_k0(double x) { return x > 745 ? 0 : scaled_modified_bessel_k0(x) * std::exp(-x); }
-double modified_bessel_k1(double x) { return x > 745 ? 0 : scaled_modified_bessel_k1(x) * std::exp(-x); }
+FLAMBEAU_BOTH double modified_bessel_k0(double x) { return x > 745 ? 0 : scaled_modified_bessel_k0(x) * std::exp(-x); }
+FLAMBEAU_BOTH double modified_bessel_k1(double x) { return x > 745 ? 0 : scaled_modified_bessel_k1(x) * std::exp(-x); }
 
-double spherical_bessel_j0(double x) {
+FLAMBEAU_BOTH double spherical_bessel_j0(double x) {
   return std::isinf(x) ? 0 : std::fabs(x) < 1e-4 ? 1 - x * x / 6 : std::sin(x) / x;
 }
 
 // Series near 0; K of order ⅓ to the right; the asymptotic expansion of the oscillation to the left.
-double airy_ai(double x) {
+FLAMBEAU_BOTH double airy_ai(double x) {
   if (std::isinf(x) || std::isnan(x)) return kNan;
   if (x > 103.892) return 0;
   if (x > 2) {
@@ -326,7 +326,7 @@ namespace {
 
 // p_0 = 1, p_1 = first; next(k, p_k, p_k-1) is p_k+1.
 template <typename Next>
-double recur(double first, int64_t n, const Next& next) {
+FLAMBEAU_BOTH double recur(double first, int64_t n, const Next& next) {
   if (n == 0) return 1;
   double before = 1, now = first;
   for (int64_t k = 1; k < n && std::isfinite(now); ++k) {
@@ -342,53 +342,53 @@ bool is_even(int64_t n) { return (n & 1) == 0; }
 
 }  // namespace
 
-double chebyshev_t(double x, double order) {
+FLAMBEAU_BOTH double chebyshev_t(double x, double order) {
   const int64_t n = degree(order);
   if (n < 0) return 0;
   if (std::fabs(x) == 1) return x > 0 || is_even(n) ? 1 : -1;
   if (n > 6 && std::fabs(x) < 1) return std::cos(n * std::acos(x));
   return recur(x, n, [x](double, double p, double q) { return 2 * x * p - q; });
 }
-double chebyshev_u(double x, double order) {
+FLAMBEAU_BOTH double chebyshev_u(double x, double order) {
   const int64_t n = degree(order);
   if (n < 0) return 0;
   if (std::fabs(x) == 1) return x > 0 || is_even(n) ? n + 1 : -(n + 1);
   if (n > 8 && std::fabs(x) < 1) return std::sin((n + 1) * std::acos(x)) / std::sin(std::acos(x));
   return recur(2 * x, n, [x](double, double p, double q) { return 2 * x * p - q; });
 }
-double chebyshev_v(double x, double order) {
+FLAMBEAU_BOTH double chebyshev_v(double x, double order) {
   const int64_t n = degree(order);
   if (n < 0) return 0;
   if (std::fabs(x) == 1) return x > 0 ? 1 : is_even(n) ? 2 * n + 1 : -(2 * n + 1);
   if (n > 8 && std::fabs(x) < 1) return std::cos((n + 0.5) * std::acos(x)) / std::cos(std::acos(x) / 2);
   return recur(2 * x - 1, n, [x](double, double p, double q) { return 2 * x * p - q; });
 }
-double chebyshev_w(double x, double order) {
+FLAMBEAU_BOTH double chebyshev_w(double x, double order) {
   const int64_t n = degree(order);
   if (n < 0) return 0;
   if (std::fabs(x) == 1) return x > 0 ? 2 * n + 1 : is_even(n) ? 1 : -1;
   if (n > 8 && std::fabs(x) < 1) return std::sin((n + 0.5) * std::acos(x)) / std::sin(std::acos(x) / 2);
   return recur(2 * x + 1, n, [x](double, double p, double q) { return 2 * x * p - q; });
 }
-double hermite_h(double x, double order) {
+FLAMBEAU_BOTH double hermite_h(double x, double order) {
   const int64_t n = degree(order);
   if (n < 0) return 0;
   if (n >= 128) return kNan;
   return recur(2 * x, n, [x](double k, double p, double q) { return 2 * x * p - 2 * k * q; });
 }
-double hermite_he(double x, double order) {
+FLAMBEAU_BOTH double hermite_he(double x, double order) {
   const int64_t n = degree(order);
   if (n < 0) return 0;
   if (n >= 128) return kNan;
   return recur(x, n, [x](double k, double p, double q) { return x * p - k * q; });
 }
-double laguerre(double x, double order) {
+FLAMBEAU_BOTH double laguerre(double x, double order) {
   const int64_t n = degree(order);
   if (n < 0) return 0;
   if (x == 0) return 1;
   return recur(1 - x, n, [x](double k, double p, double q) { return ((2 * k + 1 - x) * p - k * q) / (k + 1); });
 }
-double legendre(double x, double order) {
+FLAMBEAU_BOTH double legendre(double x, double order) {
   const int64_t n = degree(order);
   if (n < 0) return 0;
   if (std::fabs(x) == 1) return x > 0 || is_even(n) ? 1 : -1;

@@ -32,6 +32,67 @@ void synchronize(const Napi::CallbackInfo& info) {
   write_status(environment(info.Env()), backend_of(info).synchronize());
 }
 
+// cuda(): how many devices there are, and why there is none.
+Napi::Value cuda(const Napi::CallbackInfo& info) {
+  const CudaSupport support = cuda_support();
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("devices", support.devices);
+  result.Set("reason", support.reason);
+  return result;
+}
+
+void reset_peak(const Napi::CallbackInfo& info) { backend_of(info).reset_peak(); }
+
+DeviceStreams& streams_of(const Napi::CallbackInfo& info) {
+  DeviceStreams* streams = backend_of(info).streams();
+  if (!streams) throw Napi::Error::New(info.Env(), "flambeau: this device has no streams");
+  return *streams;
+}
+int64_t number(const Napi::CallbackInfo& info, size_t i) { return info[i].ToNumber().Int64Value(); }
+void reply(const Napi::CallbackInfo& info, const Status& status) { write_status(environment(info.Env()), status); }
+
+Napi::Value device_info(const Napi::CallbackInfo& info) {
+  const DeviceInfo device = streams_of(info).info();
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("name", device.name);
+  result.Set("totalMemory", static_cast<double>(device.total_memory));
+  result.Set("capability", device.capability);
+  result.Set("multiprocessors", device.multiprocessors);
+  return result;
+}
+void set_device_option(const Napi::CallbackInfo& info) {
+  streams_of(info).set_option(static_cast<int>(number(info, 1)), info[2].ToBoolean());
+}
+Napi::Value make_stream(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(streams_of(info).make_stream()));
+}
+Napi::Value current_stream(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(streams_of(info).current_stream()));
+}
+void use_stream(const Napi::CallbackInfo& info) { streams_of(info).use_stream(number(info, 1)); }
+void synchronize_stream(const Napi::CallbackInfo& info) {
+  reply(info, streams_of(info).synchronize_stream(number(info, 1)));
+}
+Napi::Value make_event(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(streams_of(info).make_event()));
+}
+void destroy_event(const Napi::CallbackInfo& info) { streams_of(info).destroy_event(number(info, 1)); }
+void record_event(const Napi::CallbackInfo& info) {
+  reply(info, streams_of(info).record_event(number(info, 1), number(info, 2)));
+}
+void wait_event(const Napi::CallbackInfo& info) {
+  reply(info, streams_of(info).wait_event(number(info, 1), number(info, 2)));
+}
+void synchronize_event(const Napi::CallbackInfo& info) {
+  reply(info, streams_of(info).synchronize_event(number(info, 1)));
+}
+Napi::Value event_done(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), streams_of(info).event_done(number(info, 1)));
+}
+Napi::Value elapsed(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), streams_of(info).elapsed(number(info, 1), number(info, 2)));
+}
+
 void set_threads(const Napi::CallbackInfo& info) { set_num_threads(info[0].ToNumber().Int32Value()); }
 
 Napi::Value get_threads(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), get_num_threads()); }
@@ -74,6 +135,21 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("memory", Napi::Function::New<memory>(env, "memory"));
   exports.Set("emptyCache", Napi::Function::New<empty_cache>(env, "emptyCache"));
   exports.Set("synchronize", Napi::Function::New<synchronize>(env, "synchronize"));
+  exports.Set("cuda", Napi::Function::New<cuda>(env, "cuda"));
+  exports.Set("resetPeak", Napi::Function::New<reset_peak>(env, "resetPeak"));
+  exports.Set("deviceInfo", Napi::Function::New<device_info>(env, "deviceInfo"));
+  exports.Set("setDeviceOption", Napi::Function::New<set_device_option>(env, "setDeviceOption"));
+  exports.Set("makeStream", Napi::Function::New<make_stream>(env, "makeStream"));
+  exports.Set("currentStream", Napi::Function::New<current_stream>(env, "currentStream"));
+  exports.Set("useStream", Napi::Function::New<use_stream>(env, "useStream"));
+  exports.Set("synchronizeStream", Napi::Function::New<synchronize_stream>(env, "synchronizeStream"));
+  exports.Set("makeEvent", Napi::Function::New<make_event>(env, "makeEvent"));
+  exports.Set("destroyEvent", Napi::Function::New<destroy_event>(env, "destroyEvent"));
+  exports.Set("recordEvent", Napi::Function::New<record_event>(env, "recordEvent"));
+  exports.Set("waitEvent", Napi::Function::New<wait_event>(env, "waitEvent"));
+  exports.Set("synchronizeEvent", Napi::Function::New<synchronize_event>(env, "synchronizeEvent"));
+  exports.Set("eventDone", Napi::Function::New<event_done>(env, "eventDone"));
+  exports.Set("elapsed", Napi::Function::New<elapsed>(env, "elapsed"));
   exports.Set("setNumThreads", Napi::Function::New<set_threads>(env, "setNumThreads"));
   exports.Set("getNumThreads", Napi::Function::New<get_threads>(env, "getNumThreads"));
   return exports;

@@ -48,7 +48,7 @@ Backend* find_backend(int device) {
     case kDebugDevice:
       return &debug_backend();
     default:
-      return nullptr;
+      return device >= kCudaDevice ? cuda_backend(device - kCudaDevice) : nullptr;
   }
 }
 

@@ -4,6 +4,7 @@ import {
   arange,
   cat,
   collect,
+  cuda,
   type Device,
   type DType,
   emptyStrided,
@@ -92,7 +93,7 @@ test.each(REFUSED.map(([body, message]) => ({ body, message })))('refused: $mess
   expect(body).toThrow(message)
 })
 
-describe.each<Device>(['cpu', 'debug'])('on %s', (device) => {
+describe.each<Device>(['cpu', 'debug', ...(cuda.isAvailable() ? (['cuda'] as const) : [])])('on %s', (device) => {
   test('ranges and constants', () => {
     expect(arange(5, { device }).toArray()).toEqual([0, 1, 2, 3, 4])
     expect(arange(5).dtype).toBe('int64')

@@ -1,6 +1,6 @@
 // at and put, against PyTorch's x[…] for x = torch.arange(24).reshape(2, 3, 4), m = [True, False, True], i = [0, 1], j = [[1], [0]].
 
-import { arange, type Device, ELLIPSIS, grad, type Index, ones, slice, tensor, zeros } from '@flambeau/core'
+import { arange, cuda, type Device, ELLIPSIS, grad, type Index, ones, slice, tensor, zeros } from '@flambeau/core'
 import { describe, expect, test } from '@jest/globals'
 
 const x = arange(24).reshape([2, 3, 4])
@@ -41,7 +41,7 @@ const ROWS: readonly (readonly [() => Index[], readonly number[], readonly numbe
 const onDevice = (index: Index, device: Device): Index =>
   index !== null && typeof index === 'object' && 'dtype' in index ? index.to(device) : index
 
-describe.each<Device>(['cpu', 'debug'])('on %s', (device) => {
+describe.each<Device>(['cpu', 'debug', ...(cuda.isAvailable() ? (['cuda'] as const) : [])])('on %s', (device) => {
   test.each(ROWS.map((row) => ({ row, name: String(row[0]).replace(/\s+/g, ' ') })))(
     '$name',
     ({ row: [make, shape, values] }) => {

@@ -173,7 +173,7 @@ export function invoke(kernel: number, name: string): void {
   send(kernel, at, handles as Handle[], count)
   // Not kept alive by the next caller's luck.
   for (let i = 0; i < count; i++) handles[i] = undefined
-  if (words[0] !== 0) raise(name)
+  if (words[0] !== 0) raise(name, undefined, device)
   if (call !== null) observed.by?.called(call)
 }
 

@@ -45,6 +45,26 @@ export interface Native {
   /** A token that the thread which opened the channel exchanges, once, for a handle of its own. */
   sendStorage(handle: Handle, channel: number): number
   receiveStorage(token: number): Handle | undefined
+  /** How many CUDA devices there are, and why there is none. */
+  cuda(): { readonly devices: number; readonly reason: string }
+  /** Of a device with streams; capability is ten times the major number, and the minor one. */
+  deviceInfo(device: number): { name: string; totalMemory: number; capability: number; multiprocessors: number }
+  /** 0: products of float32 may round to TF32; 1: convolutions may. */
+  setDeviceOption(device: number, option: number, value: boolean): void
+  resetPeak(device: number): void
+  /** Streams and events are numbers; stream 0 is there from the beginning. -1 where none can be made. */
+  makeStream(device: number): number
+  currentStream(device: number): number
+  useStream(device: number, stream: number): void
+  synchronizeStream(device: number, stream: number): void
+  makeEvent(device: number): number
+  destroyEvent(device: number, event: number): void
+  recordEvent(device: number, event: number, stream: number): void
+  waitEvent(device: number, event: number, stream: number): void
+  synchronizeEvent(device: number, event: number): void
+  eventDone(device: number, event: number): boolean
+  /** Milliseconds between two events; negative where one is not done. */
+  elapsed(device: number, from: number, to: number): number
   memory(device: number): { inUse: number; cached: number; peak: number; allocations: number }
   emptyCache(device: number): void
   synchronize(device: number): void

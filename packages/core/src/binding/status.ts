@@ -1,5 +1,6 @@
 // Turning a kernel's status into an error. The order of the codes is that of native/include/flambeau/status.h.
 import { ArgumentError, DTypeError, type FlambeauError, IndexError, NativeError, OutOfMemoryError } from '../errors.js'
+import { KERNEL_NAMES } from './kernelNames.gen.js'
 import { native } from './native.js'
 
 /** What a kernel found wrong with the values that it was given. */
@@ -19,7 +20,12 @@ const CODES = [
   'invalid value',
   'engine error',
   'singular',
+  'device failure',
+  'missing library',
 ] as const
+
+/** The engines that are loaded on demand, and what they are for. */
+const LIBRARIES = ['cuBLASLt (libcublasLt.so)', 'cuDNN (libcudnn.so)']
 
 export const DTYPE_NAMES = [
   'float32',
@@ -55,7 +61,7 @@ export function explaining<R>(explanation: (failure: Failure) => FlambeauError, 
 /** What the operator that is running makes of failures, for a call that will run later. */
 export const explanation = (): typeof explain => explain
 
-export function raise(kernel: string, explained = explain): never {
+export function raise(kernel: string, explained = explain, device = 'this'): never {
   const failure: Failure = {
     code: CODES[words[0]] ?? 'engine error',
     position: words[1],
@@ -66,7 +72,7 @@ export function raise(kernel: string, explained = explain): never {
   const { position, value, limit } = failure
   switch (failure.code) {
     case 'no kernel':
-      throw new NativeError(`${kernel} has no kernel on this device; move the tensor to cpu`)
+      throw new NativeError(`${kernel} has no ${device.replace(/:\d+$/, '')} kernel; move the tensor to cpu`)
     case 'unsupported dtype':
       throw new DTypeError(`${kernel}: not implemented for ${DTYPE_NAMES[value] ?? `dtype ${value}`}`)
     case 'index out of range':
@@ -77,6 +83,12 @@ export function raise(kernel: string, explained = explain): never {
       throw new ArgumentError(`${kernel}: element ${position} holds a value outside of the operator's domain`)
     case 'singular':
       throw new ArgumentError(`${kernel}: matrix ${position} of the batch is singular`)
+    case 'device failure':
+      throw new NativeError(`${kernel}: the device failed with error ${value}; this process cannot use it any more`)
+    case 'missing library':
+      throw new NativeError(
+        `${kernel}: ${LIBRARIES[value] ?? 'a library'} could not be loaded; install it, and name its folder in LD_LIBRARY_PATH or FLAMBEAU_CUDA_LIBRARIES`,
+      )
     case 'ok':
     case 'engine error':
       throw new NativeError(`${kernel}: the engine below refused (code ${value})`)
@@ -87,5 +99,8 @@ export function raise(kernel: string, explained = explain): never {
 
 /** Throws what an asynchronous device reported: an earlier call's failure, found at this synchronisation. */
 export function checkStatus(operation: string): void {
-  if (words[0] !== 0) raise(operation)
+  if (words[0] === 0) return
+  // The kernel that failed, where the device ran it later.
+  const kernel = KERNEL_NAMES[words[4]]
+  raise(kernel === undefined || kernel === operation ? operation : `${kernel} (found by ${operation})`)
 }

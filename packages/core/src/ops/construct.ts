@@ -2,7 +2,7 @@
 import * as kernels from '../binding/kernels.gen.js'
 import { ArgumentError, DTypeError, describe, ShapeError } from '../errors.js'
 import { allocate } from '../tensor/create.js'
-import type { Device } from '../tensor/device.js'
+import { checkDevice, type Device } from '../tensor/device.js'
 import { checkDType, DTYPES, type DType, getDefaultDtype, isComplex, isFloating, toComplex } from '../tensor/dtype.js'
 import { formatShape, MAX_DIMS } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
@@ -315,7 +315,7 @@ export function asTensor(data: NestedData, options: TensorOptions = {}): Tensor 
   if (
     Tensor.is(data) &&
     (options.dtype ?? data.dtype) === data.dtype &&
-    (options.device ?? data.device) === data.device
+    (options.device === undefined || checkDevice('as_tensor', options.device) === data.device)
   )
     return data
   return build('as_tensor', data, options)

@@ -43,6 +43,8 @@ export const chalf: ConversionOp = composite('chalf(self, {memoryFormat})', (_se
 })
 /** On the cpu. */
 export const cpu: Op<[self: Tensor]> = composite('cpu(self)', (self: Tensor): Tensor => to(self, { device: 'cpu' }))
+/** On the current CUDA device. */
+export const cuda: Op<[self: Tensor]> = composite('cuda(self)', (self: Tensor): Tensor => to(self, { device: 'cuda' }))
 /** In the dtype of `other`. */
 export const typeAs: Op<[self: Tensor, other: Tensor]> = composite(
   'type_as(self, other)',

@@ -4,7 +4,7 @@ import { gradMode } from '../autograd/mode.js'
 import * as kernels from '../binding/kernels.gen.js'
 import { ArgumentError, describe, ShapeError } from '../errors.js'
 import { alias, allocate } from '../tensor/create.js'
-import { checkDevice, type Device } from '../tensor/device.js'
+import { checkDevice, type Device, isDeviceName } from '../tensor/device.js'
 import { checkDType, type DType } from '../tensor/dtype.js'
 import { formatShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
@@ -161,11 +161,7 @@ export const to: Op<[self: Tensor, target: DType | Device | ToOptions]> = compos
   'to(self, {dtype, device, copy, memoryFormat})',
   (self: Tensor, target: DType | Device | ToOptions): Tensor => {
     const options: ToOptions =
-      typeof target !== 'string'
-        ? target
-        : target === 'cpu' || target === 'meta' || target === 'debug'
-          ? { device: target }
-          : { dtype: target as DType }
+      typeof target !== 'string' ? target : isDeviceName(target) ? { device: target } : { dtype: target }
     const dtype = options.dtype === undefined ? self.dtype : checkDType('to', options.dtype)
     const device = options.device === undefined ? self.device : checkDevice('to', options.device)
     let result = self

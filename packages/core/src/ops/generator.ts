@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import * as kernels from '../binding/kernels.gen.js'
 import { ArgumentError, describe } from '../errors.js'
 import { allocate } from '../tensor/create.js'
+import { type Device, isCuda } from '../tensor/device.js'
 import { isComplex, toReal } from '../tensor/dtype.js'
 import { formatShape } from '../tensor/shape.js'
 import { scope, Tensor } from '../tensor/tensor.js'
@@ -24,19 +25,43 @@ function checkSeed(operation: string, seed: unknown): bigint {
   return BigInt.asUintN(64, value)
 }
 
-/** The state must outlive any scope of `tidy` in which it happens to be made. */
-function stateTensor(): Tensor {
+/** A state must outlive any scope of `tidy` in which it happens to be made. */
+function stateTensor(bytes: number, device: Device): Tensor {
   const { tensors } = scope
   scope.tensors = null
   try {
-    return allocate([STATE_BYTES], 'uint8', 'cpu')
+    return allocate([bytes], 'uint8', device)
   } finally {
     scope.tensors = tensors
   }
 }
 
+/** The streams that go with a state on devices that draw for themselves: Philox, a seed and an offset. */
+const elsewhere = new WeakMap<Tensor, Map<Device, Tensor>>()
+const PHILOX_BYTES = 16
+
+/** Whether a device draws its own numbers; for others, they are drawn on the host. */
+export const draws = (device: Device): boolean => device === 'cpu' || isCuda(device)
+
+/** The state with which `device` draws: on CUDA a stream of its own, which starts from the same seed. */
+export function stateOn(state: Tensor, device: Device): Tensor {
+  if (!isCuda(device)) return state
+  const states = elsewhere.get(state) ?? new Map<Device, Tensor>()
+  elsewhere.set(state, states)
+  let own = states.get(device)
+  if (own === undefined) {
+    const bytes = new Uint8Array(STATE_BYTES)
+    state.storage.read('initialSeed', 0, bytes)
+    own = stateTensor(PHILOX_BYTES, device)
+    kernels.generatorSeed(own, new DataView(bytes.buffer).getBigInt64(0, true))
+    states.set(device, own)
+  }
+  return own
+}
+
 /**
- * A source of random numbers of its own: the Mersenne twister that PyTorch's CPU generators use.
+ * A source of random numbers of its own: the Mersenne twister that PyTorch's CPU generators use. On CUDA
+ * devices it draws from Philox streams, started with the same seed, that are PyTorch's there.
  *
  * @example
  * ```ts
@@ -47,7 +72,7 @@ function stateTensor(): Tensor {
  */
 export class Generator {
   /** @internal */
-  readonly state: Tensor = stateTensor()
+  readonly state: Tensor = stateTensor(STATE_BYTES, 'cpu')
 
   constructor() {
     kernels.generatorSeed(this.state, BigInt.asIntN(64, DEFAULT_SEED))
@@ -56,6 +81,7 @@ export class Generator {
   /** Starts the stream of `seed`, an integer of up to 64 bits. @returns this generator */
   manualSeed(seed: number | bigint): this {
     kernels.generatorSeed(this.state, BigInt.asIntN(64, checkSeed('manualSeed', seed)))
+    elsewhere.delete(this.state)
     return this
   }
 
@@ -153,10 +179,10 @@ const DISTRIBUTION = {
 } as const
 type Distribution = keyof typeof DISTRIBUTION
 
-/** Fills `out`; numbers are drawn on the host's device and moved where they are wanted. */
+/** Fills `out`; where a device does not draw for itself, numbers are drawn on the host and moved. */
 export function drawInto(out: Tensor, state: Tensor, distribution: Distribution, a: Scalar, b: Scalar): Tensor {
   if (out.storage.meta) return out
-  if (out.device !== 'cpu') {
+  if (!draws(out.device)) {
     const drawn = drawInto(allocate(out.shape, out.dtype, 'cpu'), state, distribution, a, b)
     const bytes = new Uint8Array(drawn.storage.nbytes)
     drawn.storage.read('random', 0, bytes)
@@ -175,6 +201,6 @@ export function drawInto(out: Tensor, state: Tensor, distribution: Distribution,
         2 * out.offset,
       )
     : out
-  kernels.randomFill(target, state, DISTRIBUTION[distribution], a, b)
+  kernels.randomFill(target, stateOn(state, out.device), DISTRIBUTION[distribution], a, b)
   return out
 }

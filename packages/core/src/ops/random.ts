@@ -11,7 +11,7 @@ import { checkShape, formatShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { resolveOptions, type Size, zeros } from './creation.js'
 import { composite, inplacePrimitive, primitive } from './dispatch.js'
-import { type DrawOptions, drawInto, type RandomOptions, stateOf } from './generator.js'
+import { type DrawOptions, drawInto, draws, type RandomOptions, stateOf, stateOn } from './generator.js'
 import { checkWritable } from './inplace.js'
 import { type FunctionOp, type InplaceOp, type Op, saving } from './record.js'
 
@@ -346,11 +346,11 @@ export const random: InplaceOp<[self: Tensor, low?: Whole, high?: Whole, options
 function drawBernoulli(out: Tensor, p: Tensor, state: Tensor): void {
   checkFloat('bernoulli', p.dtype)
   if (out.storage.meta) return
-  const host = out.device === 'cpu' ? out : allocate(out.shape, out.dtype, 'cpu')
-  const values = p.device === 'cpu' ? p : p.to('cpu')
+  const host = draws(out.device) ? out : allocate(out.shape, out.dtype, 'cpu')
+  const values = p.device === host.device ? p : p.to(host.device)
   explaining(
     ({ position }) => new ArgumentError(`bernoulli: expected probabilities in [0, 1], element ${position} is not`),
-    () => kernels.randomBernoulli(host, values, state),
+    () => kernels.randomBernoulli(host, values, stateOn(state, host.device)),
   )
   if (host !== out) out.copy_(host.to(out.device))
 }

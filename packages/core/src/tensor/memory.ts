@@ -3,7 +3,7 @@ import { native } from '../binding/native.js'
 import { checkStatus } from '../binding/status.js'
 import { ArgumentError, describe } from '../errors.js'
 import { collectGarbage } from './collect.js'
-import { checkDevice, DEVICE_CODES, type Device } from './device.js'
+import { checkDevice, type Device, deviceCode } from './device.js'
 import { scope, Tensor } from './tensor.js'
 
 /** What a device's memory is used for, in bytes. */
@@ -20,7 +20,7 @@ export interface MemoryUse {
 
 /** How much memory tensors hold on a device, in this process. */
 export function memory(device: Device = 'cpu'): MemoryUse {
-  const code = DEVICE_CODES[checkDevice('memory', device)]
+  const code = deviceCode(checkDevice('memory', device))
   return code < 0 ? { inUse: 0, cached: 0, peak: 0, allocations: 0 } : native.memory(code)
 }
 
@@ -31,13 +31,13 @@ export function collect(): void {
 
 /** Gives memory that was kept for reuse back to the system. */
 export function emptyCache(device: Device = 'cpu'): void {
-  const code = DEVICE_CODES[checkDevice('emptyCache', device)]
+  const code = deviceCode(checkDevice('emptyCache', device))
   if (code >= 0) native.emptyCache(code)
 }
 
 /** Waits until a device has done all that was asked of it; an error that it met is thrown here. */
 export function synchronize(device: Device = 'cpu'): void {
-  const code = DEVICE_CODES[checkDevice('synchronize', device)]
+  const code = deviceCode(checkDevice('synchronize', device))
   if (code < 0) return
   native.synchronize(code)
   checkStatus('synchronize')

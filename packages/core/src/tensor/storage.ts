@@ -4,7 +4,7 @@ import { type Handle, native } from '../binding/native.js'
 import { checkStatus } from '../binding/status.js'
 import { DeviceError, DisposedError, OutOfMemoryError } from '../errors.js'
 import { collectGarbage, pace } from './collect.js'
-import { DEVICE_CODES, type Device } from './device.js'
+import { DEVICE_CODES, type Device, deviceCode } from './device.js'
 import { contiguousStrides, numelOf } from './shape.js'
 
 /** Bytes up to which a storage lives in a shared chunk, and the size of a chunk: what one survivor may keep alive. */
@@ -70,7 +70,7 @@ export class Storage {
       throw new OutOfMemoryError(`could not allocate ${nbytes} bytes on ${device}: no memory is that large`)
     if (nbytes <= POOLED && device === 'cpu') return Storage.#fromChunk(nbytes)
     pace(nbytes)
-    const handle = native.allocate(DEVICE_CODES[device], nbytes) ?? allocateAfterCollection(nbytes, device)
+    const handle = native.allocate(deviceCode(device), nbytes) ?? allocateAfterCollection(nbytes, device)
     return new Storage(handle, nbytes, device)
   }
 
@@ -167,7 +167,7 @@ export class Storage {
     if (!this.#pooled || this.handle === null) return
     observed.by?.read('a storage of its own')
     const handle =
-      native.allocate(DEVICE_CODES[this.device], this.nbytes) ?? allocateAfterCollection(this.nbytes, this.device)
+      native.allocate(deviceCode(this.device), this.nbytes) ?? allocateAfterCollection(this.nbytes, this.device)
     const bytes = new Uint8Array(this.nbytes)
     native.read(this.handle, this.base, bytes)
     native.write(handle, 0, bytes)
@@ -202,7 +202,7 @@ export class Storage {
 }
 
 function allocateAfterCollection(nbytes: number, device: Device): Handle {
-  const code = DEVICE_CODES[device]
+  const code = deviceCode(device)
   native.emptyCache(code)
   collectGarbage()
   const handle = native.allocate(code, nbytes)

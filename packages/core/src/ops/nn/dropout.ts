@@ -9,7 +9,7 @@ import { add, mul } from '../arithmetic.js'
 import { to } from '../copies.js'
 import { zeros } from '../creation.js'
 import { composite, primitive } from '../dispatch.js'
-import { type DrawOptions, drawInto, stateOf } from '../generator.js'
+import { type DrawOptions, drawInto, draws, stateOf, stateOn } from '../generator.js'
 import { inplace } from '../inplace.js'
 import { type FunctionOp, saving } from '../record.js'
 
@@ -57,7 +57,7 @@ const drop: FunctionOp<[input: Tensor, p: number, state: Tensor], Tensor> = prim
     // The mask is drawn in the order in which the input lies in memory.
     const out = allocatePreserving(input, input.dtype, input.device)
     const mask = allocatePreserving(input, 'bool', input.device)
-    if (input.device === 'cpu') kernels.dropout(out, mask, input, state, 1 - p, scale)
+    if (draws(input.device)) kernels.dropout(out, mask, input, stateOn(state, input.device), 1 - p, scale)
     else {
       drawInto(mask, state, 'bernoulli', 1 - p, 0)
       kernels.maskScale(out, input, mask, scale)

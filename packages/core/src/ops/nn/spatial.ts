@@ -3,6 +3,7 @@ import * as kernels from '../../binding/kernels.gen.js'
 import { native } from '../../binding/native.js'
 import { ArgumentError, describe, ShapeError } from '../../errors.js'
 import { allocate } from '../../tensor/create.js'
+import { isCuda } from '../../tensor/device.js'
 import type { DType } from '../../tensor/dtype.js'
 import { formatShape } from '../../tensor/shape.js'
 import { blockedStrides } from '../../tensor/storage.js'
@@ -42,7 +43,14 @@ const block = native.preferredBlock
 /** An uninitialised result of [N, C, …]: in blocks of channels where convolutions gain from them. */
 export function allocateActivation(shape: readonly number[], dtype: DType, like: Tensor): Tensor {
   const out = allocate(shape, dtype, like.device)
-  if (block > 0 && dtype === 'float32' && shape[1] % block === 0 && shape[1] > 0 && out.numel() > 0)
+  if (
+    block > 0 &&
+    !isCuda(like.device) &&
+    dtype === 'float32' &&
+    shape[1] % block === 0 &&
+    shape[1] > 0 &&
+    out.numel() > 0
+  )
     out.storage.makeBlocked(block, shape, out.code)
   return out
 }
