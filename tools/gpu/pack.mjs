@@ -9,13 +9,16 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   realpathSync,
   rmSync,
   statSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { isProvided, loadedBy } from '../packaging/elf.mjs'
 import { root, run, StepError } from '../setup/exec.mjs'
 
@@ -52,6 +55,49 @@ async function nativeLibraries(release) {
   await run('patchelf', ['--set-rpath', '$ORIGIN/lib', join(release, 'flambeau.node')])
 }
 
+/** Jest's tests that run on devices, without their types; tools/gpu/jest-globals.mjs stands for Jest there. */
+const TESTS = ['cuda', 'creation', 'indexing']
+
+async function deviceTests(tree) {
+  const { transformFile } = await import('@swc/core')
+  for (const name of TESTS) {
+    const { code } = await transformFile(join(root, `packages/core/test/${name}.test.ts`), {
+      jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
+      module: { type: 'es6' },
+    })
+    writeFileSync(join(tree, `packages/core/test/${name}.test.mjs`), code)
+  }
+  const globals = join(tree, 'node_modules/@jest/globals')
+  mkdirSync(globals, { recursive: true })
+  copyFileSync(join(root, 'tools/gpu/jest-globals.mjs'), join(globals, 'index.mjs'))
+  writeFileSync(
+    join(globals, 'package.json'),
+    '{ "name": "@jest/globals", "type": "module", "exports": "./index.mjs" }\n',
+  )
+  // Jest brings `expect` along, at the end of this chain.
+  let require = createRequire(join(root, 'package.json'))
+  for (const name of ['@jest/globals', '@jest/expect']) require = createRequire(findManifest(name, require))
+  copyPackage('expect', require, tree)
+}
+
+/** A package and all that it needs, each once: among those of `expect` no two have one name and different versions. */
+function copyPackage(name, require, tree) {
+  const into = join(tree, 'node_modules', name)
+  if (existsSync(into)) return
+  const manifest = findManifest(name, require)
+  cpSync(dirname(manifest), into, { recursive: true, filter: (path) => !/node_modules$|\.(map|d\.ts)$/.test(path) })
+  const { dependencies = {} } = JSON.parse(readFileSync(manifest, 'utf8'))
+  for (const needed of Object.keys(dependencies)) copyPackage(needed, createRequire(manifest), tree)
+}
+
+function findManifest(name, require) {
+  for (const folder of require.resolve.paths(name)) {
+    const manifest = join(folder, name, 'package.json')
+    if (existsSync(manifest)) return realpathSync(manifest)
+  }
+  throw new StepError(`pack-gpu: ${name} is not installed`)
+}
+
 export async function packGpu(folder) {
   if (folder === undefined) throw new StepError('usage: node tools/run.mjs pack-gpu FOLDER')
   const into = resolve(folder)
@@ -64,12 +110,13 @@ export async function packGpu(folder) {
     // Programs import the package by its name.
     mkdirSync(join(tree, 'node_modules/@flambeau'), { recursive: true })
     symlinkSync('../../packages/core', join(tree, 'node_modules/@flambeau/core'))
+    await deviceTests(tree)
     mkdirSync(join(tree, 'bin'))
     copyFileSync(process.execPath, join(tree, 'bin/node'))
     await run('strip', [join(tree, 'bin/node')])
     mkdirSync(into, { recursive: true })
     const archive = join(into, 'flambeau.tar.xz')
-    await run('tar', ['-C', staging, '-c', '-f', archive, '-I', 'xz -6 -T0', 'flambeau'])
+    await run('tar', ['-C', staging, '-c', '-f', archive, '-I', 'xz -2 -T0', 'flambeau'])
     copyFileSync(join(root, 'tools/gpu/run.sh'), join(into, 'run.sh'))
     const { size } = statSync(archive)
     if (size > LIMIT) throw new StepError(`pack-gpu: the archive has ${(size / 1e6).toFixed(1)} MB, more than 60`)

@@ -38,7 +38,7 @@ one() {
   case $name in
     smoke) node tools/gpu/smoke.mjs "$@" ;;
     conformance) node tools/conformance.mjs packages/core/test/conformance/cases.br --device cuda --json "$out/conformance.json" "$@" > "$out/conformance.log" 2>&1; local code=$?; tail -n 3 "$out/conformance.log"; return $code ;;
-    tests) node --test tools/gpu/tests/ "$@" ;;
+    tests) node --test --test-reporter=dot packages/core/test/ "$@" ;;
     bench) for name in digits resnet18 gpt; do node benchmarks/suite.mjs --device cuda --only "$name training" "$@" || true; done ;;
     node) node "$@" ;;
     *) echo "run.sh: unknown command '$name'" >&2; return 2 ;;

@@ -12,10 +12,8 @@ enum class StatusCode : int32_t {
   index_out_of_range,  // element `position` of the index tensor is `value`, not in [-limit, limit) or [0, limit)
   out_of_memory,       // a workspace of `value` bytes could not be allocated
   invalid_value,       // element `position` holds a value outside of the operator's domain
-  engine_error,        // a library below (oneDNN, LAPACK) refused; `value` is its code
+  engine_error,        // a library below refused with code `value`; limit 1: the device failed, 2: it is missing
   singular,            // matrix `position` of the batch is singular (pivot `value`)
-  device_failure,      // the device failed with the error `value`, and works no more in this process
-  missing_library,     // an engine that is loaded on demand is not there: `value` is 0 for cuBLASLt, 1 for cuDNN
 };
 
 struct Status {

@@ -61,11 +61,15 @@ class Workspace {
   void* data_;
 };
 
+// What an engine_error is about (flambeau/status.h); libraries: 0 cuBLASLt, 1 cuDNN.
+inline constexpr int64_t kDeviceFailed = 1, kLibraryMissing = 2;
+inline Status missing_library(int64_t library) { return {StatusCode::engine_error, 0, library, kLibraryMissing}; }
+
 // A failure of the CUDA runtime as a status.
 inline Status status_of(cudaError_t error) {
   if (error == cudaSuccess) return {};
   if (error == cudaErrorMemoryAllocation) return {StatusCode::out_of_memory};
-  return {StatusCode::device_failure, 0, static_cast<int64_t>(error)};
+  return {StatusCode::engine_error, 0, static_cast<int64_t>(error), kDeviceFailed};
 }
 
 // Whether the kernels that were just launched could be.

@@ -226,7 +226,7 @@ Status run(ConvolutionArgs& args) {
   if (type_of(args.input.dtype) < 0) return {StatusCode::unsupported_dtype, 0, static_cast<int>(args.input.dtype)};
   if (args.out.numel() == 0) return {};
   const dnn::Functions* f = context().libraries->dnn(context().stream);
-  if (!f) return {StatusCode::missing_library, 0, 1};
+  if (!f) return missing_library(1);
   std::unique_ptr<Workspace> input_copy, weight_copy;
   const TensorView x = contiguous(args.input, input_copy), w = contiguous(args.weight, weight_copy);
   const Factors k(x.dtype);
@@ -245,7 +245,7 @@ Status run(ConvolutionBackwardInputArgs& args) {
   if (args.grad_input.numel() == 0) return {};
   if (args.grad.numel() == 0) return zero(args.grad_input);
   const dnn::Functions* f = context().libraries->dnn(context().stream);
-  if (!f) return {StatusCode::missing_library, 0, 1};
+  if (!f) return missing_library(1);
   std::unique_ptr<Workspace> grad_copy, weight_copy;
   const TensorView y = contiguous(args.grad, grad_copy), w = contiguous(args.weight, weight_copy);
   const Factors k(y.dtype);
@@ -264,7 +264,7 @@ Status run(ConvolutionBackwardWeightArgs& args) {
     return status.ok() ? zero(args.grad_bias) : status;
   }
   const dnn::Functions* f = context().libraries->dnn(context().stream);
-  if (!f) return {StatusCode::missing_library, 0, 1};
+  if (!f) return missing_library(1);
   std::unique_ptr<Workspace> grad_copy, input_copy;
   const TensorView y = contiguous(args.grad, grad_copy), x = contiguous(args.input, input_copy);
   const Factors k(y.dtype);
@@ -284,7 +284,7 @@ Status run(ConvolutionBackwardWeightArgs& args) {
 // Half types that cuDNN has no algorithm for (with groups or dilation, mostly) are computed in float32.
 Status convolution(ConvolutionArgs& args) {
   const Status status = run(args);
-  if (status.code != StatusCode::engine_error || !is_half(args.input.dtype)) return status;
+  if (status.code != StatusCode::engine_error || status.limit != 0 || !is_half(args.input.dtype)) return status;
   const Wide out(args.out, false), input(args.input, true), weight(args.weight, true), bias(args.bias, true);
   ConvolutionArgs wide{out.view(),
                        input.view(),
@@ -300,7 +300,7 @@ Status convolution(ConvolutionArgs& args) {
 
 Status convolution_backward_input(ConvolutionBackwardInputArgs& args) {
   const Status status = run(args);
-  if (status.code != StatusCode::engine_error || !is_half(args.grad.dtype)) return status;
+  if (status.code != StatusCode::engine_error || status.limit != 0 || !is_half(args.grad.dtype)) return status;
   const Wide out(args.grad_input, false), grad(args.grad, true), weight(args.weight, true);
   ConvolutionBackwardInputArgs wide{
       out.view(), grad.view(), weight.view(), std::move(args.stride), std::move(args.padding), std::move(args.dilation),
@@ -311,7 +311,7 @@ Status convolution_backward_input(ConvolutionBackwardInputArgs& args) {
 
 Status convolution_backward_weight(ConvolutionBackwardWeightArgs& args) {
   const Status status = run(args);
-  if (status.code != StatusCode::engine_error || !is_half(args.grad.dtype)) return status;
+  if (status.code != StatusCode::engine_error || status.limit != 0 || !is_half(args.grad.dtype)) return status;
   const Wide out(args.grad_weight, false), bias(args.grad_bias, false), grad(args.grad, true), input(args.input, true);
   ConvolutionBackwardWeightArgs wide{out.view(),
                                      bias.view(),

@@ -49,20 +49,21 @@ struct Ops {
   X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) X(log10)
 template <typename T>
 __device__ __noinline__ T library(int op, T a) {
-  using S = cuda::std::complex<typename T::value_type>;
+  using R = typename T::value_type;
+  using S = ::cuda::std::complex<double>;  // in float32, cancellation would cost half of the digits
   const S z(a.re, a.im);
   S r = z;
   switch (op) {
 #define X(name)                            \
   case static_cast<int>(MicroOp::name##_): \
-    r = cuda::std::name(z);                \
+    r = ::cuda::std::name(z);              \
     break;
     FLAMBEAU_LIBRARY(X)
 #undef X
     default:
       break;
   }
-  return {r.real(), r.imag()};
+  return {static_cast<R>(r.real()), static_cast<R>(r.imag())};
 }
 
 struct Apply {

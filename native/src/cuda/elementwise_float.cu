@@ -35,7 +35,8 @@ struct Apply {
     switch (op) {
 #define X(name, arity) case static_cast<int>(MicroOp::name##_):
       FLAMBEAU_CUDA_LIGHT(X)
-      FLAMBEAU_CUDA_LIGHT_FLOAT(X) FLAMBEAU_CUDA_HEAVY_FLOAT(X)
+      FLAMBEAU_CUDA_LIGHT_FLOAT(X)
+      FLAMBEAU_CUDA_HEAVY_FLOAT(X)
 #undef X
           return true;
       default:

@@ -34,7 +34,8 @@ struct Apply {
     switch (op) {
 #define X(name, arity) case static_cast<int>(MicroOp::name##_):
       FLAMBEAU_CUDA_LIGHT(X)
-      FLAMBEAU_CUDA_LIGHT_INT(X) FLAMBEAU_CUDA_HEAVY_INT(X)
+      FLAMBEAU_CUDA_LIGHT_INT(X)
+      FLAMBEAU_CUDA_HEAVY_INT(X)
 #undef X
           return true;
       default:

@@ -13,14 +13,12 @@ namespace {
 
 using namespace elementwise;
 
-#define FLAMBEAU_SPECIAL_1(X)                                                                                         \
-  X(digamma)                                                                                                          \
-  X(i0e) X(i1e) X(modified_bessel_k0) X(modified_bessel_k1) X(scaled_modified_bessel_k0) X(scaled_modified_bessel_k1) \
+#define FLAMBEAU_SPECIAL_1(X)                                                                                  \
+  X(digamma)                                                                                                   \
+  X(i0e)                                                                                                       \
+  X(i1e) X(modified_bessel_k0) X(modified_bessel_k1) X(scaled_modified_bessel_k0) X(scaled_modified_bessel_k1) \
       X(spherical_bessel_j0) X(airy_ai) X(log_ndtr)
-#define FLAMBEAU_SPECIAL_2(X)                                                                                         \
-  X(polygamma)                                                                                                        \
-  X(zeta) X(igamma) X(igammac) X(chebyshev_t) X(chebyshev_u) X(chebyshev_v) X(chebyshev_w) X(hermite_h) X(hermite_he) \
-      X(laguerre) X(legendre)
+#define FLAMBEAU_SPECIAL_2(X) X(polygamma) X(zeta) X(igamma) X(igammac)
 
 __device__ __noinline__ double special(int op, double a, double b) {
   switch (op) {

@@ -255,7 +255,7 @@ Status matmul(MatmulArgs& args) {
     CopyArgs rows{out, wide};
     return copy(rows);
   }
-  if (!context().libraries->lt()) return {StatusCode::missing_library, 0, 0};
+  if (!context().libraries->lt()) return missing_library(0);
   std::unique_ptr<Workspace> packed_a, packed_b, packed_bias, packed_out;
   TensorView a = readable(args.a, packed_a), b = readable(args.b, packed_b);
   // The result is row-major; anything else goes through a copy.

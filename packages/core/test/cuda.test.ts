@@ -11,6 +11,7 @@ import {
   tensor,
   zeros,
 } from '@flambeau/core'
+import { expect, test } from '@jest/globals'
 
 const onGpu = cuda.isAvailable() ? test : test.skip
 const withoutGpu = cuda.isAvailable() ? test.skip : test

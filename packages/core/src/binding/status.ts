@@ -20,8 +20,6 @@ const CODES = [
   'invalid value',
   'engine error',
   'singular',
-  'device failure',
-  'missing library',
 ] as const
 
 /** The engines that are loaded on demand, and what they are for. */
@@ -61,6 +59,14 @@ export function explaining<R>(explanation: (failure: Failure) => FlambeauError, 
 /** What the operator that is running makes of failures, for a call that will run later. */
 export const explanation = (): typeof explain => explain
 
+/** What an engine below a kernel met; `limit` says what kind of failure (native/include/flambeau/status.h). */
+function engineError(value: number, limit: number): string {
+  if (limit === 1) return `the device failed with error ${value}; this process cannot use it any more`
+  if (limit === 2)
+    return `${LIBRARIES[value] ?? 'a library'} could not be loaded; install it, and name its folder in LD_LIBRARY_PATH or FLAMBEAU_CUDA_LIBRARIES`
+  return `the engine below refused (code ${value})`
+}
+
 export function raise(kernel: string, explained = explain, device = 'this'): never {
   const failure: Failure = {
     code: CODES[words[0]] ?? 'engine error',
@@ -83,15 +89,9 @@ export function raise(kernel: string, explained = explain, device = 'this'): nev
       throw new ArgumentError(`${kernel}: element ${position} holds a value outside of the operator's domain`)
     case 'singular':
       throw new ArgumentError(`${kernel}: matrix ${position} of the batch is singular`)
-    case 'device failure':
-      throw new NativeError(`${kernel}: the device failed with error ${value}; this process cannot use it any more`)
-    case 'missing library':
-      throw new NativeError(
-        `${kernel}: ${LIBRARIES[value] ?? 'a library'} could not be loaded; install it, and name its folder in LD_LIBRARY_PATH or FLAMBEAU_CUDA_LIBRARIES`,
-      )
     case 'ok':
     case 'engine error':
-      throw new NativeError(`${kernel}: the engine below refused (code ${value})`)
+      throw new NativeError(`${kernel}: ${engineError(value, limit)}`)
     default:
       throw new NativeError(`${kernel}: failed with ${failure.code satisfies never}`)
   }
@@ -102,5 +102,7 @@ export function checkStatus(operation: string): void {
   if (words[0] === 0) return
   // The kernel that failed, where the device ran it later.
   const kernel = KERNEL_NAMES[words[4]]
-  raise(kernel === undefined || kernel === operation ? operation : `${kernel} (found by ${operation})`)
+  if (kernel === undefined || kernel === operation) raise(operation)
+  // What runs now has nothing to say about it.
+  raise(`${kernel} (found by ${operation})`, null)
 }
