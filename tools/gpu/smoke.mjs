@@ -3,6 +3,7 @@ import {
   arange,
   cuda,
   F,
+  fft,
   manualSeed,
   nn,
   ones,

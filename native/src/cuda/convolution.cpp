@@ -23,6 +23,7 @@ struct Plan {
     size_t workspace;
   };
   std::vector<Algorithm> algorithms;  // the fastest first
+  int math = -1;                      // what the descriptor is set to
 };
 
 int type_of(DType dtype) {
@@ -96,9 +97,9 @@ Plan make_plan(const dnn::Functions& f, dnn::Handle handle, Direction direction,
   f.convolution_set(plan.convolution, static_cast<int>(s.size()), p.data(), s.data(), d.data(), dnn::kCrossCorrelation,
                     x.dtype == DType::f64 ? dnn::kDouble : dnn::kFloat);
   f.convolution_groups(plan.convolution, static_cast<int>(groups));
-  // The default lets float32 round to TF32.
+  // The default keeps float32 whole; this lets it round to TF32.
   const bool half = x.dtype == DType::f16 || x.dtype == DType::bf16;
-  f.convolution_math(plan.convolution, half ? dnn::kTensorOpMath : tf32 ? dnn::kDefaultMath : dnn::kFmaMath);
+  f.convolution_math(plan.convolution, half || tf32 ? dnn::kTensorOpMath : dnn::kFmaMath);
 
   dnn::AlgoPerf results[10];
   int found = 0;
@@ -122,13 +123,15 @@ Plan make_plan(const dnn::Functions& f, dnn::Handle handle, Direction direction,
   return plan;
 }
 
-// Runs the first algorithm that takes these shapes after all; those that do not are forgotten.
+// Runs the first algorithm that takes these shapes after all; those that do not are forgotten. An algorithm is for the
+// math that it was named with; setting it anew makes cuDNN prepare everything anew.
 template <typename Run>
 int run_plan(const dnn::Functions& f, Plan& plan, const Run& run) {
   int error = -1;
   while (!plan.algorithms.empty()) {
     const Plan::Algorithm algorithm = plan.algorithms.front();
-    f.convolution_math(plan.convolution, algorithm.math);  // an algorithm is for the math that it was named with
+    if (plan.math != algorithm.math) f.convolution_math(plan.convolution, algorithm.math);
+    plan.math = algorithm.math;
     const Workspace workspace(algorithm.workspace);
     error = run(algorithm.id, workspace.as(), algorithm.workspace);
     if (error == 0) return 0;

@@ -33,12 +33,13 @@ struct Apply {
   template <typename C>
   static bool has(int op) {
     switch (op) {
-#define X(name, arity) case static_cast<int>(MicroOp::name##_):
+#define X(name, arity)                     \
+  case static_cast<int>(MicroOp::name##_): \
+    return true;
       FLAMBEAU_CUDA_LIGHT(X)
       FLAMBEAU_CUDA_LIGHT_FLOAT(X)
       FLAMBEAU_CUDA_HEAVY_FLOAT(X)
 #undef X
-          return true;
       default:
         return false;
     }

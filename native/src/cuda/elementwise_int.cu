@@ -32,12 +32,13 @@ struct Apply {
   template <typename C>
   static bool has(int op) {
     switch (op) {
-#define X(name, arity) case static_cast<int>(MicroOp::name##_):
+#define X(name, arity)                     \
+  case static_cast<int>(MicroOp::name##_): \
+    return true;
       FLAMBEAU_CUDA_LIGHT(X)
       FLAMBEAU_CUDA_LIGHT_INT(X)
       FLAMBEAU_CUDA_HEAVY_INT(X)
 #undef X
-          return true;
       default:
         return false;
     }

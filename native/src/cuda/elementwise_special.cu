@@ -13,11 +13,11 @@ namespace {
 
 using namespace elementwise;
 
-#define FLAMBEAU_SPECIAL_1(X)                                                                                  \
-  X(digamma)                                                                                                   \
-  X(i0e)                                                                                                       \
-  X(i1e) X(modified_bessel_k0) X(modified_bessel_k1) X(scaled_modified_bessel_k0) X(scaled_modified_bessel_k1) \
-      X(spherical_bessel_j0) X(airy_ai) X(log_ndtr)
+// clang-format off
+#define FLAMBEAU_SPECIAL_1(X) \
+  X(digamma) X(i0e) X(i1e) X(modified_bessel_k0) X(modified_bessel_k1) X(scaled_modified_bessel_k0) \
+  X(scaled_modified_bessel_k1) X(spherical_bessel_j0) X(airy_ai) X(log_ndtr)
+// clang-format on
 #define FLAMBEAU_SPECIAL_2(X) X(polygamma) X(zeta) X(igamma) X(igammac)
 
 __device__ __noinline__ double special(int op, double a, double b) {

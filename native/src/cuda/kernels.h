@@ -59,13 +59,13 @@ extern const KernelTable kTable;
   X(arg_extreme, ArgExtreme)                                \
   X(softmax, Softmax)                                       \
   X(softmax_backward, SoftmaxBackward)                      \
-  X(sort, Sort)                                                                      \
-  X(topk, Topk)                                                                      \
-  X(kth_value, KthValue)                                                             \
-  X(mode, Mode)                                                                      \
-  X(searchsorted, Searchsorted)                                                      \
-  X(sort_rows, SortRows)                                                             \
-  X(find_runs, FindRuns)                                                             \
+  X(sort, Sort)                                             \
+  X(topk, Topk)                                             \
+  X(kth_value, KthValue)                                    \
+  X(mode, Mode)                                             \
+  X(searchsorted, Searchsorted)                             \
+  X(sort_rows, SortRows)                                    \
+  X(find_runs, FindRuns)                                    \
   X(strided_add, StridedAdd)
 
 #define X(name, Name) Status name(Name##Args& args);

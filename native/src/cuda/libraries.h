@@ -59,7 +59,7 @@ struct AlgoPerf {
 };
 inline constexpr int kFloat = 0, kDouble = 1, kHalf = 2, kBfloat16 = 9;
 inline constexpr int kNchw = 0, kCrossCorrelation = 1, kDeterministic = 1;
-inline constexpr int kDefaultMath = 0, kTensorOpMath = 1, kFmaMath = 3;
+inline constexpr int kTensorOpMath = 1, kFmaMath = 3;
 
 struct Functions {
   int (*create)(Handle*);
