@@ -45,8 +45,10 @@ struct Ops {
 };
 
 // Functions of the standard library.
+// clang-format off
 #define FLAMBEAU_LIBRARY(X) \
   X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) X(log10)
+// clang-format on
 template <typename T>
 __device__ __noinline__ T library(int op, T a) {
   using R = typename T::value_type;

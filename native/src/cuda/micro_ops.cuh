@@ -205,35 +205,26 @@ FLAMBEAU_OP2(logaddexp2, const T m = a > b ? a : b;
 #undef FLAMBEAU_OP2
 
 // X(name, arity): cheap ones are written out for each element of a thread, the others are called.
-#define FLAMBEAU_CUDA_LIGHT(X)                                                                                         \
-  X(add, 2)                                                                                                            \
-  X(sub, 2)                                                                                                            \
-  X(mul, 2)                                                                                                            \
-  X(mul_conj, 2)                                                                                                       \
-  X(neg, 1)                                                                                                            \
-  X(abs, 1)                                                                                                            \
-  X(sign, 1) X(sgn, 1) X(square, 1) X(conj, 1) X(real, 1) X(imag, 1) X(maximum, 2) X(minimum, 2) X(fmax, 2) X(fmin, 2) \
-      X(clamp, 3) X(heaviside, 2) X(ceil, 1) X(floor, 1) X(round, 1) X(trunc, 1) X(eq, 2) X(ne, 2) X(lt, 2) X(le, 2)   \
-          X(gt, 2) X(ge, 2) X(logical_and, 2) X(logical_or, 2) X(logical_xor, 2) X(logical_not, 1) X(isnan, 1)         \
-              X(isinf, 1) X(isfinite, 1) X(isposinf, 1) X(isneginf, 1) X(signbit, 1) X(where, 3) X(relu, 1)            \
-                  X(angle, 1)
+// clang-format off
+#define FLAMBEAU_CUDA_LIGHT(X) \
+  X(add, 2) X(sub, 2) X(mul, 2) X(mul_conj, 2) X(neg, 1) X(abs, 1) X(sign, 1) X(sgn, 1) X(square, 1) X(conj, 1) \
+  X(real, 1) X(imag, 1) X(maximum, 2) X(minimum, 2) X(fmax, 2) X(fmin, 2) X(clamp, 3) X(heaviside, 2) X(ceil, 1) \
+  X(floor, 1) X(round, 1) X(trunc, 1) X(eq, 2) X(ne, 2) X(lt, 2) X(le, 2) X(gt, 2) X(ge, 2) X(logical_and, 2) \
+  X(logical_or, 2) X(logical_xor, 2) X(logical_not, 1) X(isnan, 1) X(isinf, 1) X(isfinite, 1) X(isposinf, 1) \
+  X(isneginf, 1) X(signbit, 1) X(where, 3) X(relu, 1) X(angle, 1)
 #define FLAMBEAU_CUDA_LIGHT_FLOAT(X) \
   X(div, 2) X(div_conj, 2) X(reciprocal, 1) X(sqrt, 1) X(rsqrt, 1) X(copysign, 2) X(frac, 1)
 #define FLAMBEAU_CUDA_LIGHT_INT(X) \
   X(bitwise_and, 2) X(bitwise_or, 2) X(bitwise_xor, 2) X(bitwise_not, 1) X(left_shift, 2) X(right_shift, 2)
-#define FLAMBEAU_CUDA_HEAVY_FLOAT(X)                                                                                \
-  X(pow, 2)                                                                                                         \
-  X(trunc_divide, 2)                                                                                                \
-  X(floor_divide, 2)                                                                                                \
-  X(fmod, 2)                                                                                                        \
-  X(remainder, 2)                                                                                                   \
-  X(hypot, 2)                                                                                                       \
-  X(atan2, 2) X(xlogy, 2) X(xlog1py, 2) X(logaddexp, 2) X(logaddexp2, 2) X(exp, 1) X(exp2, 1) X(expm1, 1) X(log, 1) \
-      X(log2, 1) X(log10, 1) X(log1p, 1) X(sin, 1) X(cos, 1) X(tan, 1) X(asin, 1) X(acos, 1) X(atan, 1) X(sinh, 1)  \
-          X(cosh, 1) X(tanh, 1) X(asinh, 1) X(acosh, 1) X(atanh, 1) X(sigmoid, 1) X(sinc, 1) X(erf, 1) X(erfc, 1)   \
-              X(erfinv, 1) X(lgamma, 1) X(gelu, 1) X(silu, 1) X(nextafter, 2) X(i0, 1) X(i1, 1) X(bessel_j0, 1)     \
-                  X(bessel_j1, 1) X(bessel_y0, 1) X(bessel_y1, 1) X(erfcx, 1) X(ndtri, 1)
+#define FLAMBEAU_CUDA_HEAVY_FLOAT(X) \
+  X(pow, 2) X(trunc_divide, 2) X(floor_divide, 2) X(fmod, 2) X(remainder, 2) X(hypot, 2) X(atan2, 2) X(xlogy, 2) \
+  X(xlog1py, 2) X(logaddexp, 2) X(logaddexp2, 2) X(exp, 1) X(exp2, 1) X(expm1, 1) X(log, 1) X(log2, 1) X(log10, 1) \
+  X(log1p, 1) X(sin, 1) X(cos, 1) X(tan, 1) X(asin, 1) X(acos, 1) X(atan, 1) X(sinh, 1) X(cosh, 1) X(tanh, 1) \
+  X(asinh, 1) X(acosh, 1) X(atanh, 1) X(sigmoid, 1) X(sinc, 1) X(erf, 1) X(erfc, 1) X(erfinv, 1) X(lgamma, 1) \
+  X(gelu, 1) X(silu, 1) X(nextafter, 2) X(i0, 1) X(i1, 1) X(bessel_j0, 1) X(bessel_j1, 1) X(bessel_y0, 1) \
+  X(bessel_y1, 1) X(erfcx, 1) X(ndtri, 1)
 #define FLAMBEAU_CUDA_HEAVY_INT(X) \
   X(pow, 2) X(trunc_divide, 2) X(floor_divide, 2) X(fmod, 2) X(remainder, 2) X(gcd, 2) X(lcm, 2)
+// clang-format on
 
 }  // namespace flambeau::cuda::micro
