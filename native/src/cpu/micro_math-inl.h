@@ -408,8 +408,8 @@ struct erf_op {
   }
   double operator()(double a) const { return std::erf(a); }
 };
-// erf(x) = x·p(x²)/q(x²), to 4e-7: a third of the work of `erf_op`, and enough where 1 is added. Fitted over |x| ≤ 3.93,
-// beyond which it is 1 (tools/fit_erf.py).
+// erf(x) = x·p(x²)/q(x²), to 4e-7: a third of the work of `erf_op`, and enough where 1 is added. Fitted over |x|
+// ≤ 3.93, beyond which it is 1 (tools/fit_erf.py).
 inline float rough_erf(float a) {
   const float x = limited(a, -3.93f, 3.93f), s = x * x;
   float p = 1.98149502e-8f;

@@ -85,16 +85,19 @@ FLAMBEAU_BOTH double zeta(double x, double q) {
                           -4.5979787224074726105e15,
                           1.8152105401943546773e17,
                           -7.1661652561756670113e18};
-  if (std::isnan(x) || std::isnan(q)) return kNan;
   if (x == 1) return kInf;
   if (x < 1) return kNan;
   if (q <= 0) {
-    if (q == std::floor(q)) return kInf;
+    if (q == std::floor(q)) return kInf;  // also where x is NaN, as in PyTorch
     if (x != std::floor(x)) return kNan;
+    if (q < -20) {
+      // Both sides of the poles: (q + k)^-x for q + k > 0, and those below 0 counted from the other end.
+      const double above = q - std::floor(q), below = zeta(x, 1 - above) - zeta(x, 1 - q);
+      return zeta(x, above) + (std::fmod(x, 2) == 0 ? below : -below);
+    }
   }
   double sum = std::pow(q, -x), at = q, term = 0;
-  // The bound only ends what no sum can: q so negative that steps of 1 are lost.
-  for (int i = 0; i < 9 || (at <= 9 && i < 100000); ++i) {
+  for (int i = 0; i < 9 || at <= 9; ++i) {
     at += 1;
     term = std::pow(at, -x);
     sum += term;
@@ -162,6 +165,25 @@ FLAMBEAU_BOTH double upper_fraction(double a, double x) {
   return h * gamma_weight(a, x);
 }
 
+// P and Q of an a so large that neither series ends: Temme's uniform expansion, whose first term is enough there.
+constexpr double kUniform = 1e7;
+FLAMBEAU_BOTH double uniform_gamma(double a, double x, bool upper) {
+  const double d = (x - a) / a;
+  double half = 0;  // η²/2 = d - log(1 + d)
+  if (std::fabs(d) < 0.01) {
+    for (int k = 10; k >= 2; --k) half = (k % 2 == 0 ? 1.0 : -1.0) / k + d * half;
+    half *= d * d;
+  } else {
+    half = d - std::log1p(d);
+  }
+  const double eta = std::copysign(std::sqrt(2 * half), d);
+  const double series = -1.0 / 3 + eta * (1.0 / 12 - eta * (2.0 / 135 - eta / 864));
+  const double first = std::fabs(eta) < 0.01 ? series : 1 / d - 1 / eta;
+  const double rest = std::exp(-a * half) / std::sqrt(2 * kPi * a) * first;
+  const double tail = 0.5 * std::erfc((upper ? eta : -eta) * std::sqrt(a / 2));
+  return upper ? tail + rest : tail - rest;
+}
+
 }  // namespace
 
 FLAMBEAU_BOTH double igamma(double a, double x) {
@@ -170,6 +192,7 @@ FLAMBEAU_BOTH double igamma(double a, double x) {
   if (x == 0) return 0;
   if (std::isinf(a)) return std::isinf(x) ? kNan : 0;
   if (std::isinf(x)) return 1;
+  if (a > kUniform) return uniform_gamma(a, x, false);
   return x > 1 && x > a ? 1 - upper_fraction(a, x) : lower_series(a, x);
 }
 FLAMBEAU_BOTH double igammac(double a, double x) {
@@ -178,6 +201,7 @@ FLAMBEAU_BOTH double igammac(double a, double x) {
   if (x == 0) return 1;
   if (std::isinf(a)) return std::isinf(x) ? kNan : 1;
   if (std::isinf(x)) return 0;
+  if (a > kUniform) return uniform_gamma(a, x, true);
   return x > 1 && x > a ? upper_fraction(a, x) : 1 - lower_series(a, x);
 }
 
@@ -248,7 +272,7 @@ FLAMBEAU_BOTH double scaled_i(int order, double x) {
 
 // K_order(x)·e^x = ∫ exp(-x(cosh t - 1))·cosh(order·t) dt over t ≥ 0: the trapezoidal rule converges exponentially.
 FLAMBEAU_BOTH double scaled_k(double order, double x) {
-  constexpr double h = 0.125;
+  const double h = std::fmin(0.125, 0.5 / std::sqrt(x));  // a few steps to the width of the peak
   double sum = 0.5;
   for (int i = 1; i < 8000; ++i) {
     const double t = i * h, half = std::sinh(t / 2);
@@ -268,10 +292,11 @@ FLAMBEAU_BOTH double i0(double x) { return scaled_i(0, std::fabs(x)) * std::exp(
 FLAMBEAU_BOTH double i1e(double x) { return std::copysign(1.0, x) * scaled_i(1, std::fabs(x)); }
 FLAMBEAU_BOTH double i1(double x) { return std::copysign(1.0, x) * scaled_i(1, std::fabs(x)) * std::exp(std::fabs(x)); }
 
-FLAMBEAU_BOTH double bessel_j0(double x) { return std::isinf(x) ? 0 : ::j0(x); }
-FLAMBEAU_BOTH double bessel_j1(double x) { return std::isinf(x) ? 0 : ::j1(x); }
-FLAMBEAU_BOTH double bessel_y0(double x) { return x == 0 ? -kInf : x < 0 ? kNan : ::y0(x); }
-FLAMBEAU_BOTH double bessel_y1(double x) { return x == 0 ? -kInf : x < 0 ? kNan : ::y1(x); }
+// NaN at infinity, as in PyTorch, where the limit is 0.
+FLAMBEAU_BOTH double bessel_j0(double x) { return std::isinf(x) ? kNan : ::j0(x); }
+FLAMBEAU_BOTH double bessel_j1(double x) { return std::isinf(x) ? kNan : ::j1(x); }
+FLAMBEAU_BOTH double bessel_y0(double x) { return x == 0 ? -kInf : x < 0 || std::isinf(x) ? kNan : ::y0(x); }
+FLAMBEAU_BOTH double bessel_y1(double x) { return x == 0 ? -kInf : x < 0 || std::isinf(x) ? kNan : ::y1(x); }
 
 FLAMBEAU_BOTH double scaled_modified_bessel_k0(double x) {
   return x == 0 ? kInf : !(x > 0) ? kNan : std::isinf(x) ? 0 : scaled_k(0, x);
@@ -336,8 +361,8 @@ FLAMBEAU_BOTH double recur(double first, int64_t n, const Next& next) {
   }
   return now;
 }
-// Recurrences are not followed past a million steps.
-int64_t degree(double n) { return n > -1 ? static_cast<int64_t>(std::fmin(n, 1e6)) : -1; }
+// Recurrences are not followed past a million steps. What is no number counts as negative, as in PyTorch.
+int64_t degree(double n) { return n > -1 && std::isfinite(n) ? static_cast<int64_t>(std::fmin(n, 1e6)) : -1; }
 bool is_even(int64_t n) { return (n & 1) == 0; }
 
 }  // namespace
