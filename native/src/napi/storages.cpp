@@ -182,6 +182,9 @@ napi_value transfer(napi_env env, napi_callback_info info, bool to_host) {
     throw_error(env, "flambeau: read and write take a storage that is not disposed and a typed array");
     return nullptr;
   }
+  // An empty array has no address, which memcpy must not be given even for no bytes at all.
+  static char nothing;
+  if (!host) host = &nothing;
   Storage& storage = *handle->storage;
   if (offset > storage.nbytes || length > storage.nbytes - offset) {
     throw_error(env, "flambeau: read or write past the end of a storage");

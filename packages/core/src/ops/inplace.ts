@@ -2,7 +2,7 @@
 import { gradMode } from '../autograd/mode.js'
 import { edgeOf, Node, refreshView } from '../autograd/node.js'
 import * as kernels from '../binding/kernels.gen.js'
-import { AutogradError, DisposedError, DTypeError, ShapeError, unforeseen } from '../errors.js'
+import { ArgumentError, AutogradError, DisposedError, DTypeError, describe, ShapeError, unforeseen } from '../errors.js'
 import { allocate } from '../tensor/create.js'
 import { formatShape, isContiguous, numelOf, sameShape } from '../tensor/shape.js'
 import { type Edge, Tensor } from '../tensor/tensor.js'
@@ -12,6 +12,7 @@ import type { AnyRecord } from './record.js'
 
 /** Throws unless `self` may be written to. */
 export function checkWritable(operation: string, self: Tensor, tracked: boolean): void {
+  if (!Tensor.is(self)) throw new ArgumentError(`${operation}: expected a tensor to write to, got ${describe(self)}`)
   if (self.isDisposed)
     throw new DisposedError(`${operation}: a tensor of shape ${formatShape(self.shape)} was used after dispose()`)
   for (let i = 0; i < self.shape.length; i++)
