@@ -2,7 +2,7 @@
 import * as kernels from '../binding/kernels.gen.js'
 import { ArgumentError, DeviceError, DTypeError, describe, IndexError, ShapeError } from '../errors.js'
 import { alias, allocate } from '../tensor/create.js'
-import { broadcastShapes, broadcastStrides, formatShape, numelOf, sameShape } from '../tensor/shape.js'
+import { broadcastShapes, broadcastStrides, formatShape, MAX_DIMS, numelOf, sameShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { add } from './arithmetic.js'
 import { lt } from './comparison.js'
@@ -114,8 +114,10 @@ function normalized(
 
 function indexTensor(self: Tensor, list: readonly (number | boolean | readonly number[])[]): Tensor {
   const device = self.device
-  const isMask = (v: unknown): boolean => (Array.isArray(v) ? v.some(isMask) : typeof v === 'boolean')
-  return isMask(list)
+  // No tensor has as many dimensions as a list that holds itself has levels; `tensor` then refuses it.
+  const isMask = (v: unknown, level: number): boolean =>
+    Array.isArray(v) ? level < MAX_DIMS && v.some((item) => isMask(item, level + 1)) : typeof v === 'boolean'
+  return isMask(list, 0)
     ? tensor(list as never, { dtype: 'bool', device })
     : tensor(list as never, { dtype: 'int64', device })
 }

@@ -38,14 +38,17 @@ function lowRank(A: Tensor, q: number, niter: number, M: Tensor | null): Singula
   return wide ? { U: right, S, V: left } : { U: left, S, V: right }
 }
 
+/** A few steps are enough; each is recorded, so that more than this would only fill memory. */
+const MOST_STEPS = 10_000
+
 function checkRank(operation: string, A: Tensor, q: number, niter: number): void {
   const most = Math.min(rowsOf(A), colsOf(A))
   if (!Number.isInteger(q) || q < 0 || q > most)
     throw new ArgumentError(
       `${operation}: expected q in [0, ${most}] for shape ${formatShape(A.shape)}, got ${describe(q)}`,
     )
-  if (!Number.isInteger(niter) || niter < 0)
-    throw new ArgumentError(`${operation}: expected an integer ≥ 0 for niter, got ${describe(niter)}`)
+  if (!Number.isInteger(niter) || niter < 0 || niter > MOST_STEPS)
+    throw new ArgumentError(`${operation}: expected an integer in [0, ${MOST_STEPS}] for niter, got ${describe(niter)}`)
 }
 
 /**
