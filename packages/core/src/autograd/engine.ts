@@ -361,14 +361,15 @@ function checkRunOptions(operation: string, options: unknown): void {
 
 /** Computes the gradients of `roots` and adds them to the `grad` of the leaves. */
 export function backward(
-  roots: readonly Tensor[],
+  roots: Tensor | readonly Tensor[],
   gradients?: readonly (Tensor | null | undefined)[],
   options: BackwardOptions = {},
 ): void {
   checkRunOptions('backward', options)
-  const starts = rootGradients('backward', tensorList('backward', 'roots', roots), gradients)
+  const list = tensorList('backward', 'roots', roots)
+  const starts = rootGradients('backward', list, gradients)
   const run = new Run(options, null, null)
-  roots.forEach((root, i) => {
+  list.forEach((root, i) => {
     run.start(root, starts[i])
   })
   run.finish()
