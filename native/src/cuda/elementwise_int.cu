@@ -1,67 +1,9 @@
 // The elementwise evaluator over int32 and int64; see elementwise.cuh.
-#include "elementwise.cuh"
-#include "elementwise_types.h"
-#include "micro_ops.cuh"
+#define FLAMBEAU_CUDA_LIGHT_OWN(X) FLAMBEAU_CUDA_LIGHT_INT(X)
+#define FLAMBEAU_CUDA_HEAVY_OWN(X) FLAMBEAU_CUDA_HEAVY_INT(X)
+#include "elementwise_apply-inl.cuh"
 
 namespace flambeau::cuda {
-namespace {
-
-using namespace elementwise;
-
-template <typename Op, int kArity, typename C>
-__device__ __forceinline__ C call(C a, C b, C c) {
-  if constexpr (kArity == 1) return Op()(a);
-  if constexpr (kArity == 2) return Op()(a, b);
-  if constexpr (kArity == 3) return Op()(a, b, c);
-}
-
-template <typename C>
-__device__ __noinline__ C heavy(int op, C a, C b) {
-  switch (op) {
-#define X(name, arity)                     \
-  case static_cast<int>(MicroOp::name##_): \
-    return call<micro::name##_op, arity>(a, b, b);
-    FLAMBEAU_CUDA_HEAVY_INT(X)
-#undef X
-    default:
-      return a;
-  }
-}
-
-struct Apply {
-  template <typename C>
-  static bool has(int op) {
-    switch (op) {
-#define X(name, arity)                     \
-  case static_cast<int>(MicroOp::name##_): \
-    return true;
-      FLAMBEAU_CUDA_LIGHT(X)
-      FLAMBEAU_CUDA_LIGHT_INT(X)
-      FLAMBEAU_CUDA_HEAVY_INT(X)
-#undef X
-      default:
-        return false;
-    }
-  }
-  template <typename C>
-  static __device__ __forceinline__ void run(int op, C (&r)[kItems], const C (&a)[kItems], const C (&b)[kItems],
-                                             const C (&c)[kItems]) {
-    switch (op) {
-#define X(name, arity)                                                                                         \
-  case static_cast<int>(MicroOp::name##_):                                                                     \
-    _Pragma("unroll") for (int k = 0; k < kItems; ++k) r[k] = call<micro::name##_op, arity>(a[k], b[k], c[k]); \
-    break;
-      FLAMBEAU_CUDA_LIGHT(X)
-      FLAMBEAU_CUDA_LIGHT_INT(X)
-#undef X
-      default:
-#pragma unroll
-        for (int k = 0; k < kItems; ++k) r[k] = heavy(op, a[k], b[k]);
-    }
-  }
-};
-
-}  // namespace
 
 Status elementwise_i32(ElementwiseArgs& args) { return run<Apply, int32_t>(args); }
 Status elementwise_i64(ElementwiseArgs& args) { return run<Apply, int64_t>(args); }
