@@ -27,8 +27,14 @@ const commands = {
     await build()
     await runNode(join(root, 'docs/dist/mnist.js'))
   },
+  /** A program of docs/examples: `example NAME [--short]`. */
+  async example(...options) {
+    await build('examples')
+    const { runExample } = await import('./suites/examples.mjs')
+    await runExample(options)
+  },
   async test(...suites) {
-    await build('test')
+    await build('test', 'examples')
     await native('flambeau_tests')
     const { runTests } = await import('./test.mjs')
     process.exitCode = await runTests(suites)

@@ -16,6 +16,8 @@ const debian = {
   test: ['doctest-dev'],
   format: ['clang-format'],
   packaging: ['patchelf', 'binutils'],
+  /** The data that docs/examples train on. */
+  examples: ['dataset-fashion-mnist'],
   tsan: ['clang', 'libclang-rt-dev', 'libomp-dev'],
 }
 

@@ -1,15 +1,31 @@
 // Every program in docs/examples, run with a small budget: it must end well, whatever it prints.
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { root, spawned, state } from '../setup/exec.mjs'
+import { root, runNode, StepError, spawned, state } from '../setup/exec.mjs'
 
 const dist = join(root, 'docs/dist')
 
+const exampleNames = () =>
+  readdirSync(join(root, 'docs/examples'))
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => file.replace(/\.ts$/, ''))
+
+/** Runs one example in the current folder, whole or, with --short, as the tests do. */
+export async function runExample([name, ...options]) {
+  const names = exampleNames()
+  const unknown = options.find((option) => option !== '--short')
+  if (!names.includes(name) || unknown !== undefined)
+    throw new StepError(
+      `${unknown === undefined ? `example: expected a name, got ${name ?? 'none'}` : `example: unknown option ${unknown}`}\n` +
+        `  npm run example NAME [-- --short]    with NAME one of: ${names.join(', ')}`,
+    )
+  if (options.includes('--short')) process.env.FLAMBEAU_EXAMPLE_QUICK = '1'
+  await runNode(join(dist, `${name}.js`))
+}
+
 export async function examples() {
-  const sources = join(root, 'docs/examples')
-  const names = existsSync(sources) ? readdirSync(sources).filter((name) => name.endsWith('.ts')) : []
   const counts = { passed: 0, failed: 0 }
-  for (const name of names.map((file) => file.replace(/\.ts$/, ''))) {
+  for (const name of exampleNames()) {
     const started = performance.now()
     // What an example writes (models, pictures) must not land in the work tree.
     const cwd = join(state, 'examples', name)

@@ -23,4 +23,5 @@ export {
   WeightedRandomSampler,
   type WeightedRandomSamplerOptions,
 } from './sampler.js'
+export { applyTransform, type Transform } from './transform.js'
 export { getWorkerInfo, type WorkerInfo } from './worker-info.js'

@@ -5,6 +5,12 @@ export type { RepoType } from './cache.js'
 export { type Checksum, type DownloadOptions, download, type Progress, type TransferOptions } from './download.js'
 export { type LoadedModel, type LoadModelOptions, load } from './load.js'
 export {
+  type LoadWeightsOptions,
+  type ModelEntry,
+  ModelRegistry,
+  type PublishedWeights,
+} from './registry.js'
+export {
   cachedSnapshot,
   downloadFile,
   downloadSnapshot,
@@ -14,3 +20,4 @@ export {
   type Snapshot,
   type SnapshotOptions,
 } from './repository.js'
+export { type FetchOptions, fetchResources, type Resource } from './resources.js'

@@ -9,9 +9,9 @@ export interface MNISTOptions<X = Tensor, Y = number> {
   /** The training part or the test part. Default true. */
   readonly train?: boolean
   /** Makes of each image, uint8 of shape [1, 28, 28], what the data set gives. */
-  readonly transform?: (image: Tensor) => X
+  readonly transform?: data.Transform<Tensor, X>
   /** Makes of each label what the data set gives. */
-  readonly targetTransform?: (label: number) => Y
+  readonly targetTransform?: data.Transform<number, Y>
 }
 
 /**
@@ -72,7 +72,10 @@ export class MNIST<X = Tensor, Y = number> extends data.Dataset<[X, Y]> {
     const { transform, targetTransform } = this.#options
     const image = this.data.select(0, index).unsqueeze(0)
     const label = this.#labels.at(index) as number
-    return [transform ? transform(image) : (image as X), targetTransform ? targetTransform(label) : (label as Y)]
+    return [
+      transform ? data.applyTransform(transform, image) : (image as X),
+      targetTransform ? data.applyTransform(targetTransform, label) : (label as Y),
+    ]
   }
 
   /** Only where nothing has to be done sample by sample. */
