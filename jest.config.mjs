@@ -12,6 +12,8 @@ export default {
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'es6' }, sourceMaps: 'inline' },
     ],
   },
+  // What several tests of a package share stands in test/support, as TypeScript.
+  moduleNameMapper: { '^(\\./support/.+)\\.js$': '$1.ts' },
   testEnvironment: 'node',
   // One core to each worker: kernels are threaded themselves.
   maxWorkers: '50%',

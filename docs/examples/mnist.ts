@@ -71,7 +71,7 @@ async function train(model: nn.Sequential, digits: Digits): Promise<void> {
 async function drawReadings(model: nn.Sequential, digits: Digits): Promise<void> {
   for await (const [images, labels] of new data.DataLoader(digits, { batchSize: 25 })) {
     const readings = noGrad(() => model.forward(images).argmax(1))
-    utils.saveImage(pictureFile, captioned(images, readings, labels), { nrow: 5 })
+    await utils.saveImage(pictureFile, captioned(images, readings, labels), { nrow: 5 })
     break
   }
 }

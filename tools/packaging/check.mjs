@@ -60,17 +60,21 @@ async function pack(into) {
 /** What the public packages need from others, packed from what is installed here: the user's install is offline. */
 async function packDependencies(into) {
   const folders = new Map()
-  const visit = (from, dependencies) => {
+  const visit = (from, dependencies, optional = false) => {
     for (const name of Object.keys(dependencies ?? {})) {
       if (name.startsWith('@flambeau/') || folders.has(name)) continue
       // A workspace package has its dependencies below it; pnpm puts those of any other beside it.
       const places = [join(from, 'node_modules', name), join(dirname(from), name)]
       const place = places.find((path) => existsSync(path))
+      // Of binaries, one for each platform, those of other ones are not here.
+      if (!place && optional) continue
       if (!place) fail(`${name} is not installed for ${from}`)
       const folder = realpathSync(place)
       folders.set(name, folder)
       const home = folder.slice(0, -name.length - 1)
-      visit(join(home, 'x'), JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).dependencies)
+      const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+      visit(join(home, 'x'), manifest.dependencies)
+      visit(join(home, 'x'), manifest.optionalDependencies, true)
     }
   }
   for (const { folder, manifest } of publicPackages()) visit(folder, manifest.dependencies)

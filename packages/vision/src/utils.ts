@@ -1,6 +1,6 @@
 // Showing images.
 import { ArgumentError, cat, full, noGrad, stack, Tensor } from '@flambeau/core'
-import { writePng } from './io.js'
+import { writeImage } from './io/index.js'
 
 /** The options of `makeGrid`. */
 export interface GridOptions {
@@ -86,12 +86,16 @@ function scale(t: Tensor, range?: readonly [number, number]): Tensor {
 }
 
 /**
- * Writes images to a PNG file, several as a grid.
+ * Writes images to a file in the format that its name ends in, several as a grid.
  *
  * @param path the file
  * @param images as for `makeGrid`: floating-point values in [0, 1], or uint8
  */
-export function saveImage(path: string, images: Tensor | readonly Tensor[], options: GridOptions = {}): void {
+export async function saveImage(
+  path: string,
+  images: Tensor | readonly Tensor[],
+  options: GridOptions = {},
+): Promise<void> {
   const picture = makeGrid(images, options).to('cpu')
-  writePng(path, picture.dtype === 'uint8' ? picture : picture.mul(255).add(0.5).clamp(0, 255).to('uint8'))
+  await writeImage(path, picture.dtype === 'uint8' ? picture : picture.mul(255).add(0.5).clamp(0, 255).to('uint8'))
 }

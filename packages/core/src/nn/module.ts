@@ -9,7 +9,7 @@ import { Parameter } from '../tensor/parameter.js'
 import { Tensor } from '../tensor/tensor.js'
 import { describeModule } from './describe.js'
 import { type BackwardHook, type BackwardPreHook, type Hooks, runHooked } from './hooks.js'
-import { checkStateDict, type LoadOptions, type LoadResult, type StateDict } from './state.js'
+import { checkStateDict, type LoadOptions, type LoadResult, migrations, type StateDict } from './state.js'
 import { isLazy, retarget } from './uninitialized.js'
 
 /** A module of any arguments and result. */
@@ -368,6 +368,20 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
       }
     })
     return result
+  }
+
+  /**
+   * Calls `hook` with a state dict that is being loaded, before this module's keys are looked for: it may rename keys
+   * of older checkpoints, or drop them. The map is a copy; the module's keys begin with `prefix`.
+   */
+  registerLoadStateDictPreHook(hook: (state: Map<string, unknown>, prefix: string) => void): HookHandle {
+    const hooks = [...(migrations.get(this) ?? []), hook]
+    migrations.set(this, hooks)
+    const remove = (): void => {
+      const others = migrations.get(this)?.filter((other) => other !== hook)
+      migrations.set(this, others ?? [])
+    }
+    return { remove, [Symbol.dispose]: remove }
   }
 
   // Hooks
