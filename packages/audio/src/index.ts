@@ -1,0 +1,1 @@
+export * as io from './io/index.js'
