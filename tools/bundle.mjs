@@ -18,6 +18,7 @@ export async function bundle() {
       worker: join(dist, 'data/worker.js'),
       'checkpoint-worker': join(dist, 'files/checkpoint-worker.js'),
       hub: join(dist, 'hub/index.js'),
+      metrics: join(dist, 'metrics/index.js'),
       cli: join(dist, 'cli/index.js'),
     },
     external: (id) => id.startsWith('node:') || id === 'tar',

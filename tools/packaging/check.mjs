@@ -173,8 +173,12 @@ async function runCommand(folder) {
   if (!/weight +float32 +\[2, 3\] +24 B/.test(shown)) fail(`flambeau inspect says:\n${shown}`)
   if (!existsSync(join(folder, 'node_modules/.bin', windows ? 'flambeau.cmd' : 'flambeau')))
     fail('npm installed no command named flambeau')
-  execFileSync(process.execPath, ['--input-type=module', '-e', "import '@flambeau/core/hub'"], { cwd: folder })
-  console.log('✓ the command converts and inspects, and the hub loads')
+  execFileSync(
+    process.execPath,
+    ['--input-type=module', '-e', "import '@flambeau/core/hub'; import '@flambeau/core/metrics'"],
+    { cwd: folder },
+  )
+  console.log('✓ the command converts and inspects, and hub and metrics load')
 }
 
 /** Every binary of the package needs only what it brings along and what any glibc Linux has. */
