@@ -1,0 +1,1 @@
+export * from './tokenizers/index.js'

@@ -1,0 +1,5 @@
+export { BPE, type BPEOptions } from './bpe.js'
+export type { Model, ModelTokens } from './model.js'
+export { Unigram, type UnigramOptions } from './unigram.js'
+export { WordLevel } from './word-level.js'
+export { WordPiece, type WordPieceOptions } from './word-piece.js'
