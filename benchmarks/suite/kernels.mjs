@@ -27,10 +27,10 @@ const of =
     const inputs = shapes.map((shape) => randn(shape).to(dtype))
     return () => call(...inputs)
   }
-/** The same, with the gradients of the sum of what it returns times a fixed tensor. */
+/** The same, with the gradients of the sum of what it returns times fixed random numbers. */
 const withBackward = (shapes, call) => () => {
   const inputs = shapes.map((shape) => randn(shape).requiresGrad_())
-  const g = noGrad(() => call(...inputs)).mul(0.5)
+  const g = randn(noGrad(() => call(...inputs)).shape)
   return () => {
     for (const t of inputs) t.grad = null
     call(...inputs).backward(g)

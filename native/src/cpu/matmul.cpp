@@ -123,6 +123,22 @@ void dnnl_matmul(DType dtype, int64_t batch, const Matrix& a, int64_t a_step, co
   entry.primitive.execute(dnnl_stream(), args);
 }
 
+// A matrix times a vector, bound by memory: oneDNN's BLAS reads the matrix at the memory's speed, its products at half
+// of it.
+bool is_vector_product(DType dtype, const Matrix& out) {
+  return dtype == DType::f32 && (out.rows == 1 || out.cols == 1);
+}
+
+void vector_product(const Matrix& a, const Matrix& b, const Matrix& out, const void* bias) {
+  float* c = static_cast<float*>(const_cast<void*>(out.data));
+  if (bias)
+    for (int64_t i = 0; i < out.rows; ++i)
+      std::copy_n(static_cast<const float*>(bias), out.cols, c + i * out.row_stride);
+  dnnl_sgemm(a.transposed() ? 'T' : 'N', b.transposed() ? 'T' : 'N', out.rows, out.cols, a.cols, 1.0f,
+             static_cast<const float*>(a.data), a.ld(), static_cast<const float*>(b.data), b.ld(), bias ? 1.0f : 0.0f,
+             c, out.row_stride);
+}
+
 template <typename T>
 void blas_matmul(const Matrix& a, const Matrix& b, const Matrix& out, const T* bias, int64_t bias_stride) {
   T* c = const_cast<T*>(static_cast<const T*>(out.data));
@@ -217,7 +233,9 @@ Status run(const TensorView& out, const TensorView& a_in, const TensorView& b_in
       const Matrix mo = matrix_of(out, cursor.offsets[0] + i * step(0));
       const Matrix ma = matrix_of(a, cursor.offsets[1] + i * step(1));
       const Matrix mb = matrix_of(b, cursor.offsets[2] + i * step(2));
-      if (dnnl) {
+      if (!batched && is_vector_product(out.dtype, mo)) {
+        vector_product(ma, mb, mo, bias_data);
+      } else if (dnnl) {
         dnnl_matmul(out.dtype, batched ? run_length : 1, ma, step(1), mb, step(2), mo, step(0), bias_data);
       } else {
         visit_dtype(out.dtype, [&]<typename T>() {

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "cpu/blas_kernels.h"
 #include "flambeau/allocator.h"
 #include "flambeau/backend.h"
 
@@ -14,6 +15,7 @@ struct CpuBackend final : Backend {
   CpuBackend() {
     name = "cpu";
     kernels = cpu::kTable;
+    cpu::choose_blas_kernels();
   }
   void* allocate(size_t nbytes) override { return allocator.allocate(nbytes); }
   void free(void* data, size_t nbytes) override { allocator.free(data, nbytes); }
