@@ -1,7 +1,6 @@
 // Two contestants on one machine, taking turns, so that whatever else the machine does hits both; medians and ratios.
 import { spawn, spawnSync } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 /** A Python with PyTorch to compare with. */
@@ -18,12 +17,6 @@ export function needPyTorch() {
   process.exit(2)
 }
 
-/**
- * Milliseconds between two questions. OpenMP's threads spin after their work, up to 15 ms on some processors, before they sleep:
- * the side that asks next would be timed on cores that the other still holds.
- */
-const REST = 30
-
 /** A process that answers each line it is given with a number, or with the numbers of a JSON list. */
 export class Contestant {
   #child
@@ -34,7 +27,6 @@ export class Contestant {
     this.#answers = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
   }
   async ask(line) {
-    await wait(REST)
     this.#child.stdin.write(`${line}\n`)
     const { value, done } = await this.#answers.next()
     if (done) throw new Error(`${this.#child.spawnargs.join(' ')} ended without an answer to '${line}'`)

@@ -16,6 +16,7 @@ import workloads
 
 cases = {**workloads.cases, **small.cases, **matmul.cases, **convolution.cases, **kernels.cases}
 SAMPLES = 1024
+WARM_UP = 0.03
 device = sys.argv[1] if len(sys.argv) > 1 else "cpu"
 torch.set_default_device(device)
 step = None
@@ -48,11 +49,18 @@ def answer(what, name, steps):
         torch.backends.cudnn.allow_tf32 = True
         return seen
     start = time.perf_counter()
+    while time.perf_counter() - start < WARM_UP:
+        run(1)
+    start = time.perf_counter()
+    run(steps)
+    return (time.perf_counter() - start) * 1000 / steps
+
+
+def run(steps):
     for _ in range(steps):
         step()
     if device != "cpu":
         torch.cuda.synchronize()
-    return (time.perf_counter() - start) * 1000 / steps
 
 
 for line in sys.stdin:

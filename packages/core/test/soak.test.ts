@@ -23,6 +23,13 @@ test('1,500 tensors of 4 MB in a synchronous loop stay under 400 MB', () => {
   expect(run('tensors').peak).toBeLessThan(400e6)
 })
 
+test('what has survived young collections is freed by full ones', () => {
+  const { peak, after } = run('old') as { peak: number; after: number }
+  // A step keeps 240 MB; with what the last one dropped, and what may gather between two collections, three times that.
+  expect(peak).toBeLessThan(3.5)
+  expect(after).toBe(0)
+})
+
 test.each(['small', 'graphs', 'training'])('%s: resident memory does not grow once warm', (name) => {
   const { warm, end } = run(name) as { warm: number; end: number }
   expect(end / warm).toBeLessThan(1.1)

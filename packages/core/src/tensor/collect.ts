@@ -6,25 +6,27 @@ import { runInNewContext } from 'node:vm'
 import { liveBytes } from '../binding/call.js'
 
 /**
- * Bytes that may be allocated between two young collections: few where a loop drops most of what it makes, so that the
- * same memory, still in the processor's caches, is used again; more where it is kept, since what survives two young
- * collections waits for a full one.
+ * Bytes that may be allocated between two young collections. Fewer where a loop keeps dropping what it makes, so that the
+ * same memory, still in the processor's caches, is used again; a training step keeps much of it for a while, and what
+ * survives two young collections waits for a full one.
  */
-const LEAST_STEP = 32 * 2 ** 20
-const MOST_STEP = 96 * 2 ** 20
-/** The share of what was allocated that must be free again for the next step to be smaller. */
-const DROPPED = 0.75
+const STEP = 96 * 2 ** 20
+const SHORT_STEP = 32 * 2 ** 20
+/** Steps become short after so many collections, one after another, that freed this share of what was allocated. */
+const DROPPING = 6
+const DROPPED = 0.9
 /** What may survive young collections before a full one, at least, and as a share of what survived the last full one. */
-const GROWTH = 192 * 2 ** 20
+const GROWTH = 96 * 2 ** 20
 const GROWTH_SHARE = 0.5
 
 // V8 doubles its young generation each time enough has survived, the last time only after a hundred thousand training
 // steps, which looks like a leak. It may as well have its full size (16 MB twice) from the first time on.
 setFlagsFromString('--semi-space-growth-factor=16')
 
-let gc: ((options?: { type: 'minor' | 'major' }) => void) | null = null
-let step = MOST_STEP
-let limit = step
+let gc: ((options?: { type: 'minor' }) => void) | null = null
+let limit = STEP
+/** How many collections in a row have freed nearly everything. */
+let dropping = 0
 /** Live bytes after the last collection, young or full, and after the last full one. */
 let after = 0
 let survived = 0
@@ -39,10 +41,11 @@ function collector(): NonNullable<typeof gc> {
 
 /** Runs a full garbage collection, whether or not Node was started with --expose-gc. */
 export function collectGarbage(): void {
-  collector()({ type: 'major' })
+  // Full only without any argument: Node 20 takes an object, whatever it says, for a young one.
+  collector()()
   survived = liveBytes()
   after = survived
-  limit = survived + step
+  limit = survived + STEP
 }
 
 /** Called before `nbytes` are allocated. */
@@ -51,10 +54,10 @@ export function pace(nbytes: number): void {
   const before = liveBytes()
   collector()({ type: 'minor' })
   const live = liveBytes()
-  step = before - live >= DROPPED * (before - after) ? Math.max(step / 2, LEAST_STEP) : Math.min(step * 2, MOST_STEP)
+  dropping = before - live >= DROPPED * (before - after) ? dropping + 1 : 0
   if (live + nbytes - survived > Math.max(GROWTH, survived * GROWTH_SHARE)) collectGarbage()
   else {
     after = live
-    limit = live + nbytes + step
+    limit = live + nbytes + (dropping < DROPPING ? STEP : SHORT_STEP)
   }
 }

@@ -1,6 +1,6 @@
 // Programs for soak.test.ts, each in a Node of its own: `node --expose-gc run.mjs NAME`. What they print is a JSON object.
 import { existsSync, readFileSync } from 'node:fs'
-import { memory, noGrad, ones, tensor, zeros } from '@flambeau/core'
+import { collect, memory, noGrad, ones, tensor, zeros } from '@flambeau/core'
 
 const rss = () => process.memoryUsage.rss()
 /** By Linux's own account where there is one: maxRSS counts what the parent held when it started this process. */
@@ -25,6 +25,17 @@ const programs = {
   tensors() {
     for (let i = 0; i < 1500; i++) zeros([1 << 20])
     return { peak: peakRss() }
+  },
+  /** What survives young collections, as a training step's activations do, is old when it is dropped. */
+  old() {
+    const before = memory().inUse
+    const step = () => {
+      const kept = Array.from({ length: 60 }, () => zeros([1 << 20]))
+      return (memory().inUse - before) / (kept.length << 22)
+    }
+    const peaks = Array.from({ length: 30 }, step)
+    collect()
+    return { peak: Math.max(...peaks), after: memory().inUse - before }
   },
   /** Small tensors share chunks; those must go too. */
   small() {
