@@ -1,5 +1,5 @@
 // The import rule: imports point downward only. Inside core, nn, optim, data and their like stand on ops, ops on
-// autograd, autograd on tensor, tensor on binding; hub stands on files, and cli on both. A sibling package imports core
+// autograd, autograd on tensor, tensor on binding; hub stands on files, distributed on nn, optim and data, and cli on all of them. A sibling package imports core
 // and no other, by its public entry.
 import { readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
@@ -10,7 +10,7 @@ import { filesUnder } from '../setup/stamp.mjs'
 const layers = ['binding', 'tensor', 'autograd', 'ops']
 const top = layers.length
 /** What stands beside the others of the top layer, and on some of them. */
-const standsOn = { hub: ['files'], cli: ['files', 'hub'] }
+const standsOn = { hub: ['files'], distributed: ['nn', 'optim', 'data'], cli: ['files', 'hub', 'distributed'] }
 
 /** What a file of core belongs to: a file beside index.ts is below everything, index.ts above. */
 function placeOf(path) {

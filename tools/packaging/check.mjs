@@ -178,6 +178,12 @@ async function runCommand(folder) {
     ['--input-type=module', '-e', "import '@flambeau/core/hub'; import '@flambeau/core/metrics'"],
     { cwd: folder },
   )
+  if (process.platform === 'linux') {
+    const alone = `import { distributed, ones } from '@flambeau/core'
+      distributed.initProcessGroup({ initMethod: 'file://' + process.cwd() + '/store', rank: 0, worldSize: 1 })
+      distributed.allReduce(ones([3]))`
+    execFileSync(process.execPath, ['--input-type=module', '-e', alone], { cwd: folder, env: { PATH: '' } })
+  }
   console.log('✓ the command converts and inspects, and hub and metrics load')
 }
 
@@ -186,7 +192,8 @@ function inspectLinux(folder) {
   const installed = join(folder, `node_modules/@flambeau/native-${platform}`)
   const lib = join(installed, 'lib')
   const bundled = readdirSync(lib)
-  const files = [join(installed, 'flambeau.node'), ...bundled.map((name) => join(lib, name))]
+  const own = readdirSync(installed).filter((name) => /\.(node|so)$/.test(name))
+  const files = [...own.map((name) => join(installed, name)), ...bundled.map((name) => join(lib, name))]
   for (const file of files) {
     const { needed, runpath } = dynamicSection(file)
     const foreign = needed.filter((name) => !isProvided(name) && !bundled.includes(name))

@@ -5,7 +5,10 @@ import { basename, join } from 'node:path'
 import { probe, root, run, StepError, windows } from '../setup/exec.mjs'
 import { isProvided, loadedBy } from './elf.mjs'
 
-const addon = join(root, 'native/build/Release/flambeau.node')
+const release = join(root, 'native/build/Release')
+const addon = join(release, 'flambeau.node')
+/** What the addon loads on demand, where it was built: it goes along. */
+const plugins = ['flambeau_gloo.so'].filter((name) => existsSync(join(release, name)))
 export const platform = `${process.platform}-${process.arch}`
 export const folder = join(root, `packages/native-${platform}`)
 
@@ -30,8 +33,8 @@ async function bundleLinux() {
   const thirdParty = join(folder, 'third-party')
   mkdirSync(lib)
   mkdirSync(thirdParty)
-  for (const [name, found] of loadedBy(addon)) {
-    if (isProvided(name)) continue
+  for (const [name, found] of [addon, ...plugins.map((plugin) => join(release, plugin))].flatMap(loadedBy)) {
+    if (isProvided(name) || existsSync(join(lib, name))) continue
     const path = realpathSync(found)
     const copy = join(lib, name)
     copyFileSync(path, copy)
@@ -41,9 +44,12 @@ async function bundleLinux() {
     copyFileSync(`/usr/share/doc/${owner}/copyright`, join(thirdParty, `${owner}.txt`))
   }
   for (const [name, path] of Object.entries(included)) copyFileSync(path, join(thirdParty, `${name}.txt`))
-  const target = join(folder, 'flambeau.node')
-  await run('strip', ['--strip-unneeded', target])
-  await run('patchelf', ['--set-rpath', '$ORIGIN/lib', target])
+  for (const name of ['flambeau.node', ...plugins]) {
+    const target = join(folder, name)
+    if (name !== 'flambeau.node') copyFileSync(join(release, name), target)
+    await run('strip', ['--strip-unneeded', target])
+    await run('patchelf', ['--set-rpath', '$ORIGIN/lib', target])
+  }
 }
 
 /** Homebrew's dylibbundler does for Mach-O what the above does for ELF. */
@@ -60,7 +66,6 @@ async function bundleDarwin() {
 
 /** vcpkg's static libraries leave nothing to bundle on Windows, but what lies beside the addon goes with it. */
 function bundleWindows() {
-  const release = join(root, 'native/build/Release')
   for (const name of readdirSync(release).filter((file) => file.endsWith('.dll'))) {
     copyFileSync(join(release, name), join(folder, basename(name)))
   }
@@ -68,7 +73,7 @@ function bundleWindows() {
 
 export async function packNative() {
   if (!existsSync(join(folder, 'package.json'))) throw new StepError(`there is no package for ${platform}: ${folder}`)
-  for (const made of ['flambeau.node', 'lib', 'third-party'])
+  for (const made of ['flambeau.node', 'flambeau_gloo.so', 'lib', 'third-party'])
     rmSync(join(folder, made), { recursive: true, force: true })
   copyFileSync(addon, join(folder, 'flambeau.node'))
   if (process.platform === 'darwin') await bundleDarwin()

@@ -12,6 +12,7 @@ const debian = {
     'liblapacke-dev',
     'libhwy-dev',
     'ocl-icd-opencl-dev',
+    'libgloo-dev',
   ],
   test: ['doctest-dev'],
   format: ['clang-format'],

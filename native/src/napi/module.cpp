@@ -2,6 +2,7 @@
 // the calls on every operator's way with the plain C interface.
 #include <napi.h>
 
+#include "distributed.h"
 #include "environment.h"
 #include "cpu/layouts.h"
 #include "flambeau/backend.h"
@@ -152,6 +153,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("elapsed", Napi::Function::New<elapsed>(env, "elapsed"));
   exports.Set("setNumThreads", Napi::Function::New<set_threads>(env, "setNumThreads"));
   exports.Set("getNumThreads", Napi::Function::New<get_threads>(env, "getNumThreads"));
+  define_distributed(env, exports);
   return exports;
 }
 

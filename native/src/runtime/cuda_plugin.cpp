@@ -3,10 +3,7 @@
 
 #include "cuda/plugin.h"
 #include "flambeau/backend.h"
-
-#ifndef _WIN32
-#include <dlfcn.h>
-#endif
+#include "runtime/beside.h"
 
 namespace flambeau {
 namespace {
@@ -20,20 +17,13 @@ struct Loaded {
 Loaded load() { return {nullptr, "CUDA is supported on Linux only"}; }
 #else
 Loaded load() {
-  Dl_info info{};
-  if (dladdr(reinterpret_cast<void*>(&cuda_backend), &info) == 0 || !info.dli_fname)
-    return {nullptr, "the folder of Flambeau's native library cannot be found"};
-  const std::string own = info.dli_fname;
-  const size_t slash = own.rfind('/');
-  const std::string path = (slash == std::string::npos ? "" : own.substr(0, slash + 1)) + "flambeau_cuda.so";
-  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!library) {
-    const char* error = dlerror();
-    return {nullptr, std::string("this build of Flambeau has no library for CUDA (") + (error ? error : path) + ")"};
-  }
-  const auto open = reinterpret_cast<CudaOpen>(dlsym(library, kCudaOpenName));
+  std::string reason;
+  void* library = open_beside("flambeau_cuda.so", reason);
+  if (!library) return {nullptr, "this build of Flambeau has no library for CUDA (" + reason + ")"};
+  const auto open = reinterpret_cast<CudaOpen>(symbol_of(library, kCudaOpenName));
   const CudaPlugin* plugin = open ? open(kFingerprint) : nullptr;
-  if (!plugin) return {nullptr, path + " was built from other sources than the addon; build or install both anew"};
+  if (!plugin)
+    return {nullptr, "flambeau_cuda.so was built from other sources than the addon; build or install both anew"};
   return {plugin, plugin->reason};
 }
 #endif

@@ -86,6 +86,20 @@ export class WorkerError extends FlambeauError {
   }
 }
 
+/**
+ * Processes that could not work together: one is late, gone, or asked for something else. `kind` says which: a timeout, a
+ * lost connection, or ranks that do not agree, after which the group goes on.
+ */
+export class DistributedError extends FlambeauError {
+  override name = 'DistributedError'
+  readonly kind: 'timeout' | 'connection' | 'mismatch'
+
+  constructor(message: string, kind: 'timeout' | 'connection' | 'mismatch') {
+    super(message)
+    this.kind = kind
+  }
+}
+
 /** How a value reads in an error message: short, and never a whole tensor. */
 export const describe = (value: unknown): string => describeAt(value, 0)
 

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { NativeError } from '../errors.js'
+import type { DistributedNative } from './distributed.js'
 import { FINGERPRINT } from './fingerprint.gen.js'
 
 /** A native storage, opaque to JavaScript. The collector frees it inside a collection. */
@@ -68,6 +69,8 @@ export interface Native {
   memory(device: number): { inUse: number; cached: number; peak: number; allocations: number }
   emptyCache(device: number): void
   synchronize(device: number): void
+  /** Stores and process groups. */
+  readonly distributed: DistributedNative
   setNumThreads(n: number): void
   getNumThreads(): number
 }

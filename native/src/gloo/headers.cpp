@@ -1,0 +1,147 @@
+#include "gloo/headers.h"
+
+#include <algorithm>
+#include <cstddef>
+
+namespace flambeau::distributed {
+namespace {
+
+// Slots beside those of Gloo's own collectives, whose first byte is less.
+constexpr uint64_t kHeaderSlot = 0x40ULL << 56;
+
+Milliseconds left(Clock::time_point deadline) {
+  return std::max(std::chrono::duration_cast<Milliseconds>(deadline - Clock::now()), Milliseconds(1));
+}
+
+constexpr const char* kKinds[] = {"all_reduce", "reduce",         "broadcast",  "all_gather", "gather",
+                                  "scatter",    "reduce_scatter", "all_to_all", "barrier"};
+constexpr const char* kOps[] = {"sum", "avg", "product", "min", "max", "band", "bor", "bxor"};
+
+}  // namespace
+
+bool is_timeout(const std::string& what) { return what.find("Timed out") != std::string::npos; }
+
+std::string describe(const Header& header) {
+  const auto kind = static_cast<Kind>(header.kind);
+  std::string text = kKinds[header.kind % std::size(kKinds)];
+  if (kind == Kind::barrier) return text;
+  if (kind == Kind::all_reduce || kind == Kind::reduce || kind == Kind::reduce_scatter)
+    text += std::string("(") + kOps[header.op % std::size(kOps)] + ")";
+  if (header.root >= 0) text += " with rank " + std::to_string(header.root) + " as its root";
+  text += std::string(" of ") + name_of(static_cast<DType>(header.dtype % kNumDTypes)) + " [";
+  for (int i = 0; i < std::min<int>(header.ndim, kHeaderDims); ++i)
+    text += (i ? ", " : "") + std::to_string(header.dims[i]);
+  return text + (header.ndim > kHeaderDims ? ", …]" : "]");
+}
+
+Header header_of(const Collective& collective) {
+  Header header;
+  header.kind = static_cast<uint8_t>(collective.kind);
+  header.op = static_cast<uint8_t>(collective.op);
+  header.dtype = static_cast<uint8_t>(collective.dtype);
+  header.root = collective.root;
+  header.count = collective.count;
+  header.ndim = static_cast<uint8_t>(std::min<size_t>(collective.shape.size(), 255));
+  for (size_t i = 0; i < collective.shape.size() && i < kHeaderDims; ++i) header.dims[i] = collective.shape[i];
+  // FNV-1a: the same on every machine.
+  header.note = 14695981039346656037ULL;
+  for (const char c : collective.note) header.note = (header.note ^ static_cast<uint8_t>(c)) * 1099511628211ULL;
+  return header;
+}
+
+bool same_request(const Header& a, const Header& b) {
+  if (a.kind != b.kind) return false;
+  const auto kind = static_cast<Kind>(a.kind);
+  if (kind == Kind::barrier) return true;
+  const bool same = a.op == b.op && a.dtype == b.dtype && a.root == b.root && a.note == b.note;
+  // Sizes differ from rank to rank there.
+  if (kind == Kind::all_to_all) return same;
+  return same && a.count == b.count && a.ndim == b.ndim && std::equal(a.dims, a.dims + kHeaderDims, b.dims);
+}
+
+Headers::Headers(std::shared_ptr<gloo::Context> context) : context_(std::move(context)) {
+  const auto size = static_cast<size_t>(context_->size);
+  gone_.resize(size);
+  received_.resize(size);
+  incoming_.resize(size);
+  outgoing_.resize(size);
+  receives_.resize(size);
+  sends_.resize(size);
+  for (int rank = 0; rank < context_->size; ++rank) {
+    if (rank == context_->rank) continue;
+    const auto i = static_cast<size_t>(rank);
+    receives_[i] = context_->createUnboundBuffer(&incoming_[i], sizeof(Header));
+    sends_[i] = context_->createUnboundBuffer(&outgoing_[i], sizeof(Header));
+    expect(rank);
+  }
+}
+
+void Headers::expect(int rank) {
+  try {
+    receives_[static_cast<size_t>(rank)]->recv(rank, kHeaderSlot);
+  } catch (const std::exception&) {
+    gone_[static_cast<size_t>(rank)] = 1;
+  }
+}
+
+std::vector<int> Headers::exchange(const std::vector<Header>& mine, size_t inline_bytes, Clock::time_point deadline) {
+  std::vector<int> missing;
+  const uint64_t sequence = sequence_++;
+  for (int rank = 0; rank < context_->size; ++rank) {
+    if (rank == context_->rank) continue;
+    const auto i = static_cast<size_t>(rank);
+    outgoing_[i] = mine[i];
+    outgoing_[i].sequence = sequence;
+    try {
+      sends_[i]->send(rank, kHeaderSlot, 0, offsetof(Header, data) + inline_bytes);
+    } catch (const std::exception&) {
+      // The receive below fails as well, and says so.
+    }
+  }
+  for (int rank = 0; rank < context_->size; ++rank) {
+    const auto i = static_cast<size_t>(rank);
+    if (rank == context_->rank) {
+      received_[i] = mine[i];
+      continue;
+    }
+    if (gone_[i]) return closed();
+    try {
+      // Once one is late, the deadline is over and the others are only asked whether they have come.
+      receives_[i]->waitRecv(left(deadline));
+    } catch (const std::exception& error) {
+      late_ = late_ || is_timeout(error.what());
+      if (!late_) return closed();
+      missing.push_back(rank);
+      continue;
+    }
+    received_[i] = incoming_[i];
+    expect(rank);
+    try {
+      sends_[i]->waitSend(left(deadline));
+    } catch (const std::exception&) {
+      // It came, and has left since: what follows fails.
+    }
+  }
+  return missing;
+}
+
+std::vector<int> Headers::closed() {
+  std::vector<int> result;
+  for (int rank = 0; rank < context_->size; ++rank) {
+    if (rank == context_->rank) continue;
+    if (gone_[static_cast<size_t>(rank)]) {
+      result.push_back(rank);
+      continue;
+    }
+    try {
+      // Aborted before it begins, it does not wait: it throws where the connection has failed.
+      receives_[static_cast<size_t>(rank)]->abortWaitRecv();
+      receives_[static_cast<size_t>(rank)]->waitRecv(Milliseconds(1));
+    } catch (const std::exception&) {
+      result.push_back(rank);
+    }
+  }
+  return result;
+}
+
+}  // namespace flambeau::distributed

@@ -1,0 +1,42 @@
+// The namespace `distributed`: several processes that train one model.
+export {
+  allGather,
+  allGatherIntoTensor,
+  allReduce,
+  allToAll,
+  allToAllSingle,
+  barrier,
+  broadcast,
+  gather,
+  monitoredBarrier,
+  type ReduceOptions,
+  reduce,
+  reduceScatter,
+  reduceScatterTensor,
+  scatter,
+} from './collectives.js'
+export { irecv, isend, type MessageOptions, recv, send } from './messages.js'
+export { allGatherObject, broadcastObjectList, gatherObject, type ObjectOptions, scatterObjectList } from './objects.js'
+export {
+  type Backend,
+  destroyProcessGroup,
+  getBackend,
+  getGlobalRank,
+  getGroupRank,
+  getNodeLocalRank,
+  getProcessGroupRanks,
+  getRank,
+  getWorldSize,
+  type InitOptions,
+  initProcessGroup,
+  isAvailable,
+  isGlooAvailable,
+  isInitialized,
+  isMpiAvailable,
+  isNcclAvailable,
+  newGroup,
+  ProcessGroup,
+} from './process-group.js'
+export { type AsyncOptions, type CollectiveOptions, ReduceOp } from './request.js'
+export { FileStore, PrefixStore, Store, type StoreValue, TCPStore, type TCPStoreOptions } from './stores.js'
+export { Work } from './work.js'
