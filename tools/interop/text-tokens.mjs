@@ -7,9 +7,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual, parseArgs } from 'node:util'
-import { models, normalizers, preTokenizers, Tokenizer, trainers } from '@flambeau/text'
+import { Tokenizer, tokenizers } from '@flambeau/text'
 import { python } from '../../benchmarks/support/alternate.mjs'
 
+const { models, normalizers, preTokenizers, trainers } = tokenizers
 const { values } = parseArgs({
   options: {
     characters: { type: 'string', default: '1000000' },

@@ -183,7 +183,8 @@ def sentencepiece():
     import base64, io
 
     out = io.BytesIO()
-    lines = [line for t in training for line in t.split("\n") if line.strip()]
+    common = {c for c, _ in Counter("".join(training)).most_common(400)}
+    lines = ["".join(c for c in line if c in common) for t in training for line in t.split("\n") if line.strip()]
     spm.SentencePieceTrainer.train(sentence_iterator=iter(lines), model_writer=out, vocab_size=2000, character_coverage=0.98, model_type="unigram", normalization_rule_name="nmt_nfkc_cf", minloglevel=2, hard_vocab_limit=False)
     proto = pb.ModelProto.FromString(out.getvalue())
     t = Tokenizer(models.Unigram([(p.piece, p.score) for p in proto.pieces], proto.trainer_spec.unk_id))

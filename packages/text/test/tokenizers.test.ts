@@ -4,16 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { FormatError } from '@flambeau/core'
-import {
-  AddedToken,
-  decoders,
-  models,
-  normalizers,
-  preTokenizers,
-  processors,
-  Tokenizer,
-  trainers,
-} from '@flambeau/text'
+import { AddedToken, Tokenizer, tokenizers } from '@flambeau/text'
+
+const { decoders, models, normalizers, preTokenizers, processors, trainers } = tokenizers
+
 import { expect, test } from '@jest/globals'
 
 const fixture: Record<string, unknown> = JSON.parse(

@@ -69,6 +69,13 @@ export class Config {
     return value
   }
 
+  number(name: string, fallback?: number): number {
+    const value = this.#fields.get(name)
+    if (value === undefined && fallback !== undefined) return fallback
+    if (typeof value !== 'number' || !Number.isFinite(value)) throw this.wrong(name, 'a number')
+    return value
+  }
+
   integer(name: string, fallback?: number): number {
     const value = this.#fields.get(name)
     if (value === undefined && fallback !== undefined) return fallback

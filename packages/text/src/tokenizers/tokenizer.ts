@@ -78,7 +78,8 @@ export interface TokenizerParts {
  *
  * @example
  * ```ts
- * import { decoders, models, preTokenizers, Tokenizer, trainers } from '@flambeau/text'
+ * import { Tokenizer, tokenizers } from '@flambeau/text'
+ * const { decoders, models, preTokenizers, trainers } = tokenizers
  * const tokenizer = new Tokenizer(new models.BPE(), {
  *   preTokenizer: new preTokenizers.ByteLevel({ addPrefixSpace: false }),
  *   decoder: new decoders.ByteLevel(),

@@ -1,0 +1,19 @@
+export type { ActivationName } from './activations.js'
+export {
+  type BertConfig,
+  BertForMaskedLM,
+  BertForSequenceClassification,
+  type BertInputs,
+  BertModel,
+  type BertOutput,
+  type ClassifierOutput,
+  type LabelledBertInputs,
+} from './bert.js'
+export { KeyValueCache } from './cache.js'
+export { type GPT2Config, GPT2LMHeadModel, GPT2Model } from './gpt2.js'
+export { type LlamaConfig, LlamaForCausalLM, LlamaModel } from './llama.js'
+export { fromPretrained, type PretrainedModel, registry } from './load.js'
+export type { CausalInputs, DecoderInputs, LMOutput } from './outputs.js'
+export type { PretrainedOptions } from './pretrained.js'
+export type { RopeConfig } from './rope.js'
+export { type T5Cache, type T5Config, T5ForConditionalGeneration, type T5Inputs, type T5Output } from './t5.js'
