@@ -19,6 +19,7 @@ export async function bundle() {
       'checkpoint-worker': join(dist, 'files/checkpoint-worker.js'),
       hub: join(dist, 'hub/index.js'),
       metrics: join(dist, 'metrics/index.js'),
+      regions: join(dist, 'ops/regions.js'),
       cli: join(dist, 'cli/index.js'),
     },
     external: (id) => id.startsWith('node:') || id === 'tar',

@@ -28,6 +28,7 @@
 #include "flambeau/kernels/pooling.gen.h"
 #include "flambeau/kernels/random.gen.h"
 #include "flambeau/kernels/reduce.gen.h"
+#include "flambeau/kernels/regions.gen.h"
 #include "flambeau/kernels/rnn.gen.h"
 #include "flambeau/kernels/sampling.gen.h"
 #include "flambeau/kernels/scan.gen.h"
@@ -38,7 +39,7 @@
 namespace flambeau {
 
 // The host loads this library only where it was generated together with it.
-inline constexpr const char* kFingerprint = "573ede8411eebb53";
+inline constexpr const char* kFingerprint = "29a3629c5cac9f97";
 
 enum class Kernel : int {
   attention,
@@ -125,6 +126,9 @@ enum class Kernel : int {
   mask_scale,
   reduce,
   variance,
+  roi_align,
+  roi_align_backward,
+  roi_max_positions,
   rnn_layer,
   rnn_layer_backward,
   sample_poisson,
@@ -233,6 +237,9 @@ struct KernelTable {
   Status (*mask_scale)(MaskScaleArgs&) = nullptr;
   Status (*reduce)(ReduceArgs&) = nullptr;
   Status (*variance)(VarianceArgs&) = nullptr;
+  Status (*roi_align)(RoiAlignArgs&) = nullptr;
+  Status (*roi_align_backward)(RoiAlignBackwardArgs&) = nullptr;
+  Status (*roi_max_positions)(RoiMaxPositionsArgs&) = nullptr;
   Status (*rnn_layer)(RnnLayerArgs&) = nullptr;
   Status (*rnn_layer_backward)(RnnLayerBackwardArgs&) = nullptr;
   Status (*sample_poisson)(SamplePoissonArgs&) = nullptr;
@@ -340,6 +347,9 @@ inline constexpr KernelTable kTable{
     mask_scale,
     reduce,
     variance,
+    roi_align,
+    roi_align_backward,
+    roi_max_positions,
     rnn_layer,
     rnn_layer_backward,
     sample_poisson,
@@ -785,6 +795,21 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       if (!table.variance) return {StatusCode::no_kernel};
       VarianceArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.real(), reader.boolean()};
       return table.variance(args);
+    }
+    case Kernel::roi_align: {
+      if (!table.roi_align) return {StatusCode::no_kernel};
+      RoiAlignArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.real(), reader.integer(), reader.boolean()};
+      return table.roi_align(args);
+    }
+    case Kernel::roi_align_backward: {
+      if (!table.roi_align_backward) return {StatusCode::no_kernel};
+      RoiAlignBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.real(), reader.integer(), reader.boolean()};
+      return table.roi_align_backward(args);
+    }
+    case Kernel::roi_max_positions: {
+      if (!table.roi_max_positions) return {StatusCode::no_kernel};
+      RoiMaxPositionsArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.real()};
+      return table.roi_max_positions(args);
     }
     case Kernel::rnn_layer: {
       if (!table.rnn_layer) return {StatusCode::no_kernel};

@@ -1,4 +1,7 @@
 export * as datasets from './datasets/index.js'
 export * as io from './io/index.js'
+export * as models from './models/index.js'
 export * as ops from './ops/index.js'
+export * as transforms from './transforms/index.js'
+export * as tvTensors from './tv-tensors.js'
 export * as utils from './utils.js'

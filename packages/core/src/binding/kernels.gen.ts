@@ -841,6 +841,37 @@ export function variance(out: TensorArg, mean: TensorArg | null, input: TensorAr
   invoke(83, 'variance')
 }
 
+export function roiAlign(out: TensorArg, input: TensorArg, rois: TensorArg, scale: number, sampling: number, aligned: boolean): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeTensor(rois)
+  writeNumber(scale)
+  writeNumber(sampling)
+  writeBoolean(aligned)
+  invoke(84, 'roi_align')
+}
+
+export function roiAlignBackward(gradInput: TensorArg, grad: TensorArg, rois: TensorArg, scale: number, sampling: number, aligned: boolean): void {
+  if (!begin(gradInput, false)) return
+  writeTensor(gradInput)
+  writeTensor(grad)
+  writeTensor(rois)
+  writeNumber(scale)
+  writeNumber(sampling)
+  writeBoolean(aligned)
+  invoke(85, 'roi_align_backward')
+}
+
+export function roiMaxPositions(indices: TensorArg, input: TensorArg, rois: TensorArg, scale: number): void {
+  if (!begin(indices, false)) return
+  writeTensor(indices)
+  writeTensor(input)
+  writeTensor(rois)
+  writeNumber(scale)
+  invoke(86, 'roi_max_positions')
+}
+
 export function rnnLayer(out: TensorArg, h: TensorArg, c: TensorArg | null, saved: TensorArg | null, cells: TensorArg | null, gates: TensorArg, weight: TensorArg, bias: TensorArg | null, sizes: readonly number[], cell: number, reverse: boolean): void {
   if (!begin(out, false)) return
   writeTensor(out)
@@ -854,7 +885,7 @@ export function rnnLayer(out: TensorArg, h: TensorArg, c: TensorArg | null, save
   writeNumbers(sizes)
   writeNumber(cell)
   writeBoolean(reverse)
-  invoke(84, 'rnn_layer')
+  invoke(87, 'rnn_layer')
 }
 
 export function rnnLayerBackward(gatesGrad: TensorArg, hiddenGrad: TensorArg | null, before: TensorArg, h: TensorArg, c: TensorArg | null, outGrad: TensorArg | null, out: TensorArg, saved: TensorArg | null, cells: TensorArg | null, firstH: TensorArg, firstC: TensorArg | null, weight: TensorArg, sizes: readonly number[], cell: number, reverse: boolean): void {
@@ -874,7 +905,7 @@ export function rnnLayerBackward(gatesGrad: TensorArg, hiddenGrad: TensorArg | n
   writeNumbers(sizes)
   writeNumber(cell)
   writeBoolean(reverse)
-  invoke(85, 'rnn_layer_backward')
+  invoke(88, 'rnn_layer_backward')
 }
 
 export function samplePoisson(out: TensorArg, rate: TensorArg, state: TensorArg): void {
@@ -882,7 +913,7 @@ export function samplePoisson(out: TensorArg, rate: TensorArg, state: TensorArg)
   writeTensor(out)
   writeTensor(rate)
   writeTensor(state)
-  invoke(86, 'sample_poisson')
+  invoke(89, 'sample_poisson')
 }
 
 export function sampleGamma(out: TensorArg, alpha: TensorArg, state: TensorArg): void {
@@ -890,7 +921,7 @@ export function sampleGamma(out: TensorArg, alpha: TensorArg, state: TensorArg):
   writeTensor(out)
   writeTensor(alpha)
   writeTensor(state)
-  invoke(87, 'sample_gamma')
+  invoke(90, 'sample_gamma')
 }
 
 export function sampleBinomial(out: TensorArg, count: TensorArg, p: TensorArg, state: TensorArg): void {
@@ -899,7 +930,7 @@ export function sampleBinomial(out: TensorArg, count: TensorArg, p: TensorArg, s
   writeTensor(count)
   writeTensor(p)
   writeTensor(state)
-  invoke(88, 'sample_binomial')
+  invoke(91, 'sample_binomial')
 }
 
 export function gammaSampleGrad(out: TensorArg, alpha: TensorArg, x: TensorArg): void {
@@ -907,7 +938,7 @@ export function gammaSampleGrad(out: TensorArg, alpha: TensorArg, x: TensorArg):
   writeTensor(out)
   writeTensor(alpha)
   writeTensor(x)
-  invoke(89, 'gamma_sample_grad')
+  invoke(92, 'gamma_sample_grad')
 }
 
 export function dirichletSampleGrad(out: TensorArg, x: TensorArg, alpha: TensorArg, total: TensorArg): void {
@@ -916,7 +947,7 @@ export function dirichletSampleGrad(out: TensorArg, x: TensorArg, alpha: TensorA
   writeTensor(x)
   writeTensor(alpha)
   writeTensor(total)
-  invoke(90, 'dirichlet_sample_grad')
+  invoke(93, 'dirichlet_sample_grad')
 }
 
 export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg, dim: number, op: number): void {
@@ -926,7 +957,7 @@ export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg
   writeTensor(input)
   writeNumber(dim)
   writeNumber(op)
-  invoke(91, 'scan')
+  invoke(94, 'scan')
 }
 
 export function argExtreme(indices: TensorArg, values: TensorArg | null, input: TensorArg, dim: number, largest: boolean): void {
@@ -936,7 +967,7 @@ export function argExtreme(indices: TensorArg, values: TensorArg | null, input: 
   writeTensor(input)
   writeNumber(dim)
   writeBoolean(largest)
-  invoke(92, 'arg_extreme')
+  invoke(95, 'arg_extreme')
 }
 
 export function softmax(out: TensorArg, input: TensorArg, dim: number, log: boolean): void {
@@ -945,7 +976,7 @@ export function softmax(out: TensorArg, input: TensorArg, dim: number, log: bool
   writeTensor(input)
   writeNumber(dim)
   writeBoolean(log)
-  invoke(93, 'softmax')
+  invoke(96, 'softmax')
 }
 
 export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorArg, dim: number, log: boolean): void {
@@ -955,7 +986,7 @@ export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorA
   writeTensor(output)
   writeNumber(dim)
   writeBoolean(log)
-  invoke(94, 'softmax_backward')
+  invoke(97, 'softmax_backward')
 }
 
 export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, descending: boolean, stable: boolean): void {
@@ -966,7 +997,7 @@ export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeNumber(dim)
   writeBoolean(descending)
   writeBoolean(stable)
-  invoke(95, 'sort')
+  invoke(98, 'sort')
 }
 
 export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, largest: boolean, sorted: boolean): void {
@@ -977,7 +1008,7 @@ export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeNumber(dim)
   writeBoolean(largest)
   writeBoolean(sorted)
-  invoke(96, 'topk')
+  invoke(99, 'topk')
 }
 
 export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, k: number): void {
@@ -987,7 +1018,7 @@ export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg
   writeTensor(input)
   writeNumber(dim)
   writeNumber(k)
-  invoke(97, 'kth_value')
+  invoke(100, 'kth_value')
 }
 
 export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number): void {
@@ -996,7 +1027,7 @@ export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeTensor(indices)
   writeTensor(input)
   writeNumber(dim)
-  invoke(98, 'mode')
+  invoke(101, 'mode')
 }
 
 export function searchsorted(out: TensorArg, boundaries: TensorArg, values: TensorArg, sorter: TensorArg | null, right: boolean): void {
@@ -1006,14 +1037,14 @@ export function searchsorted(out: TensorArg, boundaries: TensorArg, values: Tens
   writeTensor(values)
   writeOptionalTensor(sorter)
   writeBoolean(right)
-  invoke(99, 'searchsorted')
+  invoke(102, 'searchsorted')
 }
 
 export function sortRows(order: TensorArg, input: TensorArg): void {
   if (!begin(order, false)) return
   writeTensor(order)
   writeTensor(input)
-  invoke(100, 'sort_rows')
+  invoke(103, 'sort_rows')
 }
 
 export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, input: TensorArg, order: TensorArg | null): void {
@@ -1023,12 +1054,12 @@ export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, inp
   writeTensor(count)
   writeTensor(input)
   writeOptionalTensor(order)
-  invoke(101, 'find_runs')
+  invoke(104, 'find_runs')
 }
 
 export function stridedAdd(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(102, 'strided_add')
+  invoke(105, 'strided_add')
 }

@@ -175,6 +175,8 @@ const anyOf = (mask: Tensor): boolean => mask.sum().item<number>() > 0
 /** Normal values, those outside of [a, b] drawn again. @returns `tensor` */
 export function truncNormal_(tensor: Tensor, mean = 0, std = 1, a = -2, b = 2, options: DrawOptions = {}): Tensor {
   if (!(a < b)) throw new ArgumentError(`truncNormal_: expected a < b, got ${a} and ${b}`)
+  // What has no values has none outside of the bounds.
+  if (tensor.storage.meta) return tensor
   const share = normalCdf((b - mean) / std) - normalCdf((a - mean) / std)
   return fill(tensor, (t) => {
     const values = share > 0.3 ? redrawn(t, mean, std, a, b, options) : accepted(t, mean, std, a, b, options)
