@@ -40,6 +40,7 @@ export { type CdistOptions, type ComputeMode, cdist, dist } from './distances.js
 export * from './einsum.js'
 export * from './elementwise.js'
 export { type FftDims, type FftNorm, type FftOptions, type FftSizes, fft } from './fft.js'
+export { linearFilter } from './filters.js'
 export {
   type DrawOptions,
   defaultGenerator,
