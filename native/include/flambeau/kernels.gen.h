@@ -11,6 +11,7 @@
 #include "flambeau/kernels/embedding.gen.h"
 #include "flambeau/kernels/embedding_bag.gen.h"
 #include "flambeau/kernels/fft.gen.h"
+#include "flambeau/kernels/filter.gen.h"
 #include "flambeau/kernels/fold.gen.h"
 #include "flambeau/kernels/fractional_pooling.gen.h"
 #include "flambeau/kernels/grid_sample.gen.h"
@@ -39,7 +40,7 @@
 namespace flambeau {
 
 // The host loads this library only where it was generated together with it.
-inline constexpr const char* kFingerprint = "29a3629c5cac9f97";
+inline constexpr const char* kFingerprint = "aaa9df75c5b673eb";
 
 enum class Kernel : int {
   attention,
@@ -65,6 +66,7 @@ enum class Kernel : int {
   fft_complex,
   fft_from_real,
   fft_to_real,
+  linear_filter,
   unfold_windows,
   fold_windows,
   fractional_max_pool,
@@ -176,6 +178,7 @@ struct KernelTable {
   Status (*fft_complex)(FftComplexArgs&) = nullptr;
   Status (*fft_from_real)(FftFromRealArgs&) = nullptr;
   Status (*fft_to_real)(FftToRealArgs&) = nullptr;
+  Status (*linear_filter)(LinearFilterArgs&) = nullptr;
   Status (*unfold_windows)(UnfoldWindowsArgs&) = nullptr;
   Status (*fold_windows)(FoldWindowsArgs&) = nullptr;
   Status (*fractional_max_pool)(FractionalMaxPoolArgs&) = nullptr;
@@ -286,6 +289,7 @@ inline constexpr KernelTable kTable{
     fft_complex,
     fft_from_real,
     fft_to_real,
+    linear_filter,
     unfold_windows,
     fold_windows,
     fractional_max_pool,
@@ -490,6 +494,11 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       if (!table.fft_to_real) return {StatusCode::no_kernel};
       FftToRealArgs args{reader.tensor(), reader.tensor(), reader.integer(), reader.boolean(), reader.real()};
       return table.fft_to_real(args);
+    }
+    case Kernel::linear_filter: {
+      if (!table.linear_filter) return {StatusCode::no_kernel};
+      LinearFilterArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.linear_filter(args);
     }
     case Kernel::unfold_windows: {
       if (!table.unfold_windows) return {StatusCode::no_kernel};

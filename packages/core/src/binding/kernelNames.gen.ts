@@ -24,6 +24,7 @@ export const KERNEL_NAMES: readonly string[] = [
   'fft_complex',
   'fft_from_real',
   'fft_to_real',
+  'linear_filter',
   'unfold_windows',
   'fold_windows',
   'fractional_max_pool',

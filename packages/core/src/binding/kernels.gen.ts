@@ -261,6 +261,15 @@ export function fftToReal(out: TensorArg, input: TensorArg, dim: number, forward
   invoke(22, 'fft_to_real')
 }
 
+export function linearFilter(out: TensorArg, input: TensorArg, a: TensorArg, b: TensorArg): void {
+  if (!begin(out, false)) return
+  writeTensor(out)
+  writeTensor(input)
+  writeTensor(a)
+  writeTensor(b)
+  invoke(23, 'linear_filter')
+}
+
 export function unfoldWindows(out: TensorArg, input: TensorArg, kernel: readonly number[], dilation: readonly number[], padding: readonly number[], stride: readonly number[]): void {
   if (!begin(out, false)) return
   writeTensor(out)
@@ -269,7 +278,7 @@ export function unfoldWindows(out: TensorArg, input: TensorArg, kernel: readonly
   writeNumbers(dilation)
   writeNumbers(padding)
   writeNumbers(stride)
-  invoke(23, 'unfold_windows')
+  invoke(24, 'unfold_windows')
 }
 
 export function foldWindows(out: TensorArg, input: TensorArg, kernel: readonly number[], dilation: readonly number[], padding: readonly number[], stride: readonly number[]): void {
@@ -280,7 +289,7 @@ export function foldWindows(out: TensorArg, input: TensorArg, kernel: readonly n
   writeNumbers(dilation)
   writeNumbers(padding)
   writeNumbers(stride)
-  invoke(24, 'fold_windows')
+  invoke(25, 'fold_windows')
 }
 
 export function fractionalMaxPool(out: TensorArg, indices: TensorArg, input: TensorArg, samples: TensorArg, kernel: readonly number[]): void {
@@ -290,7 +299,7 @@ export function fractionalMaxPool(out: TensorArg, indices: TensorArg, input: Ten
   writeTensor(input)
   writeTensor(samples)
   writeNumbers(kernel)
-  invoke(25, 'fractional_max_pool')
+  invoke(26, 'fractional_max_pool')
 }
 
 export function gridSample(out: TensorArg, input: TensorArg, grid: TensorArg, mode: number, padding: number, alignCorners: boolean): void {
@@ -301,7 +310,7 @@ export function gridSample(out: TensorArg, input: TensorArg, grid: TensorArg, mo
   writeNumber(mode)
   writeNumber(padding)
   writeBoolean(alignCorners)
-  invoke(26, 'grid_sample')
+  invoke(27, 'grid_sample')
 }
 
 export function gridSampleInputBackward(gradInput: TensorArg, grad: TensorArg, grid: TensorArg, mode: number, padding: number, alignCorners: boolean): void {
@@ -312,7 +321,7 @@ export function gridSampleInputBackward(gradInput: TensorArg, grad: TensorArg, g
   writeNumber(mode)
   writeNumber(padding)
   writeBoolean(alignCorners)
-  invoke(27, 'grid_sample_input_backward')
+  invoke(28, 'grid_sample_input_backward')
 }
 
 export function gridSampleGridBackward(gradGrid: TensorArg, grad: TensorArg, input: TensorArg, grid: TensorArg, mode: number, padding: number, alignCorners: boolean): void {
@@ -324,7 +333,7 @@ export function gridSampleGridBackward(gradGrid: TensorArg, grad: TensorArg, inp
   writeNumber(mode)
   writeNumber(padding)
   writeBoolean(alignCorners)
-  invoke(28, 'grid_sample_grid_backward')
+  invoke(29, 'grid_sample_grid_backward')
 }
 
 export function histc(out: TensorArg, input: TensorArg, low: number, high: number): void {
@@ -333,7 +342,7 @@ export function histc(out: TensorArg, input: TensorArg, low: number, high: numbe
   writeTensor(input)
   writeNumber(low)
   writeNumber(high)
-  invoke(29, 'histc')
+  invoke(30, 'histc')
 }
 
 export function bincount(out: TensorArg, input: TensorArg, weights: TensorArg | null): void {
@@ -341,7 +350,7 @@ export function bincount(out: TensorArg, input: TensorArg, weights: TensorArg | 
   writeTensor(out)
   writeTensor(input)
   writeOptionalTensor(weights)
-  invoke(30, 'bincount')
+  invoke(31, 'bincount')
 }
 
 export function indexGet(out: TensorArg, input: TensorArg, indices: readonly TensorArg[], sizes: readonly number[], strides: readonly number[], wrap: boolean): void {
@@ -352,7 +361,7 @@ export function indexGet(out: TensorArg, input: TensorArg, indices: readonly Ten
   writeNumbers(sizes)
   writeNumbers(strides)
   writeBoolean(wrap)
-  invoke(31, 'index_get')
+  invoke(32, 'index_get')
 }
 
 export function indexSet(out: TensorArg, values: TensorArg, indices: readonly TensorArg[], sizes: readonly number[], strides: readonly number[], wrap: boolean, reduce: number): void {
@@ -364,21 +373,21 @@ export function indexSet(out: TensorArg, values: TensorArg, indices: readonly Te
   writeNumbers(strides)
   writeBoolean(wrap)
   writeNumber(reduce)
-  invoke(32, 'index_set')
+  invoke(33, 'index_set')
 }
 
 export function countNonzeroElements(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(33, 'count_nonzero_elements')
+  invoke(34, 'count_nonzero_elements')
 }
 
 export function nonzero(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(34, 'nonzero')
+  invoke(35, 'nonzero')
 }
 
 export function maskedGather(out: TensorArg, input: TensorArg, mask: TensorArg): void {
@@ -386,7 +395,7 @@ export function maskedGather(out: TensorArg, input: TensorArg, mask: TensorArg):
   writeTensor(out)
   writeTensor(input)
   writeTensor(mask)
-  invoke(35, 'masked_gather')
+  invoke(36, 'masked_gather')
 }
 
 export function maskedPut(out: TensorArg, mask: TensorArg, source: TensorArg): void {
@@ -394,7 +403,7 @@ export function maskedPut(out: TensorArg, mask: TensorArg, source: TensorArg): v
   writeTensor(out)
   writeTensor(mask)
   writeTensor(source)
-  invoke(36, 'masked_put')
+  invoke(37, 'masked_put')
 }
 
 export function triangle(out: TensorArg, input: TensorArg, diagonal: number, upper: boolean): void {
@@ -403,7 +412,7 @@ export function triangle(out: TensorArg, input: TensorArg, diagonal: number, upp
   writeTensor(input)
   writeNumber(diagonal)
   writeBoolean(upper)
-  invoke(37, 'triangle')
+  invoke(38, 'triangle')
 }
 
 export function interpolate(out: TensorArg, input: TensorArg, scales: readonly number[], mode: number, alignCorners: boolean, transposed: boolean): void {
@@ -414,7 +423,7 @@ export function interpolate(out: TensorArg, input: TensorArg, scales: readonly n
   writeNumber(mode)
   writeBoolean(alignCorners)
   writeBoolean(transposed)
-  invoke(38, 'interpolate')
+  invoke(39, 'interpolate')
 }
 
 export function layerNorm(out: TensorArg, mean: TensorArg, rstd: TensorArg, input: TensorArg, weight: TensorArg | null, bias: TensorArg | null, eps: number): void {
@@ -426,7 +435,7 @@ export function layerNorm(out: TensorArg, mean: TensorArg, rstd: TensorArg, inpu
   writeOptionalTensor(weight)
   writeOptionalTensor(bias)
   writeNumber(eps)
-  invoke(39, 'layer_norm')
+  invoke(40, 'layer_norm')
 }
 
 export function layerNormBackward(grad: TensorArg, out: TensorArg | null, weightGrad: TensorArg | null, biasGrad: TensorArg | null, input: TensorArg, mean: TensorArg, rstd: TensorArg, weight: TensorArg | null): void {
@@ -439,14 +448,14 @@ export function layerNormBackward(grad: TensorArg, out: TensorArg | null, weight
   writeTensor(mean)
   writeTensor(rstd)
   writeOptionalTensor(weight)
-  invoke(40, 'layer_norm_backward')
+  invoke(41, 'layer_norm_backward')
 }
 
 export function matrixExp(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(41, 'matrix_exp')
+  invoke(42, 'matrix_exp')
 }
 
 export function luFactor(lu: TensorArg, pivots: TensorArg, info: TensorArg): void {
@@ -454,7 +463,7 @@ export function luFactor(lu: TensorArg, pivots: TensorArg, info: TensorArg): voi
   writeTensor(lu)
   writeTensor(pivots)
   writeTensor(info)
-  invoke(42, 'lu_factor')
+  invoke(43, 'lu_factor')
 }
 
 export function luSolve(x: TensorArg, lu: TensorArg, pivots: TensorArg, transpose: number): void {
@@ -463,7 +472,7 @@ export function luSolve(x: TensorArg, lu: TensorArg, pivots: TensorArg, transpos
   writeTensor(lu)
   writeTensor(pivots)
   writeNumber(transpose)
-  invoke(43, 'lu_solve')
+  invoke(44, 'lu_solve')
 }
 
 export function choleskyFactor(factor: TensorArg, info: TensorArg, upper: boolean): void {
@@ -471,7 +480,7 @@ export function choleskyFactor(factor: TensorArg, info: TensorArg, upper: boolea
   writeTensor(factor)
   writeTensor(info)
   writeBoolean(upper)
-  invoke(44, 'cholesky_factor')
+  invoke(45, 'cholesky_factor')
 }
 
 export function ldlFactor(ld: TensorArg, pivots: TensorArg, info: TensorArg, hermitian: boolean): void {
@@ -480,7 +489,7 @@ export function ldlFactor(ld: TensorArg, pivots: TensorArg, info: TensorArg, her
   writeTensor(pivots)
   writeTensor(info)
   writeBoolean(hermitian)
-  invoke(45, 'ldl_factor')
+  invoke(46, 'ldl_factor')
 }
 
 export function ldlSolve(x: TensorArg, ld: TensorArg, pivots: TensorArg, hermitian: boolean): void {
@@ -489,7 +498,7 @@ export function ldlSolve(x: TensorArg, ld: TensorArg, pivots: TensorArg, hermiti
   writeTensor(ld)
   writeTensor(pivots)
   writeBoolean(hermitian)
-  invoke(46, 'ldl_solve')
+  invoke(47, 'ldl_solve')
 }
 
 export function triangularSolve(x: TensorArg, a: TensorArg, upper: boolean, transpose: number, unit: boolean, left: boolean): void {
@@ -500,34 +509,34 @@ export function triangularSolve(x: TensorArg, a: TensorArg, upper: boolean, tran
   writeNumber(transpose)
   writeBoolean(unit)
   writeBoolean(left)
-  invoke(47, 'triangular_solve')
+  invoke(48, 'triangular_solve')
 }
 
 export function pivotsToPermutation(permutation: TensorArg, pivots: TensorArg): void {
   if (!begin(permutation, false)) return
   writeTensor(permutation)
   writeTensor(pivots)
-  invoke(48, 'pivots_to_permutation')
+  invoke(49, 'pivots_to_permutation')
 }
 
 export function checkInfo(info: TensorArg): void {
   if (!begin(info, false)) return
   writeTensor(info)
-  invoke(49, 'check_info')
+  invoke(50, 'check_info')
 }
 
 export function qrFactor(a: TensorArg, tau: TensorArg): void {
   if (!begin(a, false)) return
   writeTensor(a)
   writeTensor(tau)
-  invoke(50, 'qr_factor')
+  invoke(51, 'qr_factor')
 }
 
 export function householderProduct(q: TensorArg, tau: TensorArg): void {
   if (!begin(q, false)) return
   writeTensor(q)
   writeTensor(tau)
-  invoke(51, 'householder_product')
+  invoke(52, 'householder_product')
 }
 
 export function householderMultiply(c: TensorArg, a: TensorArg, tau: TensorArg, left: boolean, transpose: boolean): void {
@@ -537,7 +546,7 @@ export function householderMultiply(c: TensorArg, a: TensorArg, tau: TensorArg, 
   writeTensor(tau)
   writeBoolean(left)
   writeBoolean(transpose)
-  invoke(52, 'householder_multiply')
+  invoke(53, 'householder_multiply')
 }
 
 export function leastSquares(b: TensorArg, a: TensorArg, rank: TensorArg | null, singular: TensorArg | null, info: TensorArg, driver: number, rcond: number): void {
@@ -549,7 +558,7 @@ export function leastSquares(b: TensorArg, a: TensorArg, rank: TensorArg | null,
   writeTensor(info)
   writeNumber(driver)
   writeNumber(rcond)
-  invoke(53, 'least_squares')
+  invoke(54, 'least_squares')
 }
 
 export function singularValues(s: TensorArg, u: TensorArg | null, vh: TensorArg | null, info: TensorArg, a: TensorArg): void {
@@ -559,7 +568,7 @@ export function singularValues(s: TensorArg, u: TensorArg | null, vh: TensorArg 
   writeOptionalTensor(vh)
   writeTensor(info)
   writeTensor(a)
-  invoke(54, 'singular_values')
+  invoke(55, 'singular_values')
 }
 
 export function eigenHermitian(a: TensorArg, w: TensorArg, info: TensorArg, upper: boolean, vectors: boolean): void {
@@ -569,7 +578,7 @@ export function eigenHermitian(a: TensorArg, w: TensorArg, info: TensorArg, uppe
   writeTensor(info)
   writeBoolean(upper)
   writeBoolean(vectors)
-  invoke(55, 'eigen_hermitian')
+  invoke(56, 'eigen_hermitian')
 }
 
 export function eigen(w: TensorArg, v: TensorArg | null, info: TensorArg, a: TensorArg): void {
@@ -578,7 +587,7 @@ export function eigen(w: TensorArg, v: TensorArg | null, info: TensorArg, a: Ten
   writeOptionalTensor(v)
   writeTensor(info)
   writeTensor(a)
-  invoke(56, 'eigen')
+  invoke(57, 'eigen')
 }
 
 export function matmul(out: TensorArg, a: TensorArg, b: TensorArg, bias: TensorArg | null): void {
@@ -587,7 +596,7 @@ export function matmul(out: TensorArg, a: TensorArg, b: TensorArg, bias: TensorA
   writeTensor(a)
   writeTensor(b)
   writeOptionalTensor(bias)
-  invoke(57, 'matmul')
+  invoke(58, 'matmul')
 }
 
 export function nllLoss(out: TensorArg, totalWeight: TensorArg, input: TensorArg, target: TensorArg, weight: TensorArg | null, reduction: number, ignoreIndex: number): void {
@@ -599,7 +608,7 @@ export function nllLoss(out: TensorArg, totalWeight: TensorArg, input: TensorArg
   writeOptionalTensor(weight)
   writeNumber(reduction)
   writeNumber(ignoreIndex)
-  invoke(58, 'nll_loss')
+  invoke(59, 'nll_loss')
 }
 
 export function nllLossBackward(out: TensorArg, grad: TensorArg, target: TensorArg, weight: TensorArg | null, totalWeight: TensorArg, reduction: number, ignoreIndex: number): void {
@@ -611,7 +620,7 @@ export function nllLossBackward(out: TensorArg, grad: TensorArg, target: TensorA
   writeTensor(totalWeight)
   writeNumber(reduction)
   writeNumber(ignoreIndex)
-  invoke(59, 'nll_loss_backward')
+  invoke(60, 'nll_loss_backward')
 }
 
 export function sgdStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -620,7 +629,7 @@ export function sgdStep(params: readonly TensorArg[], grads: readonly TensorArg[
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(60, 'sgd_step')
+  invoke(61, 'sgd_step')
 }
 
 export function adamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -629,7 +638,7 @@ export function adamStep(params: readonly TensorArg[], grads: readonly TensorArg
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(61, 'adam_step')
+  invoke(62, 'adam_step')
 }
 
 export function rmspropStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -638,7 +647,7 @@ export function rmspropStep(params: readonly TensorArg[], grads: readonly Tensor
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(62, 'rmsprop_step')
+  invoke(63, 'rmsprop_step')
 }
 
 export function adagradStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -647,7 +656,7 @@ export function adagradStep(params: readonly TensorArg[], grads: readonly Tensor
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(63, 'adagrad_step')
+  invoke(64, 'adagrad_step')
 }
 
 export function adadeltaStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -656,7 +665,7 @@ export function adadeltaStep(params: readonly TensorArg[], grads: readonly Tenso
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(64, 'adadelta_step')
+  invoke(65, 'adadelta_step')
 }
 
 export function adamaxStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -665,7 +674,7 @@ export function adamaxStep(params: readonly TensorArg[], grads: readonly TensorA
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(65, 'adamax_step')
+  invoke(66, 'adamax_step')
 }
 
 export function nadamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -674,7 +683,7 @@ export function nadamStep(params: readonly TensorArg[], grads: readonly TensorAr
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(66, 'nadam_step')
+  invoke(67, 'nadam_step')
 }
 
 export function radamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -683,7 +692,7 @@ export function radamStep(params: readonly TensorArg[], grads: readonly TensorAr
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(67, 'radam_step')
+  invoke(68, 'radam_step')
 }
 
 export function asgdStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -692,7 +701,7 @@ export function asgdStep(params: readonly TensorArg[], grads: readonly TensorArg
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(68, 'asgd_step')
+  invoke(69, 'asgd_step')
 }
 
 export function rpropStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -701,7 +710,7 @@ export function rpropStep(params: readonly TensorArg[], grads: readonly TensorAr
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(69, 'rprop_step')
+  invoke(70, 'rprop_step')
 }
 
 export function maxPool(out: TensorArg, indices: TensorArg, input: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], dilation: readonly number[], adaptive: boolean): void {
@@ -714,7 +723,7 @@ export function maxPool(out: TensorArg, indices: TensorArg, input: TensorArg, ke
   writeNumbers(padding)
   writeNumbers(dilation)
   writeBoolean(adaptive)
-  invoke(70, 'max_pool')
+  invoke(71, 'max_pool')
 }
 
 export function maxPoolScatter(gradInput: TensorArg, grad: TensorArg, indices: TensorArg, spatial: number): void {
@@ -723,7 +732,7 @@ export function maxPoolScatter(gradInput: TensorArg, grad: TensorArg, indices: T
   writeTensor(grad)
   writeTensor(indices)
   writeNumber(spatial)
-  invoke(71, 'max_pool_scatter')
+  invoke(72, 'max_pool_scatter')
 }
 
 export function maxPoolGather(out: TensorArg, input: TensorArg, indices: TensorArg, spatial: number): void {
@@ -732,7 +741,7 @@ export function maxPoolGather(out: TensorArg, input: TensorArg, indices: TensorA
   writeTensor(input)
   writeTensor(indices)
   writeNumber(spatial)
-  invoke(72, 'max_pool_gather')
+  invoke(73, 'max_pool_gather')
 }
 
 export function avgPool(out: TensorArg, input: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], adaptive: boolean, includePadding: boolean, divisor: number): void {
@@ -745,7 +754,7 @@ export function avgPool(out: TensorArg, input: TensorArg, kernel: readonly numbe
   writeBoolean(adaptive)
   writeBoolean(includePadding)
   writeNumber(divisor)
-  invoke(73, 'avg_pool')
+  invoke(74, 'avg_pool')
 }
 
 export function avgPoolBackward(gradInput: TensorArg, grad: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], adaptive: boolean, includePadding: boolean, divisor: number): void {
@@ -758,14 +767,14 @@ export function avgPoolBackward(gradInput: TensorArg, grad: TensorArg, kernel: r
   writeBoolean(adaptive)
   writeBoolean(includePadding)
   writeNumber(divisor)
-  invoke(74, 'avg_pool_backward')
+  invoke(75, 'avg_pool_backward')
 }
 
 export function generatorSeed(state: TensorArg, seed: Scalar): void {
   if (!begin(state, false)) return
   writeTensor(state)
   writeScalar(seed)
-  invoke(75, 'generator_seed')
+  invoke(76, 'generator_seed')
 }
 
 export function randomFill(out: TensorArg, state: TensorArg, distribution: number, a: Scalar, b: Scalar): void {
@@ -775,7 +784,7 @@ export function randomFill(out: TensorArg, state: TensorArg, distribution: numbe
   writeNumber(distribution)
   writeScalar(a)
   writeScalar(b)
-  invoke(76, 'random_fill')
+  invoke(77, 'random_fill')
 }
 
 export function randomBernoulli(out: TensorArg, p: TensorArg, state: TensorArg): void {
@@ -783,14 +792,14 @@ export function randomBernoulli(out: TensorArg, p: TensorArg, state: TensorArg):
   writeTensor(out)
   writeTensor(p)
   writeTensor(state)
-  invoke(77, 'random_bernoulli')
+  invoke(78, 'random_bernoulli')
 }
 
 export function randomPermutation(out: TensorArg, state: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(state)
-  invoke(78, 'random_permutation')
+  invoke(79, 'random_permutation')
 }
 
 export function randomMultinomial(out: TensorArg, weights: TensorArg, state: TensorArg, replacement: boolean): void {
@@ -799,7 +808,7 @@ export function randomMultinomial(out: TensorArg, weights: TensorArg, state: Ten
   writeTensor(weights)
   writeTensor(state)
   writeBoolean(replacement)
-  invoke(79, 'random_multinomial')
+  invoke(80, 'random_multinomial')
 }
 
 export function dropout(out: TensorArg, mask: TensorArg, input: TensorArg, state: TensorArg, keep: number, scale: number): void {
@@ -810,7 +819,7 @@ export function dropout(out: TensorArg, mask: TensorArg, input: TensorArg, state
   writeTensor(state)
   writeNumber(keep)
   writeNumber(scale)
-  invoke(80, 'dropout')
+  invoke(81, 'dropout')
 }
 
 export function maskScale(out: TensorArg, input: TensorArg, mask: TensorArg, scale: number): void {
@@ -819,7 +828,7 @@ export function maskScale(out: TensorArg, input: TensorArg, mask: TensorArg, sca
   writeTensor(input)
   writeTensor(mask)
   writeNumber(scale)
-  invoke(81, 'mask_scale')
+  invoke(82, 'mask_scale')
 }
 
 export function reduce(out: TensorArg, input: TensorArg, op: number, param: number): void {
@@ -828,7 +837,7 @@ export function reduce(out: TensorArg, input: TensorArg, op: number, param: numb
   writeTensor(input)
   writeNumber(op)
   writeNumber(param)
-  invoke(82, 'reduce')
+  invoke(83, 'reduce')
 }
 
 export function variance(out: TensorArg, mean: TensorArg | null, input: TensorArg, correction: number, root: boolean): void {
@@ -838,7 +847,7 @@ export function variance(out: TensorArg, mean: TensorArg | null, input: TensorAr
   writeTensor(input)
   writeNumber(correction)
   writeBoolean(root)
-  invoke(83, 'variance')
+  invoke(84, 'variance')
 }
 
 export function roiAlign(out: TensorArg, input: TensorArg, rois: TensorArg, scale: number, sampling: number, aligned: boolean): void {
@@ -849,7 +858,7 @@ export function roiAlign(out: TensorArg, input: TensorArg, rois: TensorArg, scal
   writeNumber(scale)
   writeNumber(sampling)
   writeBoolean(aligned)
-  invoke(84, 'roi_align')
+  invoke(85, 'roi_align')
 }
 
 export function roiAlignBackward(gradInput: TensorArg, grad: TensorArg, rois: TensorArg, scale: number, sampling: number, aligned: boolean): void {
@@ -860,7 +869,7 @@ export function roiAlignBackward(gradInput: TensorArg, grad: TensorArg, rois: Te
   writeNumber(scale)
   writeNumber(sampling)
   writeBoolean(aligned)
-  invoke(85, 'roi_align_backward')
+  invoke(86, 'roi_align_backward')
 }
 
 export function roiMaxPositions(indices: TensorArg, input: TensorArg, rois: TensorArg, scale: number): void {
@@ -869,7 +878,7 @@ export function roiMaxPositions(indices: TensorArg, input: TensorArg, rois: Tens
   writeTensor(input)
   writeTensor(rois)
   writeNumber(scale)
-  invoke(86, 'roi_max_positions')
+  invoke(87, 'roi_max_positions')
 }
 
 export function rnnLayer(out: TensorArg, h: TensorArg, c: TensorArg | null, saved: TensorArg | null, cells: TensorArg | null, gates: TensorArg, weight: TensorArg, bias: TensorArg | null, sizes: readonly number[], cell: number, reverse: boolean): void {
@@ -885,7 +894,7 @@ export function rnnLayer(out: TensorArg, h: TensorArg, c: TensorArg | null, save
   writeNumbers(sizes)
   writeNumber(cell)
   writeBoolean(reverse)
-  invoke(87, 'rnn_layer')
+  invoke(88, 'rnn_layer')
 }
 
 export function rnnLayerBackward(gatesGrad: TensorArg, hiddenGrad: TensorArg | null, before: TensorArg, h: TensorArg, c: TensorArg | null, outGrad: TensorArg | null, out: TensorArg, saved: TensorArg | null, cells: TensorArg | null, firstH: TensorArg, firstC: TensorArg | null, weight: TensorArg, sizes: readonly number[], cell: number, reverse: boolean): void {
@@ -905,7 +914,7 @@ export function rnnLayerBackward(gatesGrad: TensorArg, hiddenGrad: TensorArg | n
   writeNumbers(sizes)
   writeNumber(cell)
   writeBoolean(reverse)
-  invoke(88, 'rnn_layer_backward')
+  invoke(89, 'rnn_layer_backward')
 }
 
 export function samplePoisson(out: TensorArg, rate: TensorArg, state: TensorArg): void {
@@ -913,7 +922,7 @@ export function samplePoisson(out: TensorArg, rate: TensorArg, state: TensorArg)
   writeTensor(out)
   writeTensor(rate)
   writeTensor(state)
-  invoke(89, 'sample_poisson')
+  invoke(90, 'sample_poisson')
 }
 
 export function sampleGamma(out: TensorArg, alpha: TensorArg, state: TensorArg): void {
@@ -921,7 +930,7 @@ export function sampleGamma(out: TensorArg, alpha: TensorArg, state: TensorArg):
   writeTensor(out)
   writeTensor(alpha)
   writeTensor(state)
-  invoke(90, 'sample_gamma')
+  invoke(91, 'sample_gamma')
 }
 
 export function sampleBinomial(out: TensorArg, count: TensorArg, p: TensorArg, state: TensorArg): void {
@@ -930,7 +939,7 @@ export function sampleBinomial(out: TensorArg, count: TensorArg, p: TensorArg, s
   writeTensor(count)
   writeTensor(p)
   writeTensor(state)
-  invoke(91, 'sample_binomial')
+  invoke(92, 'sample_binomial')
 }
 
 export function gammaSampleGrad(out: TensorArg, alpha: TensorArg, x: TensorArg): void {
@@ -938,7 +947,7 @@ export function gammaSampleGrad(out: TensorArg, alpha: TensorArg, x: TensorArg):
   writeTensor(out)
   writeTensor(alpha)
   writeTensor(x)
-  invoke(92, 'gamma_sample_grad')
+  invoke(93, 'gamma_sample_grad')
 }
 
 export function dirichletSampleGrad(out: TensorArg, x: TensorArg, alpha: TensorArg, total: TensorArg): void {
@@ -947,7 +956,7 @@ export function dirichletSampleGrad(out: TensorArg, x: TensorArg, alpha: TensorA
   writeTensor(x)
   writeTensor(alpha)
   writeTensor(total)
-  invoke(93, 'dirichlet_sample_grad')
+  invoke(94, 'dirichlet_sample_grad')
 }
 
 export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg, dim: number, op: number): void {
@@ -957,7 +966,7 @@ export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg
   writeTensor(input)
   writeNumber(dim)
   writeNumber(op)
-  invoke(94, 'scan')
+  invoke(95, 'scan')
 }
 
 export function argExtreme(indices: TensorArg, values: TensorArg | null, input: TensorArg, dim: number, largest: boolean): void {
@@ -967,7 +976,7 @@ export function argExtreme(indices: TensorArg, values: TensorArg | null, input: 
   writeTensor(input)
   writeNumber(dim)
   writeBoolean(largest)
-  invoke(95, 'arg_extreme')
+  invoke(96, 'arg_extreme')
 }
 
 export function softmax(out: TensorArg, input: TensorArg, dim: number, log: boolean): void {
@@ -976,7 +985,7 @@ export function softmax(out: TensorArg, input: TensorArg, dim: number, log: bool
   writeTensor(input)
   writeNumber(dim)
   writeBoolean(log)
-  invoke(96, 'softmax')
+  invoke(97, 'softmax')
 }
 
 export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorArg, dim: number, log: boolean): void {
@@ -986,7 +995,7 @@ export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorA
   writeTensor(output)
   writeNumber(dim)
   writeBoolean(log)
-  invoke(97, 'softmax_backward')
+  invoke(98, 'softmax_backward')
 }
 
 export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, descending: boolean, stable: boolean): void {
@@ -997,7 +1006,7 @@ export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeNumber(dim)
   writeBoolean(descending)
   writeBoolean(stable)
-  invoke(98, 'sort')
+  invoke(99, 'sort')
 }
 
 export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, largest: boolean, sorted: boolean): void {
@@ -1008,7 +1017,7 @@ export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeNumber(dim)
   writeBoolean(largest)
   writeBoolean(sorted)
-  invoke(99, 'topk')
+  invoke(100, 'topk')
 }
 
 export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, k: number): void {
@@ -1018,7 +1027,7 @@ export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg
   writeTensor(input)
   writeNumber(dim)
   writeNumber(k)
-  invoke(100, 'kth_value')
+  invoke(101, 'kth_value')
 }
 
 export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number): void {
@@ -1027,7 +1036,7 @@ export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeTensor(indices)
   writeTensor(input)
   writeNumber(dim)
-  invoke(101, 'mode')
+  invoke(102, 'mode')
 }
 
 export function searchsorted(out: TensorArg, boundaries: TensorArg, values: TensorArg, sorter: TensorArg | null, right: boolean): void {
@@ -1037,14 +1046,14 @@ export function searchsorted(out: TensorArg, boundaries: TensorArg, values: Tens
   writeTensor(values)
   writeOptionalTensor(sorter)
   writeBoolean(right)
-  invoke(102, 'searchsorted')
+  invoke(103, 'searchsorted')
 }
 
 export function sortRows(order: TensorArg, input: TensorArg): void {
   if (!begin(order, false)) return
   writeTensor(order)
   writeTensor(input)
-  invoke(103, 'sort_rows')
+  invoke(104, 'sort_rows')
 }
 
 export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, input: TensorArg, order: TensorArg | null): void {
@@ -1054,12 +1063,12 @@ export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, inp
   writeTensor(count)
   writeTensor(input)
   writeOptionalTensor(order)
-  invoke(104, 'find_runs')
+  invoke(105, 'find_runs')
 }
 
 export function stridedAdd(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(105, 'strided_add')
+  invoke(106, 'strided_add')
 }

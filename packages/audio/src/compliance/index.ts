@@ -1,0 +1,1 @@
+export * as kaldi from './kaldi.js'

@@ -1,0 +1,3 @@
+export * from './features.js'
+export * from './spectra.js'
+export * from './waveforms.js'
