@@ -73,6 +73,29 @@ class NodeHeap {
   }
 }
 
+/** What the passes that are running will call when the outermost ends. */
+const ending: { depth: number; readonly callbacks: ((done: boolean) => void)[] } = { depth: 0, callbacks: [] }
+
+/** How many leaves want their turn as soon as their gradient is complete; counting for them costs a walk of the graph. */
+const eagerLeaves = { count: 0 }
+
+/** Lets a leaf's gradient be added to `grad`, and its hooks run, while the pass goes on. @returns what ends it */
+export function makeEager(leaf: AccumulateGrad): () => void {
+  if (leaf.eager) return () => {}
+  leaf.eager = true
+  eagerLeaves.count++
+  return () => {
+    if (!leaf.eager) return
+    leaf.eager = false
+    eagerLeaves.count--
+  }
+}
+
+/** Calls `callback` once, when the backward pass that is running ends, and says whether it got to its end. */
+export function queueCallback(callback: (done: boolean) => void): void {
+  ending.callbacks.push(callback)
+}
+
 interface Pending {
   readonly grads: (Tensor | null)[]
   /** Sums that the engine made itself and may add to in place. */
@@ -95,6 +118,8 @@ class Run {
   readonly #captures: Map<Node, Map<number, Tensor | null>> | null
   readonly #useful: Set<Node> | null
   readonly #wanted: ((edge: Edge) => boolean) | null = null
+  /** For eager leaves: how many gradients are still to come. */
+  readonly #uses = new Map<Node, number>()
 
   constructor(
     options: BackwardOptions,
@@ -121,11 +146,42 @@ class Run {
     const outer = { ...gradMode }
     gradMode.enabled = this.#create
     gradMode.inference = false
+    ending.depth++
+    let done = false
     try {
-      while (this.#heap.size > 0) this.#step(this.#heap.pop())
+      if (eagerLeaves.count > 0) this.#countUses()
+      while (this.#heap.size > 0) {
+        const node = this.#heap.pop()
+        // An eager leaf has had its turn.
+        if (this.#pending.has(node)) this.#step(node)
+      }
+      done = true
     } finally {
       Object.assign(gradMode, outer)
+      ending.depth--
+      // A pass within another, as checkpoints have it, leaves them to the outer one.
+      if (ending.depth === 0) {
+        const callbacks = ending.callbacks.splice(0)
+        for (const callback of callbacks) callback(done)
+      }
     }
+  }
+
+  /** A leaf's number is that of its first use ever, so that it would run last: eager ones run after their last gradient. */
+  #countUses(): void {
+    const seen = new Set<Node>(this.#pending.keys())
+    const stack = [...seen]
+    for (let node = stack.pop(); node !== undefined; node = stack.pop())
+      for (const edge of node.edges) {
+        if (!edge) continue
+        const target = edge.node as Node
+        if (target instanceof AccumulateGrad) {
+          if (target.eager) this.#uses.set(target, (this.#uses.get(target) ?? 0) + 1)
+        } else if (!seen.has(target)) {
+          seen.add(target)
+          stack.push(target)
+        }
+      }
   }
 
   #step(node: Node): void {
@@ -151,9 +207,11 @@ class Run {
   #pass(node: Node, grads: (Tensor | null)[]): void {
     const { edges } = node
     const results = this.#apply(node, grads)
+    const complete: Node[] = []
     for (let i = 0; i < edges.length; i++) {
       const edge = edges[i]
       const grad = results[i]
+      if (edge && this.#uses.size > 0 && this.#isLast(edge.node as Node)) complete.push(edge.node as Node)
       if (!edge || !grad || (this.#wanted !== null && !this.#wanted(edge))) continue
       const target = edge.node as Node
       const fitting = conform(grad, target.outputs[edge.output], node.name)
@@ -163,6 +221,13 @@ class Run {
     }
     for (const grad of results) if (grad) this.#drop(grad, 0)
     if (!this.#keep) node.release()
+    for (const leaf of complete) if (this.#pending.has(leaf)) this.#step(leaf)
+  }
+
+  #isLast(target: Node): boolean {
+    const uses = this.#uses.get(target)
+    if (uses !== undefined) this.#uses.set(target, uses - 1)
+    return uses === 1
   }
 
   #apply(node: Node, grads: (Tensor | null)[]): (Tensor | null)[] {

@@ -73,6 +73,8 @@ export class AccumulateGrad extends Node {
   readonly variable: Tensor
   /** Called once the gradient is in `grad`. */
   after: Set<(variable: Tensor) => void> | null = null
+  /** Runs as soon as its gradient is complete, not at the end of the pass. */
+  eager = false
 
   constructor(variable: Tensor) {
     super()
