@@ -1,4 +1,6 @@
 // The namespace `distributed`: several processes that train one model.
+
+export { GradBucket } from './bucket.js'
 export {
   allGather,
   allGatherIntoTensor,
@@ -15,6 +17,14 @@ export {
   reduceScatterTensor,
   scatter,
 } from './collectives.js'
+export {
+  allreduceHook,
+  bf16CompressHook,
+  type CommHook,
+  fp16CompressHook,
+  type PendingGradients,
+} from './comm-hooks.js'
+export { type DataParallelOptions, DistributedDataParallel, type JoinOptions } from './data-parallel.js'
 export { irecv, isend, type MessageOptions, recv, send } from './messages.js'
 export { allGatherObject, broadcastObjectList, gatherObject, type ObjectOptions, scatterObjectList } from './objects.js'
 export {
@@ -38,5 +48,6 @@ export {
   ProcessGroup,
 } from './process-group.js'
 export { type AsyncOptions, type CollectiveOptions, ReduceOp } from './request.js'
+export { DistributedSampler, type DistributedSamplerOptions } from './sampler.js'
 export { FileStore, PrefixStore, Store, type StoreValue, TCPStore, type TCPStoreOptions } from './stores.js'
 export { Work } from './work.js'
