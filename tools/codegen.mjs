@@ -2,6 +2,7 @@
 // kernels, named after its .cpp in src/cpu) and micro_ops.def. A line of a family's file is a kernel:
 //   name(argument: kind, ...)           results first; the kinds are those of KINDS below, `?` may be absent
 //   name(argument: kind, ...) layouts   takes blocked tensors (src/cpu/layouts.h); the host gives all others strided ones
+//   name(argument: kind, ...) complex32 takes tensors of complex32, which all other kernels are never given; may follow layouts
 //   node tools/codegen.mjs           writes the files
 //   node tools/codegen.mjs --check   exits 1 when one is not current
 import { createHash } from 'node:crypto'
@@ -38,20 +39,20 @@ const KINDS = {
 const camel = (name) => name.replace(/_([a-z0-9])/g, (_, c) => c.toUpperCase())
 const pascal = (name) => camel(`_${name}`)
 
-/** The families, by name: [{ family, kernels: [{ name, args, layouts }] }]. */
+/** The families, by name: [{ family, kernels: [{ name, args, layouts, complex32 }] }]. */
 function parseFamilies() {
   const files = readdirSync(join(include, 'kernels')).filter((file) => file.endsWith('.def'))
   return files.sort().map((file) => ({
     family: basename(file, '.def'),
     kernels: lines(`kernels/${file}`).map((line) => {
-      const match = /^(\w+)\((.*)\)( layouts)?$/.exec(line)
+      const match = /^(\w+)\((.*)\)( layouts)?( complex32)?$/.exec(line)
       if (!match) throw new Error(`${file}: cannot read '${line}'`)
       const args = match[2].split(',').map((arg) => {
         const [name, kind] = arg.split(':').map((s) => s.trim())
         if (!KINDS[kind]) throw new Error(`${file}: ${match[1]}: unknown kind '${kind}' of '${name}'`)
         return { name, kind, ...KINDS[kind] }
       })
-      return { name: match[1], args, layouts: match[3] !== undefined }
+      return { name: match[1], args, layouts: match[3] !== undefined, complex32: match[4] !== undefined }
     }),
   }))
 }
@@ -147,7 +148,7 @@ function kernelsTs(families) {
       const device = first.kind === 'Tensor[]' ? `${camel(first.name)}[0]` : camel(first.name)
       const body = k.args.map((a) => `  ${a.write}(${camel(a.name)})`).join('\n')
       return `export function ${camel(k.name)}(${params}): void {
-  if (!begin(${device}, ${k.layouts})) return
+  if (!begin(${device}, ${k.layouts}, ${k.complex32})) return
 ${body}
   invoke(${id}, '${k.name}')
 }`

@@ -92,13 +92,13 @@ TEST_CASE("copy: any strides, every pair of dtypes") {
     const Layout source = layout(rng, shape, true), target = layout(rng, shape, false);
     Memory in(cpu_backend(), size_t(source.extent) * size_of(from));
     Memory out(cpu_backend(), size_t(target.extent) * size_of(to));
-    visit_dtype(from, [&]<typename T>() {
+    visit_stored_dtype(from, [&]<typename T>() {
       for (int64_t i = 0; i < source.extent; ++i) in.as<T>()[i] = cpu::convert<T>(double(pick(rng, 0, 100)));
     });
     std::memset(out.as<char>(), 0, (*out).nbytes);
     std::vector<char> expected((*out).nbytes, 0);
-    visit_dtype(from, [&]<typename From>() {
-      visit_dtype(to, [&]<typename To>() {
+    visit_stored_dtype(from, [&]<typename From>() {
+      visit_stored_dtype(to, [&]<typename To>() {
         each(shape, [&](const std::vector<int64_t>& index) {
           const To value = cpu::convert<To>(in.as<From>()[at(source, index)]);
           std::memcpy(expected.data() + size_t(at(target, index)) * sizeof(To), &value, sizeof(To));
@@ -123,7 +123,7 @@ TEST_CASE("fill writes the elements of a view and nothing else") {
     Memory out(cpu_backend(), size_t(target.extent) * size_of(dtype));
     std::memset(out.as<char>(), 0, (*out).nbytes);
     std::vector<char> expected((*out).nbytes, 0);
-    visit_dtype(dtype, [&]<typename T>() {
+    visit_stored_dtype(dtype, [&]<typename T>() {
       const T value = cpu::convert<T>(1.0);
       each(shape, [&](const std::vector<int64_t>& index) {
         std::memcpy(expected.data() + size_t(at(target, index)) * sizeof(T), &value, sizeof(T));
@@ -173,5 +173,7 @@ TEST_CASE("conversions out of range give what x86 gives, and NaN is true") {
   CHECK(convert<bool>(nan));
   CHECK(convert<bool>(complex64(0, 1)));
   CHECK(convert<float>(complex128(2, 3)) == 2.0f);
+  CHECK(convert<complex128>(complex32(complex64(2, -3))) == complex128(2, -3));
+  CHECK(float(convert<complex32>(70000.0).re) == std::numeric_limits<float>::infinity());
   CHECK(convert<int32_t>(-2.9f) == -2);
 }

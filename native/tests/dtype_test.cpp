@@ -52,9 +52,9 @@ TEST_CASE_TEMPLATE("16-bit floats keep infinities and NaN", T, float16, bfloat16
   CHECK(std::signbit(float(T(-0.0f))));
 }
 
-TEST_CASE("visit_dtype gives the type of the size that size_of states") {
+TEST_CASE("visit_stored_dtype gives the type of the size that size_of states") {
   for (int code = 0; code < kNumDTypes; ++code) {
     const DType dtype = static_cast<DType>(code);
-    CHECK(visit_dtype(dtype, []<typename T>() { return sizeof(T); }) == size_of(dtype));
+    CHECK(visit_stored_dtype(dtype, []<typename T>() { return sizeof(T); }) == size_of(dtype));
   }
 }

@@ -28,6 +28,7 @@ const DTYPES = {
   int32: 4,
   int64: 8,
   bool: 1,
+  complex32: 4,
   complex64: 8,
   complex128: 16,
 }

@@ -17,6 +17,7 @@ DTYPES = {
     "int32": torch.int32,
     "int64": torch.int64,
     "bool": torch.bool,
+    "complex32": torch.complex32,
     "complex64": torch.complex64,
     "complex128": torch.complex128,
 }

@@ -55,7 +55,9 @@ struct Scalar {
 
   template <typename T>
   T to() const {
-    if constexpr (std::is_same_v<T, complex64> || std::is_same_v<T, complex128>) {
+    if constexpr (std::is_same_v<T, complex32>) {
+      return T(to<complex64>());
+    } else if constexpr (std::is_same_v<T, complex64> || std::is_same_v<T, complex128>) {
       using R = typename T::value_type;
       return kind == Kind::integer ? T(R(integer), R(0)) : T(R(re), R(im));
     } else if constexpr (std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>) {

@@ -8,8 +8,8 @@
 namespace flambeau {
 
 // The order is the code used by packages/core/src/tensor/dtype.ts.
-enum class DType : uint8_t { f32, f64, f16, bf16, i8, u8, i16, i32, i64, boolean, c64, c128 };
-inline constexpr int kNumDTypes = 12;
+enum class DType : uint8_t { f32, f64, f16, bf16, i8, u8, i16, i32, i64, boolean, c64, c128, c32 };
+inline constexpr int kNumDTypes = 13;
 
 struct bfloat16 {
   uint16_t bits = 0;
@@ -58,18 +58,27 @@ struct float16 {
 using complex64 = std::complex<float>;
 using complex128 = std::complex<double>;
 
+// Two halves: stored and converted; arithmetic is complex64's.
+struct complex32 {
+  float16 re, im;
+  complex32() = default;
+  explicit complex32(complex64 value) : re(value.real()), im(value.imag()) {}
+  operator complex64() const { return {float(re), float(im)}; }
+};
+
 constexpr size_t size_of(DType dtype) {
-  constexpr size_t sizes[kNumDTypes] = {4, 8, 2, 2, 1, 1, 2, 4, 8, 1, 8, 16};
+  constexpr size_t sizes[kNumDTypes] = {4, 8, 2, 2, 1, 1, 2, 4, 8, 1, 8, 16, 4};
   return sizes[int(dtype)];
 }
 
 constexpr const char* name_of(DType dtype) {
-  constexpr const char* names[kNumDTypes] = {"float32", "float64", "float16", "bfloat16", "int8",      "uint8",
-                                             "int16",   "int32",   "int64",   "bool",     "complex64", "complex128"};
+  constexpr const char* names[kNumDTypes] = {"float32",   "float64",    "float16",  "bfloat16", "int8",
+                                             "uint8",     "int16",      "int32",    "int64",    "bool",
+                                             "complex64", "complex128", "complex32"};
   return names[int(dtype)];
 }
 
-constexpr bool is_complex(DType d) { return d == DType::c64 || d == DType::c128; }
+constexpr bool is_complex(DType d) { return d >= DType::c64; }
 constexpr bool is_floating(DType d) { return d <= DType::bf16; }
 
 template <DType D>
@@ -122,8 +131,13 @@ template <>
 struct CType<DType::c128> {
   using type = complex128;
 };
+template <>
+struct CType<DType::c32> {
+  using type = complex32;
+};
 
-// Calls `body.template operator()<T>()` for the C++ type of `dtype`; the one place that switches over dtypes.
+// Calls `body.template operator()<T>()` for the C++ type of `dtype`; the one place that switches over dtypes. complex32
+// never comes here: the host gives it to kernels that are marked so in kernels/*.def, and those use visit_stored_dtype.
 template <typename Body>
 decltype(auto) visit_dtype(DType dtype, Body&& body) {
   switch (dtype) {
@@ -150,9 +164,17 @@ decltype(auto) visit_dtype(DType dtype, Body&& body) {
     case DType::c64:
       return body.template operator()<complex64>();
     case DType::c128:
+    case DType::c32:
       break;
   }
   return body.template operator()<complex128>();
+}
+
+// The same with complex32.
+template <typename Body>
+decltype(auto) visit_stored_dtype(DType dtype, Body&& body) {
+  if (dtype == DType::c32) return body.template operator()<complex32>();
+  return visit_dtype(dtype, body);
 }
 
 }  // namespace flambeau

@@ -10,6 +10,8 @@ template <typename T>
 inline T plus(T a, T b) {
   if constexpr (kIsHalf<T>)
     return T(static_cast<float>(a) + static_cast<float>(b));
+  else if constexpr (std::is_same_v<T, complex32>)
+    return T(static_cast<complex64>(a) + static_cast<complex64>(b));
   else if constexpr (std::is_same_v<T, bool>)
     return a || b;
   else if constexpr (std::is_integral_v<T>)

@@ -27,6 +27,10 @@ template <typename To, typename From>
 inline To convert(From value) {
   if constexpr (std::is_same_v<To, From>) {
     return value;
+  } else if constexpr (std::is_same_v<From, complex32>) {
+    return convert<To>(static_cast<complex64>(value));
+  } else if constexpr (std::is_same_v<To, complex32>) {
+    return To(convert<complex64>(value));
   } else if constexpr (kIsComplex<To>) {
     using R = typename To::value_type;
     if constexpr (kIsComplex<From>)

@@ -38,8 +38,8 @@ Status copy(CopyArgs& args) {
   if (inner * rows == 0) return {};
   const int64_t out_stride = loop.inner_stride(0), in_stride = loop.inner_stride(1);
 
-  visit_dtype(args.out.dtype, [&]<typename To>() {
-    visit_dtype(args.input.dtype, [&]<typename From>() {
+  visit_stored_dtype(args.out.dtype, [&]<typename To>() {
+    visit_stored_dtype(args.input.dtype, [&]<typename From>() {
       To* out = args.out.as<To>();
       const From* in = args.input.as<From>();
       if constexpr (std::is_same_v<To, From>) {
@@ -82,7 +82,7 @@ Status fill(FillArgs& args) {
   const StridedLoop loop = make_loop(views);
   const int64_t inner = loop.inner(), rows = loop.rows();
   if (inner * rows == 0) return {};
-  visit_dtype(args.out.dtype, [&]<typename T>() {
+  visit_stored_dtype(args.out.dtype, [&]<typename T>() {
     T* out = args.out.as<T>();
     const T value = args.value.to<T>();
     const int64_t stride = loop.inner_stride(0);

@@ -31,7 +31,8 @@ struct Program {
 
   // A register whose value can be read in place, without a copy into a block.
   bool direct(const TensorView& t, int operand) const {
-    return loop.inner_stride(operand) == 1 && visit_dtype(t.dtype, []<typename T>() { return std::is_same_v<T, C>; });
+    return loop.inner_stride(operand) == 1 &&
+           visit_stored_dtype(t.dtype, []<typename T>() { return std::is_same_v<T, C>; });
   }
 
   void run(int64_t row_begin, int64_t row_end, int64_t col_begin, int64_t col_end) const {
@@ -129,13 +130,13 @@ struct Program {
  private:
   void load(int v, int64_t offset, C* dst, int64_t n) const {
     const int64_t stride = loop.inner_stride(static_cast<int>(outs.size()) + v);
-    visit_dtype(ins[v].dtype,
-                [&]<typename T>() { load_block(dst, static_cast<const T*>(ins[v].data) + offset, stride, n); });
+    visit_stored_dtype(ins[v].dtype,
+                       [&]<typename T>() { load_block(dst, static_cast<const T*>(ins[v].data) + offset, stride, n); });
   }
   void store(int v, int64_t offset, const C* src, int64_t n) const {
     const int64_t stride = loop.inner_stride(v);
-    visit_dtype(outs[v].dtype,
-                [&]<typename T>() { store_block(static_cast<T*>(outs[v].data) + offset, stride, src, n); });
+    visit_stored_dtype(outs[v].dtype,
+                       [&]<typename T>() { store_block(static_cast<T*>(outs[v].data) + offset, stride, src, n); });
   }
 };
 
@@ -147,7 +148,7 @@ bool run_small(const ElementwiseArgs& args) {
   const TensorView& out = args.outs[0];
   const int64_t n = out.numel();
   const auto plain = [](const TensorView& t) {
-    return t.contiguous() && visit_dtype(t.dtype, []<typename T>() { return std::is_same_v<T, C>; });
+    return t.contiguous() && visit_stored_dtype(t.dtype, []<typename T>() { return std::is_same_v<T, C>; });
   };
   constexpr int64_t kMost = 512;
   if (n > kMost || !plain(out)) return false;

@@ -216,9 +216,11 @@ Status index_set(IndexSetArgs& args) {
       scatter(at, args.values.as<T>(), args.out.as<T>(), [](T& to, const T& from) { to = from; });
     });
   } else if (op == Reduce::add) {
-    visit_dtype(args.out.dtype, [&]<typename T>() {
+    visit_stored_dtype(args.out.dtype, [&]<typename T>() {
       scatter(at, args.values.as<T>(), args.out.as<T>(), [](T& to, const T& from) { to = plus<T>(to, from); });
     });
+  } else if (args.out.dtype == DType::c32) {
+    return {StatusCode::unsupported_dtype, 0, static_cast<int>(DType::c32)};
   } else {
     visit_dtype(args.out.dtype, [&]<typename T>() {
       scatter(at, args.values.as<T>(), args.out.as<T>(), [op](T& to, const T& from) { to = reduced<T>(op, to, from); });
@@ -233,7 +235,7 @@ Status count_nonzero_elements(CountNonzeroElementsArgs& args) {
   const int64_t inner = loop.inner(), rows = loop.rows(), stride = loop.inner_stride(0);
   std::atomic<int64_t> total{0};
   if (inner * rows > 0) {
-    visit_dtype(args.input.dtype, [&]<typename T>() {
+    visit_stored_dtype(args.input.dtype, [&]<typename T>() {
       const T* in = args.input.as<T>();
       parallel_for(rows, std::max<int64_t>(1, kGrain / inner), [&](int64_t b, int64_t e) {
         RowCursor cursor(loop, b);
@@ -253,7 +255,7 @@ Status nonzero(NonzeroArgs& args) {
   int64_t found = 0;
   const int64_t limit = args.out.shape[0];
   auto* out = args.out.as<int64_t>();
-  visit_dtype(args.input.dtype, [&]<typename T>() {
+  visit_stored_dtype(args.input.dtype, [&]<typename T>() {
     const T* in = args.input.as<T>();
     int64_t flat = 0;
     each_in_order(std::array{static_cast<const TensorView*>(&args.input)}, [&](const auto& at) {
@@ -317,7 +319,7 @@ Status triangle(TriangleArgs& args) {
   int64_t matrices = 1;
   for (int d = 0; d < last - 1; ++d) matrices *= out.shape[d];
   if (matrices * rows * cols == 0) return {};
-  visit_dtype(out.dtype, [&]<typename T>() {
+  visit_stored_dtype(out.dtype, [&]<typename T>() {
     parallel_for(matrices * rows, std::max<int64_t>(1, kGrain / cols), [&](int64_t b, int64_t e) {
       for (int64_t k = b; k < e; ++k) {
         const int64_t row = k % rows;
@@ -332,7 +334,7 @@ Status triangle(TriangleArgs& args) {
         const T* s = in.as<T>() + from;
         T* o = out.as<T>() + to;
         const int64_t is = in.strides[last], os = out.strides[last];
-        for (int64_t c = 0; c < cols; ++c) o[c * os] = (args.upper ? c >= edge : c < edge) ? s[c * is] : T(0);
+        for (int64_t c = 0; c < cols; ++c) o[c * os] = (args.upper ? c >= edge : c < edge) ? s[c * is] : T{};
       }
     });
   });

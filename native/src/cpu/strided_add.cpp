@@ -10,7 +10,7 @@ Status strided_add(StridedAddArgs& args) {
   const StridedLoop loop = make_loop(views);
   const int64_t inner = loop.inner(), rows = loop.rows();
   if (inner * rows == 0) return {};
-  visit_dtype(args.out.dtype, [&]<typename T>() {
+  visit_stored_dtype(args.out.dtype, [&]<typename T>() {
     T* out = args.out.as<T>();
     const T* in = args.input.as<T>();
     const int64_t in_stride = loop.inner_stride(0), out_stride = loop.inner_stride(1);

@@ -1,5 +1,5 @@
 // Writing a kernel call's arguments into the scratch array that C++ shares (native/include/flambeau/call.h reads it).
-import { DeviceError, DisposedError, NativeError, ShapeError } from '../errors.js'
+import { ArgumentError, DeviceError, DisposedError, DTypeError, NativeError, ShapeError } from '../errors.js'
 import { type Handle, native } from './native.js'
 import { raise } from './status.js'
 
@@ -63,20 +63,26 @@ const places: number[] = []
 
 const handles: (Handle | undefined)[] = new Array(64)
 /** Bytes an element, by dtype code. */
-const ELEMENT_SIZES = [4, 8, 2, 2, 1, 1, 2, 4, 8, 1, 8, 16]
+const ELEMENT_SIZES = [4, 8, 2, 2, 1, 1, 2, 4, 8, 1, 8, 16, 4]
+const COMPLEX32 = 12
 let at = 0
 let count = 0
 
 /** Whether the kernel being called takes blocked layouts. */
 let layouts = false
+/** Whether it takes complex32, and whether it was given it all the same. */
+let halves = false
+let refusesHalves = false
 
 /** The device of the call, and the first other one among its tensors. */
 let device = ''
 let stray: string | null = null
 
 /** Starts a call whose first result is `out`. False for a meta tensor: its shape is all there is to compute. */
-export function begin(out: TensorArg | undefined, takesLayouts: boolean): boolean {
+export function begin(out: TensorArg | undefined, takesLayouts: boolean, takesComplex32: boolean): boolean {
   layouts = takesLayouts
+  halves = takesComplex32
+  refusesHalves = false
   at = 0
   count = 0
   stray = null
@@ -92,10 +98,12 @@ export function begin(out: TensorArg | undefined, takesLayouts: boolean): boolea
 export function writeTensor(t: TensorArg): void {
   const { storage, shape, strides } = t
   const { handle } = storage
+  if (storage.layout < 0) throw new ArgumentError('expected a strided tensor, got a sparse one; use toDense()')
   if (handle === null) throw new DisposedError('a tensor was used after dispose()')
   if (storage.layout !== 0 && !layouts)
     throw new NativeError('a blocked tensor was given to a kernel that takes strided ones')
   if (storage.device !== device) stray ??= storage.device
+  if (t.code === COMPLEX32 && (!halves || device.startsWith('cuda'))) refusesHalves = true
   handles[count++] = handle
   if (observed.by !== null) {
     seen.push(storage)
@@ -169,6 +177,8 @@ export function writeScalars(list: readonly Scalar[]): void {
 /** Runs the kernel on what was written; a failure becomes an error that names it. */
 export function invoke(kernel: number, name: string): void {
   if (stray !== null) throw new DeviceError(`${name}: expected tensors on one device, got ${device} and ${stray}`)
+  if (refusesHalves)
+    throw new DTypeError(`${name}: not implemented for complex32 on ${device}; compute in complex64 (cfloat)`)
   const call = observed.by === null ? null : recorded(kernel, name)
   send(kernel, at, handles as Handle[], count)
   // Not kept alive by the next caller's luck.

@@ -38,6 +38,7 @@ export const DTYPE_NAMES = [
   'bool',
   'complex64',
   'complex128',
+  'complex32',
 ] as const
 
 const words = new Float64Array(native.scratch)

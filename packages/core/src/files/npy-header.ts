@@ -27,6 +27,7 @@ const NAMES: { readonly [D in DType]: string | null } = {
   bool: 'b1',
   complex64: 'c8',
   complex128: 'c16',
+  complex32: null,
 }
 
 const READINGS = new Map<string, DType | Foreign>([
@@ -149,7 +150,9 @@ const GROWTH_DIGITS = 21
 export function encodeNpyHeader(dtype: DType, shape: readonly number[], fortran: boolean): Uint8Array {
   const name = NAMES[dtype]
   if (name === null)
-    throw new DTypeError(`saveNpy: NumPy has no ${dtype}; convert the tensor to float32, or save it as safetensors`)
+    throw new DTypeError(
+      `saveNpy: NumPy has no ${dtype}; convert the tensor to ${DTYPES[dtype].compute}, or save it with save()`,
+    )
   const descr = `${DTYPES[dtype].size === 1 ? '|' : '<'}${name}`
   const sizes = shape.length === 1 ? `${shape[0]},` : shape.join(', ')
   const growing = shape.length === 0 ? null : String(shape[fortran ? shape.length - 1 : 0])

@@ -121,6 +121,7 @@ export function numpyScalar(file: string, dtype: unknown, bytes: unknown): unkno
       return view.getFloat64(0, little)
     case 'float16':
     case 'bfloat16':
+    case 'complex32':
       throw new FormatError(`${file}: a NumPy scalar of ${dtype.dtype} is not supported; save it as a Python float`)
     case 'int8':
       return view.getInt8(0)

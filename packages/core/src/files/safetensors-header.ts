@@ -26,6 +26,7 @@ const NAMES: { readonly [D in DType]: string | null } = {
   bool: 'BOOL',
   complex64: 'C64',
   complex128: null,
+  complex32: null,
 }
 
 /** What the format has beyond the dtypes: an element type that is converted, or bits an element where none is. */

@@ -239,7 +239,9 @@ class Pickler {
       out.op('tR')
       return
     }
-    out.global('torch._utils', '_rebuild_tensor_v2')
+    // A storage of no class of its own is bytes, and the tensor says what they are.
+    const typed = STORAGE_NAMES[dtype] !== null
+    out.global('torch._utils', typed ? '_rebuild_tensor_v2' : '_rebuild_tensor_v3')
     out.op('(')
     this.#storage(t, path)
     out.integer(t.offset)
@@ -247,6 +249,7 @@ class Pickler {
     out.integers(strides)
     out.bool(requiresGrad)
     this.#noHooks()
+    if (!typed) out.global('torch', dtype)
     out.op('tR')
   }
 
@@ -263,10 +266,12 @@ class Pickler {
     this.#storages.set(storage, saved)
     out.op('(')
     out.string('storage')
-    out.global('torch', STORAGE_NAMES[dtype])
+    const name = STORAGE_NAMES[dtype]
+    if (name === null) out.global('torch.storage', 'UntypedStorage')
+    else out.global('torch', name)
     out.string(saved.key)
     out.string('cpu')
-    out.integer(numel)
+    out.integer(name === null ? saved.nbytes : numel)
     out.op('tQ')
   }
 }

@@ -27,6 +27,7 @@ const ITEM = 64
 const STORAGE_TYPES = new Map(
   Object.entries(STORAGE_NAMES).flatMap(([dtype, name]) => {
     const type = new StorageType(dtype as DType)
+    if (name === null) return []
     return [
       [`torch.${name}`, type],
       [`torch.cuda.${name}`, type],
@@ -43,7 +44,7 @@ const DTYPE_VALUES = new Map(
 )
 
 /** Element types of PyTorch that are none here: a clear word is better than a name that is not on the list. */
-const UNSUPPORTED = /^torch\.(uint\d+|int[1-7]|float8_\w+|float4_\w+|complex32|bits\w+|quint\w+|qint\w+|\w+Storage)$/
+const UNSUPPORTED = /^torch\.(uint\d+|int[1-7]|float8_\w+|float4_\w+|bits\w+|quint\w+|qint\w+|\w+Storage)$/
 
 type Call = (args: readonly unknown[]) => unknown
 

@@ -6,8 +6,8 @@ import { FOREIGN } from './foreign.js'
 export type ForeignName = keyof typeof FOREIGN
 const isForeign = (type: DType | ForeignName): type is ForeignName => type in FOREIGN
 
-/** PyTorch's names of storages, each of one dtype. */
-export const STORAGE_NAMES: { readonly [D in DType]: string } = {
+/** PyTorch's names of storages, each of one dtype; null where it has none of its own. */
+export const STORAGE_NAMES: { readonly [D in DType]: string | null } = {
   float32: 'FloatStorage',
   float64: 'DoubleStorage',
   float16: 'HalfStorage',
@@ -20,6 +20,7 @@ export const STORAGE_NAMES: { readonly [D in DType]: string } = {
   bool: 'BoolStorage',
   complex64: 'ComplexFloatStorage',
   complex128: 'ComplexDoubleStorage',
+  complex32: null,
 }
 
 /** The class of a storage. */

@@ -117,6 +117,7 @@ const LARGEST = {
   float32: 3.4028234663852886e38,
   complex64: 3.4028234663852886e38,
   float16: 65504,
+  complex32: 65504,
   bfloat16: 3.3895313892515355e38,
 } as const
 

@@ -301,7 +301,9 @@ function build(operation: string, data: NestedData, options: TensorOptions): Ten
   const flat = new Flattener(operation)
   flat.visit(data)
   const { dtype, device, finish } = resolveOptions(operation, options, flat.inferred)
-  const from = dtype === 'float16' || dtype === 'bfloat16' ? 'float32' : dtype
+  const { kind, compute } = DTYPES[dtype]
+  // Half types are converted natively.
+  const from = kind === 'float' || kind === 'complex' ? compute : dtype
   return finish(upload(operation, encode(operation, flat.values, from), from, flat.shape, dtype, device))
 }
 

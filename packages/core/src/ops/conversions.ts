@@ -1,5 +1,4 @@
 // Methods that convert: `x.float()`, `x.long()`, `x.cpu()` and so on. They are methods only, since `float` marks numbers.
-import { DTypeError } from '../errors.js'
 import type { DType } from '../tensor/dtype.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { type ToOptions, to } from './copies.js'
@@ -37,10 +36,8 @@ export const bool: ConversionOp = conversion('bool', 'bool')
 export const cfloat: ConversionOp = conversion('cfloat', 'complex64')
 /** As complex128. */
 export const cdouble: ConversionOp = conversion('cdouble', 'complex128')
-/** PyTorch's conversion to complex32, which Flambeau does not have. @throws DTypeError always: `cfloat` is the nearest */
-export const chalf: ConversionOp = composite('chalf(self, {memoryFormat})', (_self: Tensor): Tensor => {
-  throw new DTypeError('chalf: there is no complex32; use cfloat() for complex64')
-})
+/** As complex32, which is for keeping: it can be read, copied, indexed and computed with elementwise. */
+export const chalf: ConversionOp = conversion('chalf', 'complex32')
 /** On the cpu. */
 export const cpu: Op<[self: Tensor]> = composite('cpu(self)', (self: Tensor): Tensor => to(self, { device: 'cpu' }))
 /** On the current CUDA device. */

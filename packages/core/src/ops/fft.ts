@@ -2,7 +2,7 @@
 import * as kernels from '../binding/kernels.gen.js'
 import { ArgumentError, DTypeError, describe, IndexError, ShapeError } from '../errors.js'
 import { allocate } from '../tensor/create.js'
-import { type DType, getDefaultDtype, isComplex, isDifferentiable, toComplex, toReal } from '../tensor/dtype.js'
+import { DTYPES, type DType, getDefaultDtype, isComplex, isDifferentiable, toComplex, toReal } from '../tensor/dtype.js'
 import { formatShape, wrapDim } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { div, mul } from './arithmetic.js'
@@ -90,8 +90,8 @@ const toRealSignal: FunctionOp<[input: Tensor, dim: number, n: number, forward: 
 /** The input as the kernels take it: integers and bool become the default dtype. */
 function inexact(operation: string, input: Tensor): Tensor {
   const dtype: DType = isDifferentiable(input.dtype) ? input.dtype : getDefaultDtype()
-  if (dtype === 'float16' || dtype === 'bfloat16')
-    throw new DTypeError(`${operation}: expected float32, float64 or a complex dtype, got ${dtype}`)
+  if (DTYPES[dtype].compute !== dtype)
+    throw new DTypeError(`${operation}: expected float32, float64, complex64 or complex128, got ${dtype}`)
   return to(input, dtype)
 }
 

@@ -26,6 +26,10 @@ export type Data =
 export function readBytes(operation: string, t: Tensor): ArrayBuffer {
   if (t.isDisposed)
     throw new DisposedError(`${operation}: a tensor of shape ${formatShape(t.shape)} was used after dispose()`)
+  if (t.isSparse)
+    throw new ArgumentError(
+      `${operation}: expected a strided tensor, got a sparse one of shape ${formatShape(t.shape)}; use toDense()`,
+    )
   if (t.storage.meta) throw new ArgumentError(`${operation}: a meta tensor has a shape and no data`)
   const size = t.elementSize()
   const nbytes = numelOf(t.shape) * size
@@ -76,6 +80,8 @@ export function reader(buffer: ArrayBuffer, dtype: DType, inexact: (value: bigin
       return (i) => fromFloat16(data[i] as number)
     case 'bfloat16':
       return (i) => fromBfloat16(data[i] as number)
+    case 'complex32':
+      return (i) => ({ re: fromFloat16(data[2 * i] as number), im: fromFloat16(data[2 * i + 1] as number) })
     case 'complex64':
     case 'complex128':
       return (i) => ({ re: data[2 * i] as number, im: data[2 * i + 1] as number })

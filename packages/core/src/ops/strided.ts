@@ -134,8 +134,8 @@ export const viewAsComplex: Op<[self: Tensor]> = primitive({
   signature: 'view_as_complex(self)',
   view: true,
   forward(self: Tensor) {
-    if (self.dtype !== 'float32' && self.dtype !== 'float64')
-      throw new DTypeError(`view_as_complex: expected float32 or float64, got ${self.dtype}`)
+    if (self.dtype !== 'float16' && self.dtype !== 'float32' && self.dtype !== 'float64')
+      throw new DTypeError(`view_as_complex: expected float16, float32 or float64, got ${self.dtype}`)
     const { shape, strides, offset } = self
     const last = shape.length - 1
     if (last < 0 || shape[last] !== 2)

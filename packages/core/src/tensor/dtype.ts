@@ -45,6 +45,7 @@ export const DTYPES: { readonly [D in DType]: DTypeInfo } = {
   bool: { code: 9, size: 1, kind: 'bool', array: Uint8Array, compute: 'int32' },
   complex64: { code: 10, size: 8, kind: 'complex', array: Float32Array, compute: 'complex64' },
   complex128: { code: 11, size: 16, kind: 'complex', array: Float64Array, compute: 'complex128' },
+  complex32: { code: 12, size: 4, kind: 'complex', array: Uint16Array, compute: 'complex64' },
 }
 
 export const isFloating = (d: DType): boolean => DTYPES[d].kind === 'float'
@@ -55,15 +56,24 @@ export const isInteger = (d: DType): boolean => DTYPES[d].kind === 'int'
 export const isDifferentiable = (d: DType): boolean => isFloating(d) || isComplex(d)
 
 /** The complex dtype whose parts are `d`, and the other way round. */
-export const toComplex = (d: DType): DType => (d === 'float64' || d === 'complex128' ? 'complex128' : 'complex64')
-export const toReal = (d: DType): DType => (d === 'complex128' ? 'float64' : d === 'complex64' ? 'float32' : d)
+export function toComplex(d: DType): DType {
+  if (d === 'float64' || d === 'complex128') return 'complex128'
+  return d === 'float16' || d === 'complex32' ? 'complex32' : 'complex64'
+}
+export function toReal(d: DType): DType {
+  return d === 'complex128' ? 'float64' : d === 'complex64' ? 'float32' : d === 'complex32' ? 'float16' : d
+}
 
 const RANK: { readonly [K in Kind]: number } = { bool: 0, int: 1, float: 2, complex: 3 }
 
 function promoteOnce(a: DType, b: DType): DType {
   if (a === b) return a
   const [low, high] = RANK[DTYPES[a].kind] <= RANK[DTYPES[b].kind] ? [a, b] : [b, a]
-  if (isComplex(high)) return low === 'float64' || low === 'complex128' ? 'complex128' : high
+  if (isComplex(low)) return DTYPES[low].size > DTYPES[high].size ? low : high
+  if (isComplex(high)) {
+    const least = isFloating(low) ? toComplex(low) : high
+    return DTYPES[least].size > DTYPES[high].size ? least : high
+  }
   if (DTYPES[low].kind !== DTYPES[high].kind) return high
   const sizeLow = DTYPES[low].size
   const sizeHigh = DTYPES[high].size

@@ -4,7 +4,7 @@ import { explaining, type Failure } from '../../binding/status.js'
 import { DeviceError, DTypeError, describe, LinAlgError, NativeError, ShapeError } from '../../errors.js'
 import { alias, allocate } from '../../tensor/create.js'
 import type { Device } from '../../tensor/device.js'
-import { type DType, isComplex } from '../../tensor/dtype.js'
+import { DTYPES, type DType, isDifferentiable } from '../../tensor/dtype.js'
 import { broadcastShapes, formatShape, numelOf, sameShape } from '../../tensor/shape.js'
 import { Tensor } from '../../tensor/tensor.js'
 import { conj } from '../complex.js'
@@ -56,7 +56,7 @@ export function checkSquare(operation: string, t: Tensor, name = 'A'): void {
 export function checkLapack(operation: string, ...tensors: Tensor[]): void {
   const [first] = tensors
   for (const t of tensors) {
-    if (t.dtype !== 'float32' && t.dtype !== 'float64' && !isComplex(t.dtype))
+    if (!isDifferentiable(t.dtype) || DTYPES[t.dtype].compute !== t.dtype)
       throw new DTypeError(
         `${operation}: expected float32, float64, complex64 or complex128, got ${t.dtype}; convert it first`,
       )
