@@ -23,11 +23,11 @@ const CREATION = [
 const creation = new Map(CREATION.map((text) => [text.slice(0, text.indexOf('(')), text]))
 
 const swapped = ([a, b, ...rest]) => [b, a, ...rest]
-/** `a.__radd__(b)` is `b + a`: a method, so with a number for `a` the library must refuse its `this`. */
+/** `a.__radd__(b)` is `b + a`: a method, so where it is to be refused with a number for `a`, the library must refuse its `this`. */
 const reflection = (op) => ({
   op,
   args: swapped,
-  call: ([self, other]) => (self instanceof Tensor ? undefined : Tensor.prototype[camel(op)]?.call(self, other)),
+  refused: ([self, other]) => (self instanceof Tensor ? undefined : Tensor.prototype[camel(op)]?.call(self, other)),
 })
 const call = (name, ...args) => {
   const op = registry.get(name)
@@ -35,10 +35,9 @@ const call = (name, ...args) => {
   return op(...args)
 }
 /** PyTorch's reflected division is the reciprocal times the other, which shows in half precision. */
-const reciprocalTimes = ({ call: refused, ...rest }) => ({
-  ...rest,
-  call: ([self, other]) =>
-    self instanceof Tensor ? call('mul', call('reciprocal', self), other) : refused([self, other]),
+const reciprocalTimes = (reflected) => ({
+  ...reflected,
+  call: ([self, other]) => (self instanceof Tensor ? call('mul', call('reciprocal', self), other) : undefined),
 })
 const productWith = (a, b) => call('matmul', a, call('transpose', b, -2, -1))
 const slices = (item) =>
@@ -169,7 +168,11 @@ export function resolveOperator(full) {
   return null
 }
 
-function operator(name, found, { args: change = (args) => args, bind: rebind, result = (r) => r, call: instead }) {
+function operator(
+  name,
+  found,
+  { args: change = (args) => args, bind: rebind, result = (r) => r, call: instead, refused },
+) {
   const prepared = (args, kwargs, refusal) => {
     const [list, options] = rebind ? rebind(args, kwargs) : [change(args), kwargs]
     return found.bind(list, options, refusal)
@@ -178,7 +181,9 @@ function operator(name, found, { args: change = (args) => args, bind: rebind, re
   return {
     name,
     call: (args, kwargs, refusal = false) =>
-      instead?.(args) ?? result(found.invoke(prepared(args, kwargs, refusal)), args),
+      (refusal ? refused?.(args) : undefined) ??
+      instead?.(args) ??
+      result(found.invoke(prepared(args, kwargs, refusal)), args),
     // The adapters of `zero_` and its kin copy what the in-place form must write to.
     inplace: write && ((args, kwargs) => write(name.endsWith('_') ? found.bind(args, kwargs) : prepared(args, kwargs))),
   }

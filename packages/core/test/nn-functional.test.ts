@@ -17,6 +17,17 @@ function expectClose(t: Tensor, values: readonly number[]): void {
 }
 
 // What the conformance cases cannot say, since their results are random or PyTorch's table lacks them.
+test('response normalization across maps, where PyTorch subtracts all that has left the window', () => {
+  // x = (torch.arange(6.).reshape(1, 6, 1, 1) / 3 - 1); nn.CrossMapLRN2d(4, alpha=.5, beta=.75, k=2)(x)[:, :2]
+  const x = range(6, [1, 6, 1, 1], (i) => i / 3 - 1)
+  const layer = new nn.CrossMapLRN2d(4, { alpha: 0.5, beta: 0.75, k: 2 })
+  expectClose(layer.forward(x).narrow(1, 0, 2), [-0.557281509, -0.369756058])
+  // the same with size 5 and x[:, :3]
+  const wide = new nn.CrossMapLRN2d(5, { alpha: 0.5, beta: 0.75, k: 2 })
+  expectClose(wide.forward(x.narrow(1, 0, 3)), [-0.562122002, -0.374748002, -0.187374001])
+  expect(() => layer.forward(x.reshape([6]))).toThrow('CrossMapLRN2d: expected an input [N, C, H, W], got shape [6]')
+})
+
 test('fractional max pooling at given places', () => {
   // F.fractional_max_pool2d(torch.arange(25.).reshape(1,1,5,5), 2, output_size=(3,2), _random_samples=torch.tensor([[[.3,.7]]]), return_indices=True)
   const two = F.fractionalMaxPool2d(range(25, [1, 1, 5, 5]), 2, {

@@ -1,6 +1,8 @@
 // Distances of vectors, and neighbouring channels.
+import { ShapeError } from '../errors.js'
 import { F } from '../ops/index.js'
 import type { LocalResponseNormOptions } from '../ops/nn/localResponseNorm.js'
+import { formatShape } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { Module } from './module.js'
 import { checkSize, showAll } from './shapes.js'
@@ -75,6 +77,34 @@ export class LocalResponseNorm extends Module {
 
   override forward(input: Tensor): Tensor {
     return F.localResponseNorm(input, this.size, this.options)
+  }
+
+  override extraRepr(): string {
+    return `${this.size}, ${showAll({ ...this.options })}`
+  }
+}
+
+/**
+ * Divides by what neighbouring channels hold, with a window of an odd number of channels: `size`, or one less. Input:
+ * [N, C, H, W].
+ */
+export class CrossMapLRN2d extends Module {
+  static readonly signature: string = 'CrossMapLRN2d(size, {alpha, beta, k})'
+  readonly size: number
+  readonly options: Required<LocalResponseNormOptions>
+
+  constructor(size: number, { alpha = 1e-4, beta = 0.75, k = 1 }: LocalResponseNormOptions = {}) {
+    super()
+    this.size = checkSize('CrossMapLRN2d', 'size', size, 1)
+    this.options = { alpha, beta, k }
+  }
+
+  override forward(input: Tensor): Tensor {
+    if (input.ndim !== 4)
+      throw new ShapeError(`CrossMapLRN2d: expected an input [N, C, H, W], got shape ${formatShape(input.shape)}`)
+    const { alpha, beta, k } = this.options
+    const window = this.size - ((this.size + 1) % 2)
+    return F.localResponseNorm(input, window, { alpha: (alpha * window) / this.size, beta, k })
   }
 
   override extraRepr(): string {

@@ -1,6 +1,6 @@
 // Addition, multiplication, division, powers and their kin.
 import { ArgumentError, DTypeError, describe } from '../errors.js'
-import { isComplex, isFloating } from '../tensor/dtype.js'
+import { isComplex, isFloating, toReal } from '../tensor/dtype.js'
 import { Tensor } from '../tensor/tensor.js'
 import { to } from './copies.js'
 import { fillRaw } from './creation.js'
@@ -74,14 +74,14 @@ function alphaOf(operation: string, self: Operand, other: Operand, { alpha = 1 }
 
 const plainAdd = binaryRecord({
   signature: 'add(self, other)',
-  scalars: 'any',
+  scalars: 'all',
   program: 'add',
   saves: 'none',
   derivatives: [(g) => g, (g) => g],
 })
 const scaledAdd = binaryRecord({
   signature: 'add(self, other)',
-  scalars: 'any',
+  scalars: 'all',
   program: (p, self, other, alpha) => p.op('add', self, p.op('mul', other, alpha)),
   saves: 'none',
   derivatives: [(g) => g, (g, _self, _other, alpha) => mulConj(g, alpha)],
@@ -105,7 +105,7 @@ export const add: InplaceOp<[self: Tensor, other: Operand, options?: AlphaOption
 
 const plainSub = binaryRecord({
   signature: 'sub(self, other)',
-  scalars: 'any',
+  scalars: 'all',
   program: 'sub',
   refuses: ['bool'],
   saves: 'none',
@@ -113,7 +113,7 @@ const plainSub = binaryRecord({
 })
 const scaledSub = binaryRecord({
   signature: 'sub(self, other)',
-  scalars: 'any',
+  scalars: 'all',
   program: (p, self, other, alpha) => p.op('sub', self, p.op('mul', other, alpha)),
   refuses: ['bool'],
   saves: 'none',
@@ -167,7 +167,7 @@ export const rsub: InplaceOp<[self: Tensor, other: Operand, options?: AlphaOptio
 /** Elementwise `self * other`, broadcast and promoted. */
 export const mul: BinaryOp = binary({
   signature: 'mul(self, other)',
-  scalars: 'any',
+  scalars: 'all',
   program: 'mul',
   saves: 'crossed',
   derivatives: [(g, _self, other) => mulConj(g, other), (g, self) => mulConj(g, self)],
@@ -180,7 +180,7 @@ const noDivision = (): ArgumentError => new ArgumentError('div: integer division
 const zeroDerivatives = [zeroGrad, zeroGrad] as const
 const trueQuotient = binaryRecord({
   signature: 'div(self, other)',
-  scalars: 'any',
+  scalars: 'all',
   program: 'div',
   result: 'float',
   derivatives: [
@@ -190,7 +190,7 @@ const trueQuotient = binaryRecord({
 })
 const truncQuotient = binaryRecord({
   signature: 'div(self, other)',
-  scalars: 'any',
+  scalars: 'all',
   program: 'truncDivide',
   explain: noDivision,
   saves: 'none',
@@ -198,7 +198,7 @@ const truncQuotient = binaryRecord({
 })
 const floorQuotient = binaryRecord({
   signature: 'div(self, other)',
-  scalars: 'any',
+  scalars: 'all',
   program: 'floorDivide',
   explain: noDivision,
   saves: 'none',
@@ -227,7 +227,7 @@ export const div: InplaceOp<[self: Tensor, other: Operand, options?: { readonly 
 /** Elementwise quotient rounded down. @throws ArgumentError when an integer is divided by zero */
 export const floorDivide: BinaryOp = binary({
   signature: 'floor_divide(self, other)',
-  scalars: 'any',
+  scalars: 'all',
   program: 'floorDivide',
   explain: () => new ArgumentError('floor_divide: integer division by zero'),
   saves: 'none',
@@ -288,10 +288,7 @@ export const sgn: UnaryOp = unary({
     // (g/|z| - re(g·conj(s))·s/|z|) with s = z/|z|, half of each direction along z falls away.
     const s = sgn(self)
     const along = mulConj(g, s)
-    const scaled = div(
-      sub(g, mul(to(to(along, self.dtype === 'complex128' ? 'float64' : 'float32'), self.dtype), s)),
-      abs(self),
-    )
+    const scaled = div(sub(g, mul(to(to(along, toReal(self.dtype)), self.dtype), s)), abs(self))
     return nonzeroOnly(scaled, self)
   },
 })

@@ -1,6 +1,7 @@
 // Conjugates, angles, and complex numbers from parts.
-import { isComplex } from '../tensor/dtype.js'
-import type { Tensor } from '../tensor/tensor.js'
+import { ArgumentError, describe } from '../errors.js'
+import { isComplex, toReal } from '../tensor/dtype.js'
+import { Tensor } from '../tensor/tensor.js'
 import { abs, div, mul, mulConj, sgn, zeroGrad } from './arithmetic.js'
 import { to } from './copies.js'
 import { inplaceComposite } from './dispatch.js'
@@ -26,11 +27,22 @@ export const conjPhysical: UnaryOp = inplaceComposite(
   (self: Tensor): Tensor => (isComplex(self.dtype) ? conjugate(self) : self),
 )
 
+function checked(operation: string, self: unknown): Tensor {
+  if (!Tensor.is(self)) throw new ArgumentError(`${operation}: expected a tensor, got ${describe(self)}`)
+  return self
+}
+
 /** The conjugate where autograd has made it lazy elsewhere; here conjugates are always computed. */
-export const resolveConj: UnaryOp = inplaceComposite('resolve_conj(self)', (self: Tensor): Tensor => self)
+export const resolveConj: UnaryOp = inplaceComposite(
+  'resolve_conj(self)',
+  (self: Tensor): Tensor => checked('resolve_conj', self),
+)
 
 /** The negative where it is lazy elsewhere; here negatives are always computed. */
-export const resolveNeg: UnaryOp = inplaceComposite('resolve_neg(self)', (self: Tensor): Tensor => self)
+export const resolveNeg: UnaryOp = inplaceComposite(
+  'resolve_neg(self)',
+  (self: Tensor): Tensor => checked('resolve_neg', self),
+)
 
 /** The angle of each element in radians; of a real one, π where it is negative. */
 export const angle: UnaryOp = unary({
@@ -47,8 +59,7 @@ const nonzero: UnaryOp = unary({
   derivative: (g) => g,
 })
 
-const realPart = (t: Tensor): Tensor =>
-  isComplex(t.dtype) ? to(t, t.dtype === 'complex128' ? 'float64' : 'float32') : t
+const realPart = (t: Tensor): Tensor => (isComplex(t.dtype) ? to(t, toReal(t.dtype)) : t)
 
 /** Complex numbers from their real and imaginary parts. */
 export const complex: InplaceOp<[real: Tensor, imag: Tensor]> = binary({

@@ -233,7 +233,7 @@ interface Plan {
   readonly plain: (PlainProgram | null | undefined)[]
   readonly result: ResultRule
   readonly conditions: number
-  /** How many of the first operands must be tensors. */
+  /** How many of the first operands must be tensors; below 0, none of all. */
   readonly tensors: number
   readonly refuses: readonly DType[]
   readonly explain: ((failure: Failure) => FlambeauError) | undefined
@@ -307,6 +307,13 @@ function run(plan: Plan, operands: readonly Operand[], params: readonly Scalar[]
     else if (operand.dtype !== lead.dtype) uniform = false
     if (operand.storage.device !== lead.storage.device)
       throw new DeviceError(`${name}: expected tensors on one device, got ${lead.device} and ${operand.device}`)
+  }
+  if (lead === null && plan.tensors < 0 && into === null) {
+    const [first, ...others] = operands as readonly (Scalar | FloatScalar)[]
+    const dtype = scalarDType(name, first)
+    const tensor = allocate([], dtype, 'cpu')
+    kernels.fill(tensor, constant(first, dtype))
+    return run(plan, [tensor, ...others], params, null)
   }
   if (lead === null || shape === null)
     throw new ArgumentError(`${name}: expected a tensor, got ${operands.map(describe).join(', ')}`)
@@ -423,8 +430,8 @@ interface SpecBase {
   readonly result?: ResultRule
   /** How many of the first operands are conditions, which take no part in promotion. */
   readonly conditions?: number
-  /** Which operands may be numbers: all but the first (default), none, or any as long as one is a tensor. */
-  readonly scalars?: 'rest' | 'none' | 'any'
+  /** Which operands may be numbers: all but the first (default), none, any as long as one is a tensor, or all. */
+  readonly scalars?: 'rest' | 'none' | 'any' | 'all'
   /** Dtypes that the operator does not take, beyond those that its instructions lack. */
   readonly refuses?: readonly DType[]
   /** What a refusal of the values means. */
@@ -461,13 +468,16 @@ export interface TernarySpec extends SpecBase {
   )[]
 }
 
+/** How many of the first operands are tensors, by `scalars`; below 0, none need be. */
+const LEAST_TENSORS = { none: Number.POSITIVE_INFINITY, rest: 1, any: 0, all: -1 } as const
+
 const planOf = (spec: SpecBase): Plan => ({
   name: spec.signature.slice(0, spec.signature.indexOf('(')),
   cache: new ProgramCache(spec.program),
   plain: new Array(Object.keys(DTYPES).length).fill(undefined),
   result: spec.result ?? 'promote',
   conditions: spec.conditions ?? 0,
-  tensors: spec.scalars === 'none' ? Infinity : spec.scalars === 'any' ? 0 : 1,
+  tensors: LEAST_TENSORS[spec.scalars ?? 'rest'],
   refuses: spec.refuses ?? [],
   explain: spec.explain,
 })

@@ -9,12 +9,14 @@ import {
   type BinaryOp,
   binary,
   choosing,
+  FloatScalar,
   type Program,
   type TernaryOp,
   ternary,
   type UnaryOp,
   unary,
   unaryRecord,
+  unwrap,
 } from './pointwise.js'
 import type { InplaceOp } from './record.js'
 import { sum } from './reductions.js'
@@ -222,8 +224,11 @@ export const logit: InplaceOp<[self: Tensor, options?: { readonly eps?: number |
   'logit(self, {eps})',
   plainLogit,
   (self: Tensor, options?: { readonly eps?: number | null }) => {
-    const eps = options?.eps ?? null
-    return eps === null ? null : [boundedLogit, self, eps]
+    const eps: unknown = options?.eps ?? null
+    if (eps === null) return null
+    if (typeof eps !== 'number' && !(eps instanceof FloatScalar))
+      throw new ArgumentError(`logit: expected a number for eps, got ${describe(eps)}`)
+    return [boundedLogit, self, unwrap(eps)]
   },
 )
 

@@ -1,5 +1,6 @@
 // The namespace `linalg`.
 
+export { matmul } from '../matmul.js'
 export { type VectorNormOptions, vectorNorm } from '../statistics.js'
 export { type CholeskyInfo, type CholeskyOptions, choleskyEx, choleskyFull as cholesky } from './cholesky.js'
 export { detOf as det, type SignAndLog, slogdetOf as slogdet } from './determinant.js'
