@@ -8,7 +8,9 @@ import { AccumulateGrad, edgeOf, type Node, type OutputMeta } from './node.js'
 
 /** The operators that the engine itself needs; `ops` provides them, since imports point downward only. */
 export interface EngineOps {
+  /** Of gradients, which may be sparse. */
   add(a: Tensor, b: Tensor): Tensor
+  /** To a strided one. */
   addInPlace(a: Tensor, b: Tensor): void
   clone(a: Tensor): Tensor
   detach(a: Tensor): Tensor
@@ -302,7 +304,7 @@ class Run {
       this.#heap.push(node)
     }
     const before = pending.grads[output]
-    if (before !== null && pending.own[output] && !this.#create && before.dtype === grad.dtype) {
+    if (before !== null && pending.own[output] && !this.#create && before.dtype === grad.dtype && !before.isSparse) {
       ops.addInPlace(before, grad)
       return
     }
@@ -324,12 +326,17 @@ class Run {
     const { grad: before } = variable
     if (before === null) {
       // The gradient itself becomes `grad` when nobody else can see it; otherwise a copy does.
-      const exclusive = grad.storage.refs === 1 && !this.#shared.has(grad) && grad.isContiguous() && grad.node === null
+      const exclusive =
+        !grad.isSparse &&
+        grad.storage.refs === 1 &&
+        !this.#shared.has(grad) &&
+        grad.isContiguous() &&
+        grad.node === null
       variable.grad = exclusive ? grad : ops.clone(grad)
       // What a user reads, or an optimizer walks through, is strided.
-      variable.grad.storage.makeStrided()
+      if (!grad.isSparse) variable.grad.storage.makeStrided()
       this.#shared.add(grad)
-    } else if (this.#create) {
+    } else if (this.#create || before.isSparse) {
       variable.grad = ops.add(before, grad)
     } else {
       ops.addInPlace(before, grad)

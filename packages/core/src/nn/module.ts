@@ -2,6 +2,7 @@ import { addHook, type HookHandle } from '../autograd/hooks.js'
 import { noGrad } from '../autograd/mode.js'
 import { ArgumentError, describe } from '../errors.js'
 import { copy_, detach, type ToOptions, to } from '../ops/index.js'
+import { emptySparse, SparseTensor } from '../ops/sparse.js'
 import { runAsync } from '../tensor/async.js'
 import type { Device } from '../tensor/device.js'
 import { DTYPES, type DType, isDifferentiable } from '../tensor/dtype.js'
@@ -456,7 +457,8 @@ export function zeroGradients(parameters: Iterable<Tensor>, setToNull: boolean):
 }
 
 function fillZeros(grad: Tensor): Tensor {
+  if (grad instanceof SparseTensor) return emptySparse(grad)
   const target = grad.node === null ? grad : detach(grad)
-  noGrad(() => target.mul_(0))
+  noGrad(() => target.zero_())
   return target
 }

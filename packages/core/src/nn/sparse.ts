@@ -17,6 +17,8 @@ export interface EmbeddingOptions extends LayerOptions {
   readonly normType?: number
   /** Divide gradients by how often an index is in the batch. Default false. */
   readonly scaleGradByFreq?: boolean
+  /** Make the gradient a `SparseTensor` of the vectors that were looked up, for `optim.SparseAdam`. Default false. */
+  readonly sparse?: boolean
 }
 
 /**
@@ -33,20 +35,28 @@ export interface EmbeddingOptions extends LayerOptions {
  */
 export class Embedding extends Module {
   static readonly signature: string =
-    'Embedding(num_embeddings, embedding_dim, {padding_idx, max_norm, norm_type, scale_grad_by_freq, device, dtype})'
+    'Embedding(num_embeddings, embedding_dim, {padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, device, dtype})'
   readonly numEmbeddings: number
   readonly embeddingDim: number
   readonly paddingIdx: number | null
   readonly maxNorm: number | null
   readonly normType: number
   readonly scaleGradByFreq: boolean
+  readonly sparse: boolean
   /** Shape [numEmbeddings, embeddingDim]. */
   weight: Parameter
 
   constructor(
     numEmbeddings: number,
     embeddingDim: number,
-    { paddingIdx = null, maxNorm = null, normType = 2, scaleGradByFreq = false, ...options }: EmbeddingOptions = {},
+    {
+      paddingIdx = null,
+      maxNorm = null,
+      normType = 2,
+      scaleGradByFreq = false,
+      sparse = false,
+      ...options
+    }: EmbeddingOptions = {},
   ) {
     super()
     this.numEmbeddings = checkSize('Embedding', 'numEmbeddings', numEmbeddings, 0)
@@ -62,6 +72,7 @@ export class Embedding extends Module {
     this.maxNorm = maxNorm
     this.normType = normType
     this.scaleGradByFreq = scaleGradByFreq
+    this.sparse = sparse
     this.weight = new Parameter(empty([numEmbeddings, embeddingDim], options))
     this.resetParameters()
   }
@@ -86,18 +97,23 @@ export class Embedding extends Module {
   }
 
   override forward(input: Tensor): Tensor {
-    const { paddingIdx, maxNorm, normType, scaleGradByFreq } = this
+    const { paddingIdx, maxNorm, normType, scaleGradByFreq, sparse } = this
     return F.embedding(input, this.weight, {
       normType,
       scaleGradByFreq,
+      sparse,
       ...(paddingIdx !== null && { paddingIdx }),
       ...(maxNorm !== null && { maxNorm }),
     })
   }
 
   override extraRepr(): string {
-    const { numEmbeddings, embeddingDim, paddingIdx, maxNorm } = this
-    const rest = showAll({ ...(paddingIdx !== null && { paddingIdx }), ...(maxNorm !== null && { maxNorm }) })
+    const { numEmbeddings, embeddingDim, paddingIdx, maxNorm, sparse } = this
+    const rest = showAll({
+      ...(paddingIdx !== null && { paddingIdx }),
+      ...(maxNorm !== null && { maxNorm }),
+      ...(sparse && { sparse }),
+    })
     return `${numEmbeddings}, ${embeddingDim}${rest && `, ${rest}`}`
   }
 }
@@ -126,7 +142,7 @@ export class EmbeddingBag extends Module<
   Tensor
 > {
   static readonly signature: string =
-    'EmbeddingBag(num_embeddings, embedding_dim, {max_norm, norm_type, scale_grad_by_freq, mode, include_last_offset, padding_idx, device, dtype})'
+    'EmbeddingBag(num_embeddings, embedding_dim, {max_norm, norm_type, scale_grad_by_freq, mode, sparse, include_last_offset, padding_idx, device, dtype})'
   static readonly forwardSignature: string = 'forward(input, offsets, per_sample_weights)'
   readonly numEmbeddings: number
   readonly embeddingDim: number

@@ -50,6 +50,7 @@ export interface UniqueOptions extends UniqueConsecutiveOptions {
 /** `unique` and `uniqueConsecutive`: the values alone, or with what else was asked for. */
 export interface UniqueOp<O extends UniqueFlags> {
   (self: Tensor, options?: O & { returnInverse?: false; returnCounts?: false }): Tensor
+  (self: Tensor, options: O & { returnInverse: true }): UniqueResult & { readonly inverse: Tensor }
   (self: Tensor, options: O): UniqueResult
   readonly record: AnyRecord
 }

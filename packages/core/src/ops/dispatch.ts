@@ -62,7 +62,13 @@ function checkTensors(record: AnyRecord, args: readonly unknown[]): boolean {
     if (arg instanceof Tensor) {
       if (arg.isDisposed)
         throw new DisposedError(`${record.name}: a tensor of shape [${arg.shape.join(', ')}] was used after dispose()`)
-      if (arg.storage.layout !== 0 && record.kind === 'primitive' && !record.opaque) arg.storage.makeStrided()
+      if (arg.storage.layout !== 0 && record.kind === 'primitive') {
+        if (arg.isSparse)
+          throw new ArgumentError(
+            `${record.name}: expected a strided tensor, got a sparse one of shape [${arg.shape.join(', ')}]; use toDense()`,
+          )
+        if (!record.opaque) arg.storage.makeStrided()
+      }
       if (arg.leafRequiresGrad || arg.node !== null || (arg.viewOf !== null && arg.requiresGrad)) tracked = true
     } else if (Array.isArray(arg) && arg[0] instanceof Tensor) {
       if (checkTensors(record, arg)) tracked = true

@@ -17,6 +17,7 @@ import { fillRaw } from './creation.js'
 import './methods.js'
 import { inplace, provideWriteOps } from './inplace.js'
 import * as operators from './modules.js'
+import { addGradients, addGradientTo, cloneGradient } from './sparse.js'
 import * as whereMethod from './where.js'
 
 export {
@@ -105,9 +106,9 @@ Object.assign(Tensor.prototype, {
 })
 
 provideEngineOps({
-  add: operators.add,
-  addInPlace: (a, b) => void inplace(operators.add.record, [a, b]),
-  clone: operators.clone,
+  add: addGradients,
+  addInPlace: addGradientTo,
+  clone: cloneGradient,
   detach: operators.detach,
   onesLike: (a) => fillRaw(a.shape, 1, a.dtype, a.device),
   sumToSize: operators.sumToSize,

@@ -54,7 +54,11 @@ function writeResult(record: AnyRecord, args: readonly [Tensor, ...unknown[]]): 
   checkWritable(operation, self, tracked)
   const takesLayouts = record.kind === 'primitive' && record.opaque
   for (const arg of args)
-    if (
+    if (arg instanceof Tensor && arg.isSparse)
+      throw new ArgumentError(
+        `${operation}: expected strided tensors, got a sparse one of shape ${formatShape(arg.shape)}; use toDense()`,
+      )
+    else if (
       arg instanceof Tensor &&
       arg.storage.layout !== 0 &&
       !(takesLayouts && arg.storage.layout === self.storage.layout)

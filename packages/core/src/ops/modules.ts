@@ -133,6 +133,7 @@ export {
   vsplit,
 } from './slicing.js'
 export { logSoftmax, type SoftmaxOptions, safeSoftmax, softmax } from './softmax.js'
+export { type SparseOptions, SparseTensor, sparseCooTensor, toDense } from './sparse.js'
 export {
   logsumexp,
   std,

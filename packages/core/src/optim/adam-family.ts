@@ -1,7 +1,7 @@
 // Relatives of Adam.
 import * as kernels from '../binding/kernels.gen.js'
 import { checkAdam } from './adam.js'
-import { byStep, fusedStep, stateNumber } from './fused.js'
+import { byStep, fusedStep, scalar, stateNumber } from './fused.js'
 import { Optimizer, type OptimizerOptions, type ParamGroup, type Params, type Update } from './optimizer.js'
 
 export interface AdamaxOptions extends OptimizerOptions {
@@ -82,7 +82,7 @@ export class NAdam extends Optimizer<NAdamOptions> {
     for (const [step, list] of byStep(updates)) {
       const mu = beta1 * (1 - 0.5 * 0.96 ** (step * momentumDecay))
       const next = beta1 * (1 - 0.5 * 0.96 ** ((step + 1) * momentumDecay))
-      const product = Math.fround(stateNumber(list[0], 'mu_product', 1) * mu)
+      const product = scalar(stateNumber(list[0], 'mu_product', 1) * scalar(mu))
       for (const { state } of list) state.mu_product = product
       fusedStep(
         kernels.nadamStep,

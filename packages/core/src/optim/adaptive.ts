@@ -1,6 +1,8 @@
 // Optimizers that divide by a running size of the gradient.
 import * as kernels from '../binding/kernels.gen.js'
-import { byStep, fusedStep, stateTensor } from './fused.js'
+import { add, div, pow, sqrt } from '../ops/index.js'
+import { addSparse_, type SparseTensor, valuesAt } from '../ops/sparse.js'
+import { byStep, fusedStep, scalar, stateTensor, strided } from './fused.js'
 import { Optimizer, type OptimizerOptions, type ParamGroup, type Params, type Update } from './optimizer.js'
 
 export interface RMSpropOptions extends OptimizerOptions {
@@ -82,6 +84,7 @@ export class Adagrad extends Optimizer<AdagradOptions> {
   static readonly signature: string =
     'Adagrad(params, {lr, lr_decay, weight_decay, initial_accumulator_value, eps, maximize})'
   protected override readonly foreign = { foreach: null, differentiable: false, fused: null }
+  protected override readonly gradients = 'both'
 
   constructor(params: Params<AdagradOptions>, options: AdagradOptions = {}) {
     super(params, {
@@ -112,14 +115,22 @@ export class Adagrad extends Optimizer<AdagradOptions> {
   protected override update(group: ParamGroup<AdagradOptions>, updates: Update[]): void {
     const { lr, lrDecay, weightDecay, initialAccumulatorValue, eps, maximize } = group
     for (const update of updates) stateTensor(update, 'sum', initialAccumulatorValue)
-    for (const [step, list] of byStep(updates))
-      fusedStep(
-        kernels.adagradStep,
-        list,
-        ['sum'],
-        [lr / (1 + (step - 1) * lrDecay), eps, weightDecay, maximize ? -1 : 1],
-      )
+    for (const [step, list] of byStep(updates)) {
+      const rate = lr / (1 + (step - 1) * lrDecay)
+      const rest = strided(list, (update, grad) => {
+        this.expect(weightDecay === 0, 'weightDecay', '0 for sparse gradients', weightDecay)
+        sparseStep(update, grad.coalesce(), maximize ? -rate : rate, eps)
+      })
+      fusedStep(kernels.adagradStep, rest, ['sum'], [rate, eps, weightDecay, maximize ? -1 : 1])
+    }
   }
+}
+
+/** Adagrad's step at the rows of a coalesced gradient only. */
+function sparseStep(update: Update, grad: SparseTensor, rate: number, eps: number): void {
+  const sums = stateTensor(update, 'sum')
+  addSparse_(sums, grad, 1, pow(grad.values(), 2))
+  addSparse_(update.param, grad, -rate, div(grad.values(), add(sqrt(valuesAt(sums, grad)), eps)))
 }
 
 export interface AdadeltaOptions extends OptimizerOptions {
@@ -232,12 +243,12 @@ export class ASGD extends Optimizer<ASGDOptions> {
   ): void {
     for (const [step, list] of byStep(updates)) {
       // The rates of a step were set by the one before.
-      const eta = step === 1 ? lr : rate(list[0], 'eta', lr)
+      const eta = step === 1 ? scalar(lr) : rate(list[0], 'eta', lr)
       const mu = step === 1 ? 1 : rate(list[0], 'mu', 1)
       fusedStep(kernels.asgdStep, list, ['ax'], [1 - lambd * eta, eta, mu, weightDecay, maximize ? -1 : 1])
       for (const { state } of list) {
-        state.eta = Math.fround(lr / (1 + lambd * lr * step) ** alpha)
-        state.mu = Math.fround(1 / Math.max(1, step - t0))
+        state.eta = scalar(lr / (1 + lambd * lr * step) ** alpha)
+        state.mu = scalar(1 / Math.max(1, step - t0))
       }
     }
   }

@@ -1,11 +1,28 @@
 // Steps that one native call does for many parameters.
 import type { TensorArg } from '../binding/call.js'
+import { ArgumentError } from '../errors.js'
 import { fillRaw } from '../ops/creation.js'
 import { contiguous, copy_ } from '../ops/index.js'
-import { DTYPES, isComplex, toReal } from '../tensor/dtype.js'
+import { SparseTensor } from '../ops/sparse.js'
+import { DTYPES, getDefaultDtype, isComplex, toReal } from '../tensor/dtype.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { Tensor as TensorClass } from '../tensor/tensor.js'
 import type { StateValue, Update } from './optimizer.js'
+
+/** The gradient of an update of which it is known to be sparse. */
+export function sparseGrad({ grad }: Update): SparseTensor {
+  if (!(grad instanceof SparseTensor)) throw new ArgumentError('expected a sparse gradient, got a strided one')
+  return grad
+}
+
+/** The updates with strided gradients; those with sparse ones go to `sparse`. */
+export function strided(updates: readonly Update[], sparse: (update: Update, grad: SparseTensor) => void): Update[] {
+  return updates.filter((update) => {
+    if (!update.grad.isSparse) return true
+    sparse(update, sparseGrad(update))
+    return false
+  })
+}
 
 /** A kernel that changes parameters and states in place. */
 export type StepKernel = (
@@ -47,6 +64,9 @@ const asNumber = (value: StateValue | undefined, otherwise: number): number =>
 /** A number of the state, or what it begins with. */
 export const stateNumber = (update: Update, key: string, otherwise = 0): number =>
   asNumber(update.state[key], otherwise)
+
+/** A number of the state, which PyTorch keeps as a tensor: float32, unless the default dtype is float64. */
+export const scalar = (value: number): number => (getDefaultDtype() === 'float64' ? value : Math.fround(value))
 
 /** Counts the step of each parameter, and groups them by it: usually all are at the same. */
 export function byStep(updates: readonly Update[]): Map<number, Update[]> {

@@ -15,4 +15,5 @@ export {
   type Params,
 } from './optimizer.js'
 export * from './sgd.js'
+export * from './sparse-adam.js'
 export * as swaUtils from './swa-utils.js'

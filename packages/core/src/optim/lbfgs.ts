@@ -248,8 +248,16 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
     })
   }
 
-  protected override packState(_key: string, value: StateValue): StateValue {
-    return value
+  protected override packState(key: string, value: StateValue): StateValue {
+    const scalar = (number: StateValue): StateValue =>
+      typeof number === 'number' ? fillRaw([], number, this.#params[0].dtype, this.#params[0].device) : number
+    if (key === 'ro' && Array.isArray(value)) return value.map(scalar)
+    return key === 'H_diag' ? scalar(value) : value
+  }
+
+  protected override unpackState(key: string, value: StateValue, param: Tensor): StateValue {
+    if (value instanceof Tensor && value.ndim === 0) return value.item() as number
+    return super.unpackState(key, value, param)
   }
 
   protected override hasShapeOfParam(): boolean {

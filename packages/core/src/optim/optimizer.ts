@@ -3,7 +3,8 @@ import { enableGrad, noGrad } from '../autograd/mode.js'
 import { ArgumentError, describe, ShapeError } from '../errors.js'
 import { fillRaw } from '../ops/creation.js'
 import { clone, detach, to } from '../ops/index.js'
-import { isDifferentiable } from '../tensor/dtype.js'
+import { emptySparse, SparseTensor } from '../ops/sparse.js'
+import { getDefaultDtype, isDifferentiable } from '../tensor/dtype.js'
 import { formatShape, sameShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 
@@ -80,6 +81,9 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   /** Changes the parameters of one group by their gradients. */
   protected abstract update(group: ParamGroup<O>, updates: Update[]): void
 
+  /** @internal What gradients may be. */
+  protected readonly gradients: 'strided' | 'sparse' | 'both' = 'strided'
+
   /** @internal Options that PyTorch's state dict has and this library has no use for. */
   protected readonly foreign: { readonly [option: string]: unknown } = {
     foreach: null,
@@ -146,6 +150,12 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
             throw new ShapeError(
               `${this.#name}: expected a gradient of shape ${formatShape(param.shape)}, got ${formatShape(grad.shape)}`,
             )
+          if (this.gradients !== 'both' && grad.isSparse !== (this.gradients === 'sparse'))
+            throw new ArgumentError(
+              grad.isSparse
+                ? `${this.#name}: expected strided gradients, got a sparse one; SparseAdam, SGD and Adagrad take those`
+                : `${this.#name}: expected sparse gradients, got a strided one; use Adam`,
+            )
           let state = this.state.get(param)
           if (state === undefined) {
             state = {}
@@ -166,7 +176,11 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     for (const { params } of this.paramGroups)
       for (const param of params) {
         const { grad } = param
-        if (grad !== null) param.grad = setToNull ? null : fillRaw(grad.shape, 0, grad.dtype, grad.device)
+        if (grad === null) continue
+        if (setToNull) param.grad = null
+        else
+          param.grad =
+            grad instanceof SparseTensor ? emptySparse(grad) : fillRaw(grad.shape, 0, grad.dtype, grad.device)
       }
   }
 
@@ -199,7 +213,9 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
 
   /** @internal PyTorch keeps the number of steps and its like as tensors. */
   protected packState(_key: string, value: StateValue): StateValue {
-    return typeof value === 'number' ? fillRaw([], value, 'float32', 'cpu') : value
+    return typeof value === 'number'
+      ? fillRaw([], value, getDefaultDtype() === 'float64' ? 'float64' : 'float32', 'cpu')
+      : value
   }
 
   /** @internal The other way round. */

@@ -1,5 +1,6 @@
 import * as kernels from '../binding/kernels.gen.js'
-import { fusedStep } from './fused.js'
+import { addSparse_ } from '../ops/sparse.js'
+import { fusedStep, strided } from './fused.js'
 import {
   Optimizer,
   type OptimizerOptions,
@@ -42,6 +43,7 @@ export interface SGDOptions extends OptimizerOptions {
 export class SGD extends Optimizer<SGDOptions> {
   static readonly signature: string = 'SGD(params, {lr, momentum, dampening, weight_decay, nesterov, maximize})'
   protected override readonly foreign = { foreach: null, differentiable: false, fused: null }
+  protected override readonly gradients = 'both'
 
   constructor(params: Params<SGDOptions>, options: SGDOptions = {}) {
     super(params, { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false, ...options })
@@ -60,8 +62,15 @@ export class SGD extends Optimizer<SGDOptions> {
     )
   }
 
-  protected override update(group: ParamGroup<SGDOptions>, updates: Update[]): void {
+  protected override update(group: ParamGroup<SGDOptions>, all: Update[]): void {
     const { lr, momentum, dampening, weightDecay, nesterov, maximize } = group
+    const updates = strided(all, ({ param }, grad) => {
+      this.expect(momentum === 0 && weightDecay === 0, 'momentum and weightDecay', '0 for sparse gradients', [
+        momentum,
+        weightDecay,
+      ])
+      addSparse_(param, grad, maximize ? lr : -lr)
+    })
     const hyper = (first: boolean) => [
       lr,
       momentum,

@@ -2,7 +2,7 @@ import { observed } from '../binding/call.js'
 import * as kernels from '../binding/kernels.gen.js'
 import { type Handle, native } from '../binding/native.js'
 import { checkStatus } from '../binding/status.js'
-import { DeviceError, DisposedError, OutOfMemoryError } from '../errors.js'
+import { ArgumentError, DeviceError, DisposedError, OutOfMemoryError } from '../errors.js'
 import { collectGarbage, pace } from './collect.js'
 import { DEVICE_CODES, type Device, deviceCode } from './device.js'
 import { contiguousStrides, numelOf } from './shape.js'
@@ -198,6 +198,21 @@ export class Storage {
       this.shared = buffer
     }
     return this.shared
+  }
+}
+
+/** The `layout` of sparse tensors. */
+export const SPARSE_LAYOUT = -1
+
+/** What stands in the place of a sparse tensor's memory: nothing reads it as if it were strided. */
+export class SparseStorage extends Storage {
+  constructor(device: Device) {
+    super(null, 0, device)
+    this.layout = SPARSE_LAYOUT
+  }
+
+  override makeStrided(): never {
+    throw new ArgumentError('expected a strided tensor, got a sparse one; use toDense()')
   }
 }
 

@@ -180,6 +180,11 @@ export class Tensor {
     return isContiguous(this.shape, this.strides)
   }
 
+  /** Whether this is a `SparseTensor`, which most operators refuse. */
+  get isSparse(): boolean {
+    return this.storage.layout < 0
+  }
+
   isFloatingPoint(): boolean {
     return DTYPES[this.dtype].kind === 'float'
   }

@@ -13,6 +13,7 @@ import { composite, primitive } from '../dispatch.js'
 import { contiguousRaw } from '../inplace.js'
 import { type FunctionOp, saving } from '../record.js'
 import { amax } from '../reductions.js'
+import { sparseRows } from '../sparse.js'
 import { reshape } from '../views.js'
 
 /** What an index out of range means here. */
@@ -23,18 +24,23 @@ const outOfTable = (rows: number, body: () => void): void =>
     body,
   )
 
-type EmbeddingOf = FunctionOp<[weight: Tensor, indices: Tensor, paddingIndex: number, scale: boolean], Tensor>
+type EmbeddingOf = FunctionOp<
+  [weight: Tensor, indices: Tensor, paddingIndex: number, scale: boolean, sparse: boolean],
+  Tensor
+>
 
 const embeddingOf: EmbeddingOf = primitive({
-  signature: '_embedding(weight, indices, padding_idx, scale_grad_by_freq)',
-  forward(weight: Tensor, indices: Tensor, paddingIndex: number, scale: boolean) {
+  signature: '_embedding(weight, indices, padding_idx, scale_grad_by_freq, sparse)',
+  forward(weight: Tensor, indices: Tensor, paddingIndex: number, scale: boolean, sparse: boolean) {
     const [rows, width] = weight.shape
     const out = allocate([...indices.shape, width], weight.dtype, weight.device)
     outOfTable(rows, () => kernels.embedding(out, weight, contiguousRaw(indices)))
-    return saving(out, indices, rows, paddingIndex, scale)
+    return saving(out, indices, rows, paddingIndex, scale, sparse)
   },
-  backward: (grad, [indices, rows, paddingIndex, scale]) => [
-    embeddingGrad(grad, indices, rows, paddingIndex, scale),
+  backward: (grad, [indices, rows, paddingIndex, scale, sparse]) => [
+    sparse
+      ? sparseRows('embedding', grad, indices, rows, paddingIndex)
+      : embeddingGrad(grad, indices, rows, paddingIndex, scale),
     null,
   ],
 })
@@ -56,7 +62,7 @@ export const embeddingGrad: EmbeddingGrad = primitive({
   },
   backward(grad, [indices, paddingIndex, scale]) {
     if (scale) throw new ArgumentError('embedding: scaleGradByFreq cannot be differentiated twice')
-    const picked = embeddingOf(grad, indices, -1, false)
+    const picked = embeddingOf(grad, indices, -1, false, false)
     if (paddingIndex < 0) return [picked, null]
     return [picked.maskedFill(reshape(eq(indices, paddingIndex), [...indices.shape, 1]), 0), null]
   },
@@ -72,6 +78,8 @@ export interface EmbeddingOptions {
   readonly normType?: number
   /** Divide a row's gradient by how often it occurs. Default false. */
   readonly scaleGradByFreq?: boolean
+  /** Make the table's gradient a `SparseTensor` of the rows that are used. Default false. */
+  readonly sparse?: boolean
 }
 
 /** Rescales, in place, the rows that are used and longer than `maxNorm`. */
@@ -85,6 +93,11 @@ export function renormalize(weight: Tensor, indices: Tensor, maxNorm: number, no
     const length = vector.norm(normType).item()
     if (length > maxNorm) vector.mul_(maxNorm / (length + 1e-7))
   }
+}
+
+/** Throws where a sparse gradient would have to know how often a row occurs. */
+export function checkSparse(operation: string, sparse: boolean, scaleGradByFreq: boolean): void {
+  if (sparse && scaleGradByFreq) throw new ArgumentError(`${operation}: expected scaleGradByFreq or sparse, got both`)
 }
 
 /** The row of `paddingIdx`, or -1. */
@@ -104,16 +117,17 @@ export function paddingRow(operation: string, paddingIdx: number | null | undefi
  * @throws IndexError when an index is out of range
  */
 export const embedding: FunctionOp<[input: Tensor, weight: Tensor, options?: EmbeddingOptions], Tensor> = composite(
-  'nn.functional.embedding(input, weight, {padding_idx, max_norm, norm_type, scale_grad_by_freq})',
+  'nn.functional.embedding(input, weight, {padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse})',
   (input: Tensor, weight: Tensor, options: EmbeddingOptions = {}): Tensor => {
-    const { paddingIdx, maxNorm, normType = 2, scaleGradByFreq = false } = options
+    const { paddingIdx, maxNorm, normType = 2, scaleGradByFreq = false, sparse = false } = options
     if (weight.ndim !== 2)
       throw new ShapeError(`embedding: expected weight [rows, width], got ${formatShape(weight.shape)}`)
     if (input.dtype !== 'int64' && input.dtype !== 'int32')
       throw new DTypeError(`embedding: expected int32 or int64 indices, got ${input.dtype}`)
     const padding = paddingRow('embedding', paddingIdx, weight.shape[0])
     if (maxNorm !== undefined && maxNorm !== null) renormalize(weight, input, maxNorm, normType)
-    return embeddingOf(weight, input, padding, scaleGradByFreq)
+    checkSparse('embedding', sparse, scaleGradByFreq)
+    return embeddingOf(weight, input, padding, scaleGradByFreq, sparse)
   },
 )
 

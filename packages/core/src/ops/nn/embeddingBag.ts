@@ -13,8 +13,9 @@ import { indexSelect, scatterAdd } from '../indexing.js'
 import { contiguousRaw } from '../inplace.js'
 import { type FunctionOp, saving } from '../record.js'
 import { castRaw } from '../reduce.js'
+import { sparseRows } from '../sparse.js'
 import { reshape } from '../views.js'
-import { type EmbeddingOptions, embeddingGrad, paddingRow, renormalize } from './embedding.js'
+import { checkSparse, type EmbeddingOptions, embeddingGrad, paddingRow, renormalize } from './embedding.js'
 
 const MODES = { sum: 0, mean: 1, max: 2 } as const
 
@@ -30,6 +31,7 @@ interface Bags {
   /** The row that does not count, or -1. */
   readonly padding: number
   readonly scaleGradByFreq: boolean
+  readonly sparse: boolean
 }
 
 const bagged: FunctionOp<[weight: Tensor, sampleWeights: Tensor | null, bags: Bags], Tensor> = primitive({
@@ -58,7 +60,7 @@ const bagged: FunctionOp<[weight: Tensor, sampleWeights: Tensor | null, bags: Ba
     return saving(out, weight, sampleWeights, bags, bagOf, counts, maximumAt)
   },
   backward(grad, [weight, sampleWeights, bags, bagOf, counts, maximumAt], needs) {
-    const { indices, padding, scaleGradByFreq } = bags
+    const { indices, padding, scaleGradByFreq, sparse } = bags
     if (maximumAt !== null) {
       // Where a bag is empty, there is no row to go to.
       const some = maximumAt.ge(0)
@@ -69,7 +71,11 @@ const bagged: FunctionOp<[weight: Tensor, sampleWeights: Tensor | null, bags: Ba
     const share = bags.mode === 'mean' ? grad.div(reshape(to(counts, grad.dtype).clampMin(1), [-1, 1])) : grad
     const each = indexSelect(share, 0, bagOf)
     const scaled = sampleWeights === null ? each : each.mul(reshape(sampleWeights, [-1, 1]))
-    const gradWeight = needs(0) ? embeddingGrad(scaled, indices, weight.shape[0], padding, scaleGradByFreq) : null
+    const gradWeight = !needs(0)
+      ? null
+      : sparse
+        ? sparseRows('embeddingBag', scaled, indices, weight.shape[0], padding)
+        : embeddingGrad(scaled, indices, weight.shape[0], padding, scaleGradByFreq)
     if (sampleWeights === null) return [gradWeight, null]
     if (!needs(1)) return [gradWeight, null]
     const products = each.mul(indexSelect(weight, 0, indices)).sum(1)
@@ -132,9 +138,16 @@ function bagsOf(input: Tensor, { offsets, includeLastOffset = false }: Embedding
  */
 export const embeddingBag: FunctionOp<[input: Tensor, weight: Tensor, options?: EmbeddingBagOptions], Tensor> =
   composite(
-    'nn.functional.embedding_bag(input, weight, {offsets, max_norm, norm_type, scale_grad_by_freq, mode, per_sample_weights, include_last_offset, padding_idx})',
+    'nn.functional.embedding_bag(input, weight, {offsets, max_norm, norm_type, scale_grad_by_freq, mode, sparse, per_sample_weights, include_last_offset, padding_idx})',
     (input: Tensor, weight: Tensor, options: EmbeddingBagOptions = {}): Tensor => {
-      const { mode = 'mean', perSampleWeights = null, maxNorm, normType = 2, scaleGradByFreq = false } = options
+      const {
+        mode = 'mean',
+        perSampleWeights = null,
+        maxNorm,
+        normType = 2,
+        scaleGradByFreq = false,
+        sparse = false,
+      } = options
       if (!(mode in MODES))
         throw new ArgumentError(`embeddingBag: expected mode 'sum', 'mean' or 'max', got ${describe(mode)}`)
       if (input.dtype !== 'int64' && input.dtype !== 'int32')
@@ -155,10 +168,12 @@ export const embeddingBag: FunctionOp<[input: Tensor, weight: Tensor, options?: 
       }
       if (mode === 'max' && scaleGradByFreq)
         throw new ArgumentError("embeddingBag: scaleGradByFreq is not for the mode 'max'")
+      if (mode === 'max' && sparse) throw new ArgumentError("embeddingBag: sparse is not for the mode 'max'")
+      checkSparse('embeddingBag', sparse, scaleGradByFreq)
       const padding = paddingRow('embeddingBag', options.paddingIdx, weight.shape[0])
       const [indices, offsets] = bagsOf(input, options)
       if (maxNorm !== undefined && maxNorm !== null) renormalize(weight, indices, maxNorm, normType)
       const weights = perSampleWeights === null ? null : reshape(perSampleWeights, [-1]).narrow(0, 0, indices.shape[0])
-      return bagged(weight, weights, { indices, offsets, mode, padding, scaleGradByFreq })
+      return bagged(weight, weights, { indices, offsets, mode, padding, scaleGradByFreq, sparse })
     },
   )
