@@ -2,7 +2,7 @@
 import { begin, invoke, writeBoolean, writeNumber, writeNumbers, writeOptionalTensor, writeScalar, writeScalars, writeTensor, writeTensors, type Scalar, type TensorArg } from './call.js'
 
 export function attention(out: TensorArg, logSum: TensorArg, query: TensorArg, key: TensorArg, value: TensorArg, mask: TensorArg | null, scale: number, causal: boolean): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(logSum)
   writeTensor(query)
@@ -15,7 +15,7 @@ export function attention(out: TensorArg, logSum: TensorArg, query: TensorArg, k
 }
 
 export function attentionBackward(queryGrad: TensorArg, keyGrad: TensorArg, valueGrad: TensorArg, grad: TensorArg, out: TensorArg, logSum: TensorArg, query: TensorArg, key: TensorArg, value: TensorArg, mask: TensorArg | null, scale: number, causal: boolean): void {
-  if (!begin(queryGrad, false)) return
+  if (!begin(queryGrad, false, false)) return
   writeTensor(queryGrad)
   writeTensor(keyGrad)
   writeTensor(valueGrad)
@@ -32,7 +32,7 @@ export function attentionBackward(queryGrad: TensorArg, keyGrad: TensorArg, valu
 }
 
 export function batchNorm(out: TensorArg, mean: TensorArg, invstd: TensorArg, input: TensorArg, weight: TensorArg | null, bias: TensorArg | null, runningMean: TensorArg | null, runningVar: TensorArg | null, training: boolean, momentum: number, eps: number): void {
-  if (!begin(out, true)) return
+  if (!begin(out, true, false)) return
   writeTensor(out)
   writeTensor(mean)
   writeTensor(invstd)
@@ -48,7 +48,7 @@ export function batchNorm(out: TensorArg, mean: TensorArg, invstd: TensorArg, in
 }
 
 export function batchNormBackward(gradInput: TensorArg, gradWeight: TensorArg | null, gradBias: TensorArg | null, grad: TensorArg, input: TensorArg, weight: TensorArg | null, mean: TensorArg, invstd: TensorArg, training: boolean): void {
-  if (!begin(gradInput, true)) return
+  if (!begin(gradInput, true, false)) return
   writeTensor(gradInput)
   writeOptionalTensor(gradWeight)
   writeOptionalTensor(gradBias)
@@ -62,7 +62,7 @@ export function batchNormBackward(gradInput: TensorArg, gradWeight: TensorArg | 
 }
 
 export function convolution(out: TensorArg, input: TensorArg, weight: TensorArg, bias: TensorArg | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): void {
-  if (!begin(out, true)) return
+  if (!begin(out, true, false)) return
   writeTensor(out)
   writeTensor(input)
   writeTensor(weight)
@@ -75,7 +75,7 @@ export function convolution(out: TensorArg, input: TensorArg, weight: TensorArg,
 }
 
 export function convolutionBackwardInput(gradInput: TensorArg, grad: TensorArg, weight: TensorArg, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): void {
-  if (!begin(gradInput, true)) return
+  if (!begin(gradInput, true, false)) return
   writeTensor(gradInput)
   writeTensor(grad)
   writeTensor(weight)
@@ -87,7 +87,7 @@ export function convolutionBackwardInput(gradInput: TensorArg, grad: TensorArg, 
 }
 
 export function convolutionBackwardWeight(gradWeight: TensorArg, gradBias: TensorArg | null, grad: TensorArg, input: TensorArg, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): void {
-  if (!begin(gradWeight, true)) return
+  if (!begin(gradWeight, true, false)) return
   writeTensor(gradWeight)
   writeOptionalTensor(gradBias)
   writeTensor(grad)
@@ -100,21 +100,21 @@ export function convolutionBackwardWeight(gradWeight: TensorArg, gradBias: Tenso
 }
 
 export function copy(out: TensorArg, input: TensorArg): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, true)) return
   writeTensor(out)
   writeTensor(input)
   invoke(7, 'copy')
 }
 
 export function fill(out: TensorArg, value: Scalar): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, true)) return
   writeTensor(out)
   writeScalar(value)
   invoke(8, 'fill')
 }
 
 export function arange(out: TensorArg, start: Scalar, step: Scalar): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeScalar(start)
   writeScalar(step)
@@ -122,7 +122,7 @@ export function arange(out: TensorArg, start: Scalar, step: Scalar): void {
 }
 
 export function linspace(out: TensorArg, start: Scalar, end: Scalar): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeScalar(start)
   writeScalar(end)
@@ -130,7 +130,7 @@ export function linspace(out: TensorArg, start: Scalar, end: Scalar): void {
 }
 
 export function logspace(out: TensorArg, start: Scalar, end: Scalar, base: number): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeScalar(start)
   writeScalar(end)
@@ -139,7 +139,7 @@ export function logspace(out: TensorArg, start: Scalar, end: Scalar, base: numbe
 }
 
 export function ctcLoss(losses: TensorArg, alpha: TensorArg, logProbs: TensorArg, targets: TensorArg, inputLengths: TensorArg, targetLengths: TensorArg, targetStride: number, blank: number): void {
-  if (!begin(losses, false)) return
+  if (!begin(losses, false, false)) return
   writeTensor(losses)
   writeTensor(alpha)
   writeTensor(logProbs)
@@ -152,7 +152,7 @@ export function ctcLoss(losses: TensorArg, alpha: TensorArg, logProbs: TensorArg
 }
 
 export function ctcLossBackward(gradInput: TensorArg, grad: TensorArg, losses: TensorArg, alpha: TensorArg, logProbs: TensorArg, targets: TensorArg, inputLengths: TensorArg, targetLengths: TensorArg, targetStride: number, blank: number, zeroInfinity: boolean): void {
-  if (!begin(gradInput, false)) return
+  if (!begin(gradInput, false, false)) return
   writeTensor(gradInput)
   writeTensor(grad)
   writeTensor(losses)
@@ -168,7 +168,7 @@ export function ctcLossBackward(gradInput: TensorArg, grad: TensorArg, losses: T
 }
 
 export function distances(out: TensorArg, a: TensorArg, b: TensorArg, p: number): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(a)
   writeTensor(b)
@@ -177,7 +177,7 @@ export function distances(out: TensorArg, a: TensorArg, b: TensorArg, p: number)
 }
 
 export function distancesBackward(out: TensorArg, grad: TensorArg, a: TensorArg, b: TensorArg, distances: TensorArg, p: number): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(grad)
   writeTensor(a)
@@ -188,7 +188,7 @@ export function distancesBackward(out: TensorArg, grad: TensorArg, a: TensorArg,
 }
 
 export function elementwise(outs: readonly TensorArg[], ins: readonly TensorArg[], constants: readonly Scalar[], code: readonly number[], results: readonly number[], compute: number): void {
-  if (!begin(outs[0], true)) return
+  if (!begin(outs[0], true, true)) return
   writeTensors(outs)
   writeTensors(ins)
   writeScalars(constants)
@@ -199,7 +199,7 @@ export function elementwise(outs: readonly TensorArg[], ins: readonly TensorArg[
 }
 
 export function embedding(out: TensorArg, weight: TensorArg, indices: TensorArg): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(weight)
   writeTensor(indices)
@@ -207,7 +207,7 @@ export function embedding(out: TensorArg, weight: TensorArg, indices: TensorArg)
 }
 
 export function embeddingBackward(out: TensorArg, grad: TensorArg, indices: TensorArg, paddingIndex: number, scaleByFrequency: boolean): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(grad)
   writeTensor(indices)
@@ -217,7 +217,7 @@ export function embeddingBackward(out: TensorArg, grad: TensorArg, indices: Tens
 }
 
 export function embeddingBag(out: TensorArg, bagOf: TensorArg, counts: TensorArg, maximumAt: TensorArg | null, weight: TensorArg, indices: TensorArg, offsets: TensorArg, sampleWeights: TensorArg | null, mode: number, paddingIndex: number): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(bagOf)
   writeTensor(counts)
@@ -232,7 +232,7 @@ export function embeddingBag(out: TensorArg, bagOf: TensorArg, counts: TensorArg
 }
 
 export function fftComplex(out: TensorArg, input: TensorArg, dim: number, forward: boolean, scale: number): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(input)
   writeNumber(dim)
@@ -242,7 +242,7 @@ export function fftComplex(out: TensorArg, input: TensorArg, dim: number, forwar
 }
 
 export function fftFromReal(out: TensorArg, input: TensorArg, dim: number, forward: boolean, scale: number): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(input)
   writeNumber(dim)
@@ -252,7 +252,7 @@ export function fftFromReal(out: TensorArg, input: TensorArg, dim: number, forwa
 }
 
 export function fftToReal(out: TensorArg, input: TensorArg, dim: number, forward: boolean, scale: number): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(input)
   writeNumber(dim)
@@ -262,7 +262,7 @@ export function fftToReal(out: TensorArg, input: TensorArg, dim: number, forward
 }
 
 export function linearFilter(out: TensorArg, input: TensorArg, a: TensorArg, b: TensorArg): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(input)
   writeTensor(a)
@@ -271,7 +271,7 @@ export function linearFilter(out: TensorArg, input: TensorArg, a: TensorArg, b: 
 }
 
 export function unfoldWindows(out: TensorArg, input: TensorArg, kernel: readonly number[], dilation: readonly number[], padding: readonly number[], stride: readonly number[]): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(input)
   writeNumbers(kernel)
@@ -282,7 +282,7 @@ export function unfoldWindows(out: TensorArg, input: TensorArg, kernel: readonly
 }
 
 export function foldWindows(out: TensorArg, input: TensorArg, kernel: readonly number[], dilation: readonly number[], padding: readonly number[], stride: readonly number[]): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(input)
   writeNumbers(kernel)
@@ -293,7 +293,7 @@ export function foldWindows(out: TensorArg, input: TensorArg, kernel: readonly n
 }
 
 export function fractionalMaxPool(out: TensorArg, indices: TensorArg, input: TensorArg, samples: TensorArg, kernel: readonly number[]): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(indices)
   writeTensor(input)
@@ -303,7 +303,7 @@ export function fractionalMaxPool(out: TensorArg, indices: TensorArg, input: Ten
 }
 
 export function gridSample(out: TensorArg, input: TensorArg, grid: TensorArg, mode: number, padding: number, alignCorners: boolean): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(input)
   writeTensor(grid)
@@ -314,7 +314,7 @@ export function gridSample(out: TensorArg, input: TensorArg, grid: TensorArg, mo
 }
 
 export function gridSampleInputBackward(gradInput: TensorArg, grad: TensorArg, grid: TensorArg, mode: number, padding: number, alignCorners: boolean): void {
-  if (!begin(gradInput, false)) return
+  if (!begin(gradInput, false, false)) return
   writeTensor(gradInput)
   writeTensor(grad)
   writeTensor(grid)
@@ -325,7 +325,7 @@ export function gridSampleInputBackward(gradInput: TensorArg, grad: TensorArg, g
 }
 
 export function gridSampleGridBackward(gradGrid: TensorArg, grad: TensorArg, input: TensorArg, grid: TensorArg, mode: number, padding: number, alignCorners: boolean): void {
-  if (!begin(gradGrid, false)) return
+  if (!begin(gradGrid, false, false)) return
   writeTensor(gradGrid)
   writeTensor(grad)
   writeTensor(input)
@@ -337,7 +337,7 @@ export function gridSampleGridBackward(gradGrid: TensorArg, grad: TensorArg, inp
 }
 
 export function histc(out: TensorArg, input: TensorArg, low: number, high: number): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(input)
   writeNumber(low)
@@ -346,7 +346,7 @@ export function histc(out: TensorArg, input: TensorArg, low: number, high: numbe
 }
 
 export function bincount(out: TensorArg, input: TensorArg, weights: TensorArg | null): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(input)
   writeOptionalTensor(weights)
@@ -354,7 +354,7 @@ export function bincount(out: TensorArg, input: TensorArg, weights: TensorArg | 
 }
 
 export function indexGet(out: TensorArg, input: TensorArg, indices: readonly TensorArg[], sizes: readonly number[], strides: readonly number[], wrap: boolean): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, true)) return
   writeTensor(out)
   writeTensor(input)
   writeTensors(indices)
@@ -365,7 +365,7 @@ export function indexGet(out: TensorArg, input: TensorArg, indices: readonly Ten
 }
 
 export function indexSet(out: TensorArg, values: TensorArg, indices: readonly TensorArg[], sizes: readonly number[], strides: readonly number[], wrap: boolean, reduce: number): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, true)) return
   writeTensor(out)
   writeTensor(values)
   writeTensors(indices)
@@ -377,21 +377,21 @@ export function indexSet(out: TensorArg, values: TensorArg, indices: readonly Te
 }
 
 export function countNonzeroElements(out: TensorArg, input: TensorArg): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, true)) return
   writeTensor(out)
   writeTensor(input)
   invoke(34, 'count_nonzero_elements')
 }
 
 export function nonzero(out: TensorArg, input: TensorArg): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, true)) return
   writeTensor(out)
   writeTensor(input)
   invoke(35, 'nonzero')
 }
 
 export function maskedGather(out: TensorArg, input: TensorArg, mask: TensorArg): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, true)) return
   writeTensor(out)
   writeTensor(input)
   writeTensor(mask)
@@ -399,7 +399,7 @@ export function maskedGather(out: TensorArg, input: TensorArg, mask: TensorArg):
 }
 
 export function maskedPut(out: TensorArg, mask: TensorArg, source: TensorArg): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, true)) return
   writeTensor(out)
   writeTensor(mask)
   writeTensor(source)
@@ -407,7 +407,7 @@ export function maskedPut(out: TensorArg, mask: TensorArg, source: TensorArg): v
 }
 
 export function triangle(out: TensorArg, input: TensorArg, diagonal: number, upper: boolean): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, true)) return
   writeTensor(out)
   writeTensor(input)
   writeNumber(diagonal)
@@ -416,7 +416,7 @@ export function triangle(out: TensorArg, input: TensorArg, diagonal: number, upp
 }
 
 export function interpolate(out: TensorArg, input: TensorArg, scales: readonly number[], mode: number, alignCorners: boolean, transposed: boolean): void {
-  if (!begin(out, true)) return
+  if (!begin(out, true, false)) return
   writeTensor(out)
   writeTensor(input)
   writeNumbers(scales)
@@ -427,7 +427,7 @@ export function interpolate(out: TensorArg, input: TensorArg, scales: readonly n
 }
 
 export function layerNorm(out: TensorArg, mean: TensorArg, rstd: TensorArg, input: TensorArg, weight: TensorArg | null, bias: TensorArg | null, eps: number): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(mean)
   writeTensor(rstd)
@@ -439,7 +439,7 @@ export function layerNorm(out: TensorArg, mean: TensorArg, rstd: TensorArg, inpu
 }
 
 export function layerNormBackward(grad: TensorArg, out: TensorArg | null, weightGrad: TensorArg | null, biasGrad: TensorArg | null, input: TensorArg, mean: TensorArg, rstd: TensorArg, weight: TensorArg | null): void {
-  if (!begin(grad, false)) return
+  if (!begin(grad, false, false)) return
   writeTensor(grad)
   writeOptionalTensor(out)
   writeOptionalTensor(weightGrad)
@@ -452,14 +452,14 @@ export function layerNormBackward(grad: TensorArg, out: TensorArg | null, weight
 }
 
 export function matrixExp(out: TensorArg, input: TensorArg): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(input)
   invoke(42, 'matrix_exp')
 }
 
 export function luFactor(lu: TensorArg, pivots: TensorArg, info: TensorArg): void {
-  if (!begin(lu, false)) return
+  if (!begin(lu, false, false)) return
   writeTensor(lu)
   writeTensor(pivots)
   writeTensor(info)
@@ -467,7 +467,7 @@ export function luFactor(lu: TensorArg, pivots: TensorArg, info: TensorArg): voi
 }
 
 export function luSolve(x: TensorArg, lu: TensorArg, pivots: TensorArg, transpose: number): void {
-  if (!begin(x, false)) return
+  if (!begin(x, false, false)) return
   writeTensor(x)
   writeTensor(lu)
   writeTensor(pivots)
@@ -476,7 +476,7 @@ export function luSolve(x: TensorArg, lu: TensorArg, pivots: TensorArg, transpos
 }
 
 export function choleskyFactor(factor: TensorArg, info: TensorArg, upper: boolean): void {
-  if (!begin(factor, false)) return
+  if (!begin(factor, false, false)) return
   writeTensor(factor)
   writeTensor(info)
   writeBoolean(upper)
@@ -484,7 +484,7 @@ export function choleskyFactor(factor: TensorArg, info: TensorArg, upper: boolea
 }
 
 export function ldlFactor(ld: TensorArg, pivots: TensorArg, info: TensorArg, hermitian: boolean): void {
-  if (!begin(ld, false)) return
+  if (!begin(ld, false, false)) return
   writeTensor(ld)
   writeTensor(pivots)
   writeTensor(info)
@@ -493,7 +493,7 @@ export function ldlFactor(ld: TensorArg, pivots: TensorArg, info: TensorArg, her
 }
 
 export function ldlSolve(x: TensorArg, ld: TensorArg, pivots: TensorArg, hermitian: boolean): void {
-  if (!begin(x, false)) return
+  if (!begin(x, false, false)) return
   writeTensor(x)
   writeTensor(ld)
   writeTensor(pivots)
@@ -502,7 +502,7 @@ export function ldlSolve(x: TensorArg, ld: TensorArg, pivots: TensorArg, hermiti
 }
 
 export function triangularSolve(x: TensorArg, a: TensorArg, upper: boolean, transpose: number, unit: boolean, left: boolean): void {
-  if (!begin(x, false)) return
+  if (!begin(x, false, false)) return
   writeTensor(x)
   writeTensor(a)
   writeBoolean(upper)
@@ -513,34 +513,34 @@ export function triangularSolve(x: TensorArg, a: TensorArg, upper: boolean, tran
 }
 
 export function pivotsToPermutation(permutation: TensorArg, pivots: TensorArg): void {
-  if (!begin(permutation, false)) return
+  if (!begin(permutation, false, false)) return
   writeTensor(permutation)
   writeTensor(pivots)
   invoke(49, 'pivots_to_permutation')
 }
 
 export function checkInfo(info: TensorArg): void {
-  if (!begin(info, false)) return
+  if (!begin(info, false, false)) return
   writeTensor(info)
   invoke(50, 'check_info')
 }
 
 export function qrFactor(a: TensorArg, tau: TensorArg): void {
-  if (!begin(a, false)) return
+  if (!begin(a, false, false)) return
   writeTensor(a)
   writeTensor(tau)
   invoke(51, 'qr_factor')
 }
 
 export function householderProduct(q: TensorArg, tau: TensorArg): void {
-  if (!begin(q, false)) return
+  if (!begin(q, false, false)) return
   writeTensor(q)
   writeTensor(tau)
   invoke(52, 'householder_product')
 }
 
 export function householderMultiply(c: TensorArg, a: TensorArg, tau: TensorArg, left: boolean, transpose: boolean): void {
-  if (!begin(c, false)) return
+  if (!begin(c, false, false)) return
   writeTensor(c)
   writeTensor(a)
   writeTensor(tau)
@@ -550,7 +550,7 @@ export function householderMultiply(c: TensorArg, a: TensorArg, tau: TensorArg, 
 }
 
 export function leastSquares(b: TensorArg, a: TensorArg, rank: TensorArg | null, singular: TensorArg | null, info: TensorArg, driver: number, rcond: number): void {
-  if (!begin(b, false)) return
+  if (!begin(b, false, false)) return
   writeTensor(b)
   writeTensor(a)
   writeOptionalTensor(rank)
@@ -562,7 +562,7 @@ export function leastSquares(b: TensorArg, a: TensorArg, rank: TensorArg | null,
 }
 
 export function singularValues(s: TensorArg, u: TensorArg | null, vh: TensorArg | null, info: TensorArg, a: TensorArg): void {
-  if (!begin(s, false)) return
+  if (!begin(s, false, false)) return
   writeTensor(s)
   writeOptionalTensor(u)
   writeOptionalTensor(vh)
@@ -572,7 +572,7 @@ export function singularValues(s: TensorArg, u: TensorArg | null, vh: TensorArg 
 }
 
 export function eigenHermitian(a: TensorArg, w: TensorArg, info: TensorArg, upper: boolean, vectors: boolean): void {
-  if (!begin(a, false)) return
+  if (!begin(a, false, false)) return
   writeTensor(a)
   writeTensor(w)
   writeTensor(info)
@@ -582,7 +582,7 @@ export function eigenHermitian(a: TensorArg, w: TensorArg, info: TensorArg, uppe
 }
 
 export function eigen(w: TensorArg, v: TensorArg | null, info: TensorArg, a: TensorArg): void {
-  if (!begin(w, false)) return
+  if (!begin(w, false, false)) return
   writeTensor(w)
   writeOptionalTensor(v)
   writeTensor(info)
@@ -591,7 +591,7 @@ export function eigen(w: TensorArg, v: TensorArg | null, info: TensorArg, a: Ten
 }
 
 export function matmul(out: TensorArg, a: TensorArg, b: TensorArg, bias: TensorArg | null): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(a)
   writeTensor(b)
@@ -600,7 +600,7 @@ export function matmul(out: TensorArg, a: TensorArg, b: TensorArg, bias: TensorA
 }
 
 export function nllLoss(out: TensorArg, totalWeight: TensorArg, input: TensorArg, target: TensorArg, weight: TensorArg | null, reduction: number, ignoreIndex: number): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(totalWeight)
   writeTensor(input)
@@ -612,7 +612,7 @@ export function nllLoss(out: TensorArg, totalWeight: TensorArg, input: TensorArg
 }
 
 export function nllLossBackward(out: TensorArg, grad: TensorArg, target: TensorArg, weight: TensorArg | null, totalWeight: TensorArg, reduction: number, ignoreIndex: number): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(grad)
   writeTensor(target)
@@ -624,7 +624,7 @@ export function nllLossBackward(out: TensorArg, grad: TensorArg, target: TensorA
 }
 
 export function sgdStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
-  if (!begin(params[0], false)) return
+  if (!begin(params[0], false, false)) return
   writeTensors(params)
   writeTensors(grads)
   writeTensors(states)
@@ -633,7 +633,7 @@ export function sgdStep(params: readonly TensorArg[], grads: readonly TensorArg[
 }
 
 export function adamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
-  if (!begin(params[0], false)) return
+  if (!begin(params[0], false, false)) return
   writeTensors(params)
   writeTensors(grads)
   writeTensors(states)
@@ -642,7 +642,7 @@ export function adamStep(params: readonly TensorArg[], grads: readonly TensorArg
 }
 
 export function rmspropStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
-  if (!begin(params[0], false)) return
+  if (!begin(params[0], false, false)) return
   writeTensors(params)
   writeTensors(grads)
   writeTensors(states)
@@ -651,7 +651,7 @@ export function rmspropStep(params: readonly TensorArg[], grads: readonly Tensor
 }
 
 export function adagradStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
-  if (!begin(params[0], false)) return
+  if (!begin(params[0], false, false)) return
   writeTensors(params)
   writeTensors(grads)
   writeTensors(states)
@@ -660,7 +660,7 @@ export function adagradStep(params: readonly TensorArg[], grads: readonly Tensor
 }
 
 export function adadeltaStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
-  if (!begin(params[0], false)) return
+  if (!begin(params[0], false, false)) return
   writeTensors(params)
   writeTensors(grads)
   writeTensors(states)
@@ -669,7 +669,7 @@ export function adadeltaStep(params: readonly TensorArg[], grads: readonly Tenso
 }
 
 export function adamaxStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
-  if (!begin(params[0], false)) return
+  if (!begin(params[0], false, false)) return
   writeTensors(params)
   writeTensors(grads)
   writeTensors(states)
@@ -678,7 +678,7 @@ export function adamaxStep(params: readonly TensorArg[], grads: readonly TensorA
 }
 
 export function nadamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
-  if (!begin(params[0], false)) return
+  if (!begin(params[0], false, false)) return
   writeTensors(params)
   writeTensors(grads)
   writeTensors(states)
@@ -687,7 +687,7 @@ export function nadamStep(params: readonly TensorArg[], grads: readonly TensorAr
 }
 
 export function radamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
-  if (!begin(params[0], false)) return
+  if (!begin(params[0], false, false)) return
   writeTensors(params)
   writeTensors(grads)
   writeTensors(states)
@@ -696,7 +696,7 @@ export function radamStep(params: readonly TensorArg[], grads: readonly TensorAr
 }
 
 export function asgdStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
-  if (!begin(params[0], false)) return
+  if (!begin(params[0], false, false)) return
   writeTensors(params)
   writeTensors(grads)
   writeTensors(states)
@@ -705,7 +705,7 @@ export function asgdStep(params: readonly TensorArg[], grads: readonly TensorArg
 }
 
 export function rpropStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
-  if (!begin(params[0], false)) return
+  if (!begin(params[0], false, false)) return
   writeTensors(params)
   writeTensors(grads)
   writeTensors(states)
@@ -714,7 +714,7 @@ export function rpropStep(params: readonly TensorArg[], grads: readonly TensorAr
 }
 
 export function maxPool(out: TensorArg, indices: TensorArg, input: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], dilation: readonly number[], adaptive: boolean): void {
-  if (!begin(out, true)) return
+  if (!begin(out, true, false)) return
   writeTensor(out)
   writeTensor(indices)
   writeTensor(input)
@@ -727,7 +727,7 @@ export function maxPool(out: TensorArg, indices: TensorArg, input: TensorArg, ke
 }
 
 export function maxPoolScatter(gradInput: TensorArg, grad: TensorArg, indices: TensorArg, spatial: number): void {
-  if (!begin(gradInput, true)) return
+  if (!begin(gradInput, true, false)) return
   writeTensor(gradInput)
   writeTensor(grad)
   writeTensor(indices)
@@ -736,7 +736,7 @@ export function maxPoolScatter(gradInput: TensorArg, grad: TensorArg, indices: T
 }
 
 export function maxPoolGather(out: TensorArg, input: TensorArg, indices: TensorArg, spatial: number): void {
-  if (!begin(out, true)) return
+  if (!begin(out, true, false)) return
   writeTensor(out)
   writeTensor(input)
   writeTensor(indices)
@@ -745,7 +745,7 @@ export function maxPoolGather(out: TensorArg, input: TensorArg, indices: TensorA
 }
 
 export function avgPool(out: TensorArg, input: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], adaptive: boolean, includePadding: boolean, divisor: number): void {
-  if (!begin(out, true)) return
+  if (!begin(out, true, false)) return
   writeTensor(out)
   writeTensor(input)
   writeNumbers(kernel)
@@ -758,7 +758,7 @@ export function avgPool(out: TensorArg, input: TensorArg, kernel: readonly numbe
 }
 
 export function avgPoolBackward(gradInput: TensorArg, grad: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], adaptive: boolean, includePadding: boolean, divisor: number): void {
-  if (!begin(gradInput, true)) return
+  if (!begin(gradInput, true, false)) return
   writeTensor(gradInput)
   writeTensor(grad)
   writeNumbers(kernel)
@@ -771,14 +771,14 @@ export function avgPoolBackward(gradInput: TensorArg, grad: TensorArg, kernel: r
 }
 
 export function generatorSeed(state: TensorArg, seed: Scalar): void {
-  if (!begin(state, false)) return
+  if (!begin(state, false, false)) return
   writeTensor(state)
   writeScalar(seed)
   invoke(76, 'generator_seed')
 }
 
 export function randomFill(out: TensorArg, state: TensorArg, distribution: number, a: Scalar, b: Scalar): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(state)
   writeNumber(distribution)
@@ -788,7 +788,7 @@ export function randomFill(out: TensorArg, state: TensorArg, distribution: numbe
 }
 
 export function randomBernoulli(out: TensorArg, p: TensorArg, state: TensorArg): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(p)
   writeTensor(state)
@@ -796,14 +796,14 @@ export function randomBernoulli(out: TensorArg, p: TensorArg, state: TensorArg):
 }
 
 export function randomPermutation(out: TensorArg, state: TensorArg): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(state)
   invoke(79, 'random_permutation')
 }
 
 export function randomMultinomial(out: TensorArg, weights: TensorArg, state: TensorArg, replacement: boolean): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(weights)
   writeTensor(state)
@@ -812,7 +812,7 @@ export function randomMultinomial(out: TensorArg, weights: TensorArg, state: Ten
 }
 
 export function dropout(out: TensorArg, mask: TensorArg, input: TensorArg, state: TensorArg, keep: number, scale: number): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(mask)
   writeTensor(input)
@@ -823,7 +823,7 @@ export function dropout(out: TensorArg, mask: TensorArg, input: TensorArg, state
 }
 
 export function maskScale(out: TensorArg, input: TensorArg, mask: TensorArg, scale: number): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(input)
   writeTensor(mask)
@@ -832,7 +832,7 @@ export function maskScale(out: TensorArg, input: TensorArg, mask: TensorArg, sca
 }
 
 export function reduce(out: TensorArg, input: TensorArg, op: number, param: number): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(input)
   writeNumber(op)
@@ -841,7 +841,7 @@ export function reduce(out: TensorArg, input: TensorArg, op: number, param: numb
 }
 
 export function variance(out: TensorArg, mean: TensorArg | null, input: TensorArg, correction: number, root: boolean): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeOptionalTensor(mean)
   writeTensor(input)
@@ -851,7 +851,7 @@ export function variance(out: TensorArg, mean: TensorArg | null, input: TensorAr
 }
 
 export function roiAlign(out: TensorArg, input: TensorArg, rois: TensorArg, scale: number, sampling: number, aligned: boolean): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(input)
   writeTensor(rois)
@@ -862,7 +862,7 @@ export function roiAlign(out: TensorArg, input: TensorArg, rois: TensorArg, scal
 }
 
 export function roiAlignBackward(gradInput: TensorArg, grad: TensorArg, rois: TensorArg, scale: number, sampling: number, aligned: boolean): void {
-  if (!begin(gradInput, false)) return
+  if (!begin(gradInput, false, false)) return
   writeTensor(gradInput)
   writeTensor(grad)
   writeTensor(rois)
@@ -873,7 +873,7 @@ export function roiAlignBackward(gradInput: TensorArg, grad: TensorArg, rois: Te
 }
 
 export function roiMaxPositions(indices: TensorArg, input: TensorArg, rois: TensorArg, scale: number): void {
-  if (!begin(indices, false)) return
+  if (!begin(indices, false, false)) return
   writeTensor(indices)
   writeTensor(input)
   writeTensor(rois)
@@ -882,7 +882,7 @@ export function roiMaxPositions(indices: TensorArg, input: TensorArg, rois: Tens
 }
 
 export function rnnLayer(out: TensorArg, h: TensorArg, c: TensorArg | null, saved: TensorArg | null, cells: TensorArg | null, gates: TensorArg, weight: TensorArg, bias: TensorArg | null, sizes: readonly number[], cell: number, reverse: boolean): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(h)
   writeOptionalTensor(c)
@@ -898,7 +898,7 @@ export function rnnLayer(out: TensorArg, h: TensorArg, c: TensorArg | null, save
 }
 
 export function rnnLayerBackward(gatesGrad: TensorArg, hiddenGrad: TensorArg | null, before: TensorArg, h: TensorArg, c: TensorArg | null, outGrad: TensorArg | null, out: TensorArg, saved: TensorArg | null, cells: TensorArg | null, firstH: TensorArg, firstC: TensorArg | null, weight: TensorArg, sizes: readonly number[], cell: number, reverse: boolean): void {
-  if (!begin(gatesGrad, false)) return
+  if (!begin(gatesGrad, false, false)) return
   writeTensor(gatesGrad)
   writeOptionalTensor(hiddenGrad)
   writeTensor(before)
@@ -918,7 +918,7 @@ export function rnnLayerBackward(gatesGrad: TensorArg, hiddenGrad: TensorArg | n
 }
 
 export function samplePoisson(out: TensorArg, rate: TensorArg, state: TensorArg): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(rate)
   writeTensor(state)
@@ -926,7 +926,7 @@ export function samplePoisson(out: TensorArg, rate: TensorArg, state: TensorArg)
 }
 
 export function sampleGamma(out: TensorArg, alpha: TensorArg, state: TensorArg): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(alpha)
   writeTensor(state)
@@ -934,7 +934,7 @@ export function sampleGamma(out: TensorArg, alpha: TensorArg, state: TensorArg):
 }
 
 export function sampleBinomial(out: TensorArg, count: TensorArg, p: TensorArg, state: TensorArg): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(count)
   writeTensor(p)
@@ -943,7 +943,7 @@ export function sampleBinomial(out: TensorArg, count: TensorArg, p: TensorArg, s
 }
 
 export function gammaSampleGrad(out: TensorArg, alpha: TensorArg, x: TensorArg): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(alpha)
   writeTensor(x)
@@ -951,7 +951,7 @@ export function gammaSampleGrad(out: TensorArg, alpha: TensorArg, x: TensorArg):
 }
 
 export function dirichletSampleGrad(out: TensorArg, x: TensorArg, alpha: TensorArg, total: TensorArg): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(x)
   writeTensor(alpha)
@@ -960,7 +960,7 @@ export function dirichletSampleGrad(out: TensorArg, x: TensorArg, alpha: TensorA
 }
 
 export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg, dim: number, op: number): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeOptionalTensor(indices)
   writeTensor(input)
@@ -970,7 +970,7 @@ export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg
 }
 
 export function argExtreme(indices: TensorArg, values: TensorArg | null, input: TensorArg, dim: number, largest: boolean): void {
-  if (!begin(indices, false)) return
+  if (!begin(indices, false, false)) return
   writeTensor(indices)
   writeOptionalTensor(values)
   writeTensor(input)
@@ -980,7 +980,7 @@ export function argExtreme(indices: TensorArg, values: TensorArg | null, input: 
 }
 
 export function softmax(out: TensorArg, input: TensorArg, dim: number, log: boolean): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(input)
   writeNumber(dim)
@@ -989,7 +989,7 @@ export function softmax(out: TensorArg, input: TensorArg, dim: number, log: bool
 }
 
 export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorArg, dim: number, log: boolean): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(grad)
   writeTensor(output)
@@ -999,7 +999,7 @@ export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorA
 }
 
 export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, descending: boolean, stable: boolean): void {
-  if (!begin(values, false)) return
+  if (!begin(values, false, false)) return
   writeTensor(values)
   writeTensor(indices)
   writeTensor(input)
@@ -1010,7 +1010,7 @@ export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, di
 }
 
 export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, largest: boolean, sorted: boolean): void {
-  if (!begin(values, false)) return
+  if (!begin(values, false, false)) return
   writeTensor(values)
   writeTensor(indices)
   writeTensor(input)
@@ -1021,7 +1021,7 @@ export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, di
 }
 
 export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, k: number): void {
-  if (!begin(values, false)) return
+  if (!begin(values, false, false)) return
   writeTensor(values)
   writeTensor(indices)
   writeTensor(input)
@@ -1031,7 +1031,7 @@ export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg
 }
 
 export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number): void {
-  if (!begin(values, false)) return
+  if (!begin(values, false, false)) return
   writeTensor(values)
   writeTensor(indices)
   writeTensor(input)
@@ -1040,7 +1040,7 @@ export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, di
 }
 
 export function searchsorted(out: TensorArg, boundaries: TensorArg, values: TensorArg, sorter: TensorArg | null, right: boolean): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(boundaries)
   writeTensor(values)
@@ -1050,14 +1050,14 @@ export function searchsorted(out: TensorArg, boundaries: TensorArg, values: Tens
 }
 
 export function sortRows(order: TensorArg, input: TensorArg): void {
-  if (!begin(order, false)) return
+  if (!begin(order, false, false)) return
   writeTensor(order)
   writeTensor(input)
   invoke(104, 'sort_rows')
 }
 
 export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, input: TensorArg, order: TensorArg | null): void {
-  if (!begin(run, false)) return
+  if (!begin(run, false, false)) return
   writeTensor(run)
   writeTensor(first)
   writeTensor(count)
@@ -1067,7 +1067,7 @@ export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, inp
 }
 
 export function stridedAdd(out: TensorArg, input: TensorArg): void {
-  if (!begin(out, false)) return
+  if (!begin(out, false, true)) return
   writeTensor(out)
   writeTensor(input)
   invoke(106, 'strided_add')

@@ -93,6 +93,7 @@ export function checkOp(operation: string, op: unknown, dtype: DType): ReduceOp 
   const bits = op === 'band' || op === 'bor' || op === 'bxor'
   const ordered = op === 'min' || op === 'max'
   const refused =
+    dtype === 'complex32' ||
     (bits && !isInteger(dtype) && dtype !== 'bool') ||
     (ordered && isComplex(dtype)) ||
     (op === 'avg' && !isFloating(dtype) && !isComplex(dtype))
