@@ -1,5 +1,6 @@
 // The namespace `models`: TorchVision's networks by its names, with its state-dict keys.
 export * from './convnext.js'
+export * from './detection/index.js'
 export * from './efficientnet.js'
 export * from './mobilenet-v2.js'
 export * from './mobilenet-v3.js'
