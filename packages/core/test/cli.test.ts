@@ -105,7 +105,7 @@ test('a hostile file is a message, not a stack, and nothing of it runs', () => {
 })
 
 test.each<[string[], string]>([
-  [['frobnicate'], "expected inspect or convert, got 'frobnicate'"],
+  [['frobnicate'], "expected inspect, convert or run, got 'frobnicate'"],
   [['inspect'], 'inspect: expected FILE, got 0 names'],
   [['convert', 'a.pt'], 'convert: expected FROM and TO, got 1 names'],
   [['inspect', 'missing.pt'], 'ENOENT'],

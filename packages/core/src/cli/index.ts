@@ -1,11 +1,12 @@
 #!/usr/bin/env node
-// `flambeau`: converts files of tensors, and shows what is in one.
+// `flambeau`: converts files of tensors, shows what is in one, and runs a script in several processes.
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { parseArgs } from 'node:util'
 import { ArgumentError } from '../errors.js'
 import type { FileItem } from '../files/torch-inspect.js'
 import { explain, formatOf, tensorsIn } from './formats.js'
+import { RUN_USAGE, run } from './run.js'
 
 const USAGE = `Usage:
   flambeau inspect FILE [--json]
@@ -15,8 +16,8 @@ const USAGE = `Usage:
       .safetensors (or its .index.json), .pt .pth .bin .ckpt (PyTorch), .npz .npy (NumPy).
       --key NAME   the part of a PyTorch file to convert, such as model or model.encoder
       --force      replace a file that is there already
-No code in any file is run.
-`
+      No code in any file is run.
+${RUN_USAGE}`
 
 const OPTIONS = {
   json: { type: 'boolean', default: false },
@@ -40,7 +41,7 @@ function main(args: readonly string[]): string {
     refuse(command, { '--json': values.json })
     return convert(expectFiles(command, files, ['FROM', 'TO']), values.key, values.force)
   }
-  throw new ArgumentError(`expected inspect or convert, got '${command}'\n\n${USAGE}`)
+  throw new ArgumentError(`expected inspect, convert or run, got '${command}'\n\n${USAGE}`)
 }
 
 const { version: VERSION } = createRequire(import.meta.url)('../../package.json') as { version: string }
@@ -124,7 +125,9 @@ function convert([from, to]: readonly string[], key: string | undefined, force: 
 }
 
 try {
-  process.stdout.write(main(process.argv.slice(2)))
+  const args = process.argv.slice(2)
+  if (args[0] === 'run') process.exitCode = await run(args.slice(1))
+  else process.stdout.write(main(args))
 } catch (error) {
   process.stderr.write(`flambeau: ${explain(error)}\n`)
   process.exitCode = 1
