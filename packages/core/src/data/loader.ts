@@ -127,6 +127,16 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B> {
     return this
   }
 
+  /** Where shuffling and the workers' seeds come from; undefined for the global generator. */
+  get generator(): Generator | undefined {
+    return this.#options.generator
+  }
+
+  /** The order of samples that was given. */
+  get sampler(): Iterable<number> | undefined {
+    return this.#options.sampler
+  }
+
   /** The number of batches an epoch. @throws ArgumentError where it is not known */
   get length(): number {
     if (this.#samples === undefined)

@@ -65,6 +65,11 @@ export class RandomSampler extends Sampler {
     return this.#options.numSamples ?? this.#source.length
   }
 
+  /** Where the order comes from, if not from the global generator. */
+  get generator(): Generator | undefined {
+    return this.#options.generator
+  }
+
   *[Symbol.iterator](): Iterator<number> {
     const n = this.#source.length
     if (n === 0) return
@@ -90,12 +95,13 @@ export function randomSeed(generator?: Generator): bigint {
 /** The given indices in random order. */
 export class SubsetRandomSampler extends Sampler {
   readonly #indices: readonly number[]
-  readonly #generator: Generator | undefined
+  /** Where the order comes from, if not from the global generator. */
+  readonly generator: Generator | undefined
 
   constructor(indices: readonly number[], options: { readonly generator?: Generator } = {}) {
     super()
     this.#indices = indices
-    this.#generator = options.generator
+    this.generator = options.generator
   }
 
   get length(): number {
@@ -103,7 +109,7 @@ export class SubsetRandomSampler extends Sampler {
   }
 
   *[Symbol.iterator](): Iterator<number> {
-    for (const i of randperm(this.length, { generator: this.#generator }).toArray() as number[]) yield this.#indices[i]
+    for (const i of randperm(this.length, { generator: this.generator }).toArray() as number[]) yield this.#indices[i]
   }
 }
 
@@ -127,6 +133,11 @@ export class WeightedRandomSampler extends Sampler {
     this.#weights = weights
     this.#options = options
     this.length = checkCount('WeightedRandomSampler', 'numSamples', numSamples)
+  }
+
+  /** Where the indices come from, if not from the global generator. */
+  get generator(): Generator | undefined {
+    return this.#options.generator
   }
 
   *[Symbol.iterator](): Iterator<number> {

@@ -77,6 +77,8 @@ export abstract class Metric<
   readonly entries: StateEntries<S>
   /** What has been taken in since the last `reset`. */
   state: S
+  /** What the last `forward` gave; null before there was one. */
+  batchValue: Out | null = null
 
   constructor(entries: StateEntries<S>) {
     this.entries = entries
@@ -101,12 +103,14 @@ export abstract class Metric<
       throw error
     }
     this.state = this.#merged(before, this.state)
+    this.batchValue = value
     return value
   }
 
   /** Begins anew. */
   reset(): void {
     this.state = this.initialState()
+    this.batchValue = null
   }
 
   /** Takes over what another metric of the same kind has seen. */
