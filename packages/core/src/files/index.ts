@@ -19,6 +19,7 @@ export {
   safetensorsMetadata,
   saveSafetensors,
 } from './safetensors.js'
+export { loadPickle } from './pickle-file.js'
 export { openSafetensors, SafetensorsFile, type SafetensorsInfo } from './safetensors-file.js'
 export { type LoadSparseNpzOptions, loadSparseNpz } from './sparse-npz.js'
 export { type LoadFileOptions, load } from './torch.js'

@@ -1,2 +1,13 @@
+export { CIFAR10, CIFAR100, type CIFAROptions } from './cifar.js'
+export { CocoDetection, type CocoAnnotation, type CocoImage, type CocoOptions, cocoTarget } from './coco.js'
+export {
+  DatasetFolder,
+  type DatasetFolderOptions,
+  type FolderOptions,
+  ImageFolder,
+  type ImageFolderOptions,
+  IMG_EXTENSIONS,
+} from './folder.js'
 export { readIdx } from './idx.js'
-export { FashionMNIST, MNIST, type MNISTOptions } from './mnist.js'
+export { FashionMNIST, KMNIST, MNIST, type MNISTOptions } from './mnist.js'
+export { OxfordIIITPet, type OxfordIIITPetOptions, type PetTarget } from './oxford-pet.js'

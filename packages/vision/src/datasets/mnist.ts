@@ -2,7 +2,17 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { ArgumentError, data, FormatError, type Tensor } from '@flambeau/core'
+import { type FetchOptions, fetchResources, type Resource } from '@flambeau/core/hub'
 import { readIdx } from './idx.js'
+
+/** The four files of a data set in MNIST's format. @param digests MD5, in the order of the names */
+function mnistResources(folder: string, bases: readonly string[], digests: readonly string[]): Resource[] {
+  return ['train-images-idx3', 'train-labels-idx1', 't10k-images-idx3', 't10k-labels-idx1'].map((name, i) => ({
+    path: `${folder}/raw/${name}-ubyte.gz`,
+    url: bases.map((base) => `${base}${name}-ubyte.gz`),
+    checksum: { algorithm: 'md5', digest: digests[i] },
+  }))
+}
 
 /** The options of `MNIST`. */
 export interface MNISTOptions<X = Tensor, Y = number> {
@@ -27,6 +37,22 @@ export interface MNISTOptions<X = Tensor, Y = number> {
 export class MNIST<X = Tensor, Y = number> extends data.Dataset<[X, Y]> {
   /** The name of the folder that TorchVision keeps the files in. */
   static readonly folder: string = 'MNIST'
+  static readonly resources: readonly Resource[] = mnistResources(
+    'MNIST',
+    ['https://ossci-datasets.s3.amazonaws.com/mnist/', 'http://yann.lecun.com/exdb/mnist/'],
+    [
+      'f68b3c2dcbeaaa9fbdd348bbdeb94873',
+      'd53e105ee54ea40749a09fcbcd1e9432',
+      '9fb629c4189551a2d022fa330f9573f3',
+      'ec29112dd5afa0611ce80d1b7f02629c',
+    ],
+  )
+
+  /** Downloads the files, where they are not there yet. */
+  static async download(root: string, options: FetchOptions = {}): Promise<void> {
+    await fetchResources('MNIST', root, MNIST.resources, options)
+  }
+
   /** What each label stands for. */
   static readonly classes: readonly string[] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']
 
@@ -89,8 +115,18 @@ export class MNIST<X = Tensor, Y = number> extends data.Dataset<[X, Y]> {
 
 /** Pictures of clothing in MNIST's format (Xiao, Rasul and Vollgraf, arXiv:1708.07747). */
 export class FashionMNIST<X = Tensor, Y = number> extends MNIST<X, Y> {
-  static override readonly folder = 'FashionMNIST'
-  static override readonly classes = [
+  static override readonly folder: string = 'FashionMNIST'
+  static override readonly resources: readonly Resource[] = mnistResources(
+    'FashionMNIST',
+    ['http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/'],
+    [
+      '8d4fb7e6c68d591d4c3dfef9ec88bf0d',
+      '25c81989df183df01b3e8a0aad5dffbe',
+      'bef4ecab320f06d8554ea6380940ec79',
+      'bb300cfdad3c16e7a12a480ee83cd310',
+    ],
+  )
+  static override readonly classes: readonly string[] = [
     'T-shirt/top',
     'Trouser',
     'Pullover',
@@ -102,6 +138,30 @@ export class FashionMNIST<X = Tensor, Y = number> extends MNIST<X, Y> {
     'Bag',
     'Ankle boot',
   ]
+
+  static override async download(root: string, options: FetchOptions = {}): Promise<void> {
+    await fetchResources('FashionMNIST', root, FashionMNIST.resources, options)
+  }
+}
+
+/** Ten Japanese characters in old handwriting (Clanuwat et al., 2018, arXiv:1812.01718). */
+export class KMNIST<X = Tensor, Y = number> extends MNIST<X, Y> {
+  static override readonly folder: string = 'KMNIST'
+  static override readonly resources: readonly Resource[] = mnistResources(
+    'KMNIST',
+    ['http://codh.rois.ac.jp/kmnist/dataset/kmnist/'],
+    [
+      'bdb82020997e1d708af4cf47b453dcf7',
+      'e144d726b3acfaa3e44228e80efcd344',
+      '5c965bf0a639b31b8f53240b1b52f4d7',
+      '7320c461ea6c1c855c0b718fb2a4b134',
+    ],
+  )
+  static override readonly classes: readonly string[] = ['o', 'ki', 'su', 'tsu', 'na', 'ha', 'ma', 'ya', 're', 'wo']
+
+  static override async download(root: string, options: FetchOptions = {}): Promise<void> {
+    await fetchResources('KMNIST', root, KMNIST.resources, options)
+  }
 }
 
 function findFile(folder: string, root: string, name: string): string {
@@ -111,5 +171,7 @@ function findFile(folder: string, root: string, name: string): string {
       const path = join(place, name + suffix)
       if (existsSync(path)) return path
     }
-  throw new ArgumentError(`${folder}: expected the file ${name} or ${name}.gz in ${places.join(' or ')}, got neither`)
+  throw new ArgumentError(
+    `${folder}: expected the file ${name} or ${name}.gz in ${places.join(' or ')}, got neither; call await ${folder}.download(root)`,
+  )
 }

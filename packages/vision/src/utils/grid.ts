@@ -1,6 +1,6 @@
 // Showing images.
 import { ArgumentError, cat, full, noGrad, stack, Tensor } from '@flambeau/core'
-import { writeImage } from './io/index.js'
+import { writeImage } from '../io/index.js'
 
 /** The options of `makeGrid`. */
 export interface GridOptions {
