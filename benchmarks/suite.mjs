@@ -1,10 +1,12 @@
-// `npm run bench -- suite [--only TEXT] [--json FILE] [--markdown FILE] [--rounds N] [--device cuda]`: networks, kernels and dispatch against
-// PyTorch. Both sides start from the same random numbers; what they compute is compared before anything is timed.
+// `npm run bench -- suite [--only TEXT] [--json FILE] [--markdown FILE] [--rounds N] [--device cuda] [--compiled]`: networks, kernels and
+// dispatch against PyTorch, and with --compiled the networks against torch.compile as well, which takes minutes to compile.
+// Both sides start from the same random numbers; what they compute is compared before anything is timed.
 import { writeFileSync } from 'node:fs'
-import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import cases from './suite/index.mjs'
-import { flambeau, hasPyTorch, median, pytorch } from './support/alternate.mjs'
+import { flambeau, hasPyTorch, pytorch } from './support/alternate.mjs'
+import { page } from './support/markdown.mjs'
+import { ask, difference, isBad, MARKS, machine, ms, takeTurns, verdict } from './support/turns.mjs'
 
 const { values: options } = parseArgs({
   options: {
@@ -13,10 +15,9 @@ const { values: options } = parseArgs({
     markdown: { type: 'string' },
     rounds: { type: 'string', default: '8' },
     device: { type: 'string', default: 'cpu' },
+    compiled: { type: 'boolean', default: false },
   },
 })
-/** A measurement takes at least this long, in milliseconds. */
-const LEAST = 25
 const GEOMEAN_LIMIT = 0.65
 
 const rounds = Math.max(2, Number(options.rounds))
@@ -28,79 +29,51 @@ if (names.length === 0) {
 const compares = hasPyTorch()
 if (!compares) console.log('no PyTorch to compare with (FLAMBEAU_PYTHON names a Python that has it): times alone')
 
-/** The largest difference between what both sides gave in one step, relative to the largest value. */
-function difference(ours, theirs) {
-  let worst = 0
-  for (const [i, x] of ours.entries()) {
-    const y = theirs[i]
-    if (String(x.shape) !== String(y.shape)) throw new Error(`shape [${x.shape}], PyTorch's is [${y.shape}]`)
-    const scale = Math.max(1e-12, ...y.values.map(Math.abs))
-    for (const [k, v] of x.values.entries()) worst = Math.max(worst, Math.abs(v - y.values[k]) / scale)
-  }
-  return worst
-}
-
-/** How much the same side differs between even and odd rounds. */
-const spread = (times) =>
-  Math.abs(median(times.filter((_, i) => i % 2 === 0)) / median(times.filter((_, i) => i % 2 === 1)) - 1)
-
-/** Asks a side, and throws what went wrong there. */
-async function ask(side, question) {
-  const answer = await side.ask(JSON.stringify(question))
-  if (answer?.error) throw new Error(answer.error)
-  return answer
-}
-
-async function measure(name, ours, theirs) {
+async function measure(name, sides) {
   const { kind, limit } = cases[name]
-  const sides = theirs ? [ours, theirs] : [ours]
   const steps = kind === 'workload' ? 3 : 1
-  const seen = []
-  for (const side of sides) seen.push(await ask(side, { do: 'check', name, steps }))
+  const seen = {}
+  let notCompiled
+  for (const [key, side] of Object.entries(sides))
+    try {
+      seen[key] = await ask(side, { do: 'check', name, steps })
+    } catch (error) {
+      if (key !== 'compiled') throw error
+      notCompiled = error.message
+    }
   // Sums are taken in another order; updates multiply the difference from step to step, Adam's first ones most.
   const allowed = name.includes('bfloat16') ? 2e-2 : 1e-3
-  if (theirs)
-    for (let i = 0; i < steps; i++) {
-      const wrong = difference(seen[0][i], seen[1][i])
+  for (const key of ['theirs', 'compiled'])
+    for (let i = 0; i < (seen[key]?.length ?? 0); i++) {
+      const wrong = difference(seen.ours[i], seen[key][i])
       if (!(wrong <= allowed * (i === 0 ? 1 : 30)))
-        return { kind, limit, problem: `the results of step ${i + 1} differ by ${wrong.toExponential(1)}` }
+        return { kind, limit, problem: `the results of step ${i + 1} differ by ${wrong.toExponential(1)} (${key})` }
     }
 
-  const counts = []
-  for (const side of sides) {
-    await ask(side, { do: 'time', name, steps: 1 })
-    const once = await ask(side, { do: 'time', name, steps: 1 })
-    counts.push(Math.max(1, Math.min(2000, Math.round(LEAST / once))))
-  }
-  const times = sides.map(() => [])
-  for (let round = 0; round < rounds; round++)
-    for (const [i, side] of sides.entries()) times[i].push(await ask(side, { do: 'time', name, steps: counts[i] }))
-  const [a, b] = times.map(median)
+  const able = Object.fromEntries(Object.entries(sides).filter(([key]) => seen[key] !== undefined))
+  const { ms: times, noise } = await takeTurns(able, name, rounds)
   return {
     kind,
     limit,
-    ours_ms: a,
-    ...(theirs && { torch_ms: b, ratio: a / b }),
-    noise: Math.max(...times.map(spread)),
+    ours_ms: times.ours,
+    ...(able.theirs && { torch_ms: times.theirs, ratio: times.ours / times.theirs }),
+    ...(able.compiled && { torch_compiled_ms: times.compiled }),
+    ...(notCompiled && { torch_compiled_problem: notCompiled }),
+    noise,
   }
 }
-
-/** The noise of the machine must not decide. */
-function verdict({ problem, ratio, noise, limit }) {
-  if (problem !== undefined) return 'wrong'
-  if (ratio === undefined) return 'alone'
-  if (noise > Math.abs(ratio - limit) / limit) return 'noise'
-  return ratio <= limit ? 'good' : 'slow'
-}
-const MARKS = { good: '✓', slow: '✗', wrong: '✗', noise: '?', alone: ' ' }
-const ms = (x) => (x < 0.01 ? `${(x * 1000).toPrecision(3)} µs` : `${x.toPrecision(3)} ms`)
 
 function line(name, result) {
   const mark = MARKS[verdict(result)]
   if (result.problem !== undefined) return `${mark} ${name}: ${result.problem}`
-  const { ours_ms, torch_ms, ratio, noise, limit } = result
+  const { ours_ms, torch_ms, torch_compiled_ms, torch_compiled_problem, ratio, noise, limit } = result
   const compared = ratio === undefined ? '' : `, PyTorch ${ms(torch_ms)}, ratio ${ratio.toFixed(2)} (at most ${limit})`
-  return `${mark} ${name}: ${ms(ours_ms)}${compared}, noise ${(noise * 100).toFixed(0)} %`
+  const compiled = torch_compiled_ms
+    ? `, torch.compile ${ms(torch_compiled_ms)}, ratio ${(ours_ms / torch_compiled_ms).toFixed(2)}`
+    : torch_compiled_problem
+      ? `, torch.compile cannot run it: ${torch_compiled_problem}`
+      : ''
+  return `${mark} ${name}: ${ms(ours_ms)}${compared}${compiled}, noise ${(noise * 100).toFixed(0)} %`
 }
 
 const results = {}
@@ -110,12 +83,13 @@ for (const name of names) {
   const own = cases[name].kind === 'workload'
   const start = () => ({
     ours: flambeau('suite', options.device),
-    theirs: compares ? pytorch('suite', options.device) : null,
+    ...(compares && { theirs: pytorch('suite', options.device) }),
+    ...(compares && own && options.compiled && { compiled: pytorch('suite', options.device, '--compiled') }),
   })
   if (!own) shared ??= start()
   const sides = own ? start() : shared
   try {
-    results[name] = await measure(name, sides.ours, sides.theirs).catch((error) => ({
+    results[name] = await measure(name, sides).catch((error) => ({
       kind: cases[name].kind,
       problem: error.message,
     }))
@@ -125,14 +99,10 @@ for (const name of names) {
     }
     console.log(line(name, results[name]))
   } finally {
-    if (own) {
-      sides.ours.close()
-      sides.theirs?.close()
-    }
+    if (own) for (const side of Object.values(sides)) side.close()
   }
 }
-shared?.ours.close()
-shared?.theirs?.close()
+for (const side of Object.values(shared ?? {})) side.close()
 
 const ratios = (kind) =>
   Object.values(results)
@@ -147,38 +117,8 @@ if (geomean !== null) {
   if (geomean > GEOMEAN_LIMIT && networks.length > 1) process.exitCode = 1
 }
 if (kernels.length > 0) console.log(`kernels: ${kernels.filter((r) => r <= 1).length} of ${kernels.length} at most 1.0`)
-if (Object.values(results).some((r) => ['slow', 'wrong'].includes(verdict(r)))) process.exitCode = 1
+if (Object.values(results).some(isBad)) process.exitCode = 1
 
-if (options.json) writeFileSync(options.json, `${JSON.stringify({ workloads: results, geomean }, null, 1)}\n`)
-if (options.markdown) writeFileSync(options.markdown, markdown())
-
-/** A page: a table a kind, with a bar for each ratio. */
-function markdown() {
-  const bar = (ratio) => {
-    const eighths = Math.round(Math.min(ratio, 2) * 80) / 8
-    return '█'.repeat(Math.floor(eighths)) + ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'][Math.round((eighths % 1) * 8)]
-  }
-  const titles = { workload: 'Networks', dispatch: 'Dispatch', kernel: 'Kernels' }
-  const tables = Object.entries(titles).map(([kind, title]) => {
-    const rows = Object.entries(results)
-      .filter(([, r]) => r.kind === kind && r.ratio !== undefined)
-      .map(([name, r]) => {
-        const memory = r.torch_mb
-          ? ` ${Math.round(r.ours_mb)} / ${Math.round(r.torch_mb)} MB |`
-          : kind === 'workload'
-            ? ' |'
-            : ''
-        return `| ${name} | ${ms(r.ours_ms)} | ${ms(r.torch_ms)} | ${r.ratio.toFixed(2)} | \`${bar(r.ratio)}\` | ${(r.noise * 100).toFixed(0)} % |${memory}`
-      })
-    const head = ['what', 'Flambeau', 'PyTorch', 'ratio', 'ten cells are PyTorch', 'noise']
-    if (kind === 'workload') head.push('memory')
-    return `## ${title}\n\n| ${head.join(' | ')} |\n|${head.map(() => '---').join('|')}|\n${rows.join('\n')}\n`
-  })
-  return `# Figures
-
-Medians of ${rounds} rounds in one run, taking turns with PyTorch eager on ${cpus().length} cores (${cpus()[0].model.trim()}), Node ${process.versions.node}.
-A ratio below 1 means that Flambeau takes less time. Noise is how far the same side differs between even and odd rounds. Made by
-\`npm run bench -- suite --markdown FILE\`.${geomean === null ? '' : ` Geometric mean over the networks: ${geomean.toFixed(2)}.`}
-
-${tables.join('\n')}`
-}
+const written = { benchmark: 'suite', machine: machine(), rounds, workloads: results, geomean }
+if (options.json) writeFileSync(options.json, `${JSON.stringify(written, null, 1)}\n`)
+if (options.markdown) writeFileSync(options.markdown, page([written]))

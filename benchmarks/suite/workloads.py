@@ -2,12 +2,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn, randint, randn
 
+from compiling import wrap
+
 
 def training(model, optimizer, loss):
     model.train()
+    compiled = wrap(loss)
 
     def step():
-        value = loss()
+        value = compiled()
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
@@ -64,7 +67,7 @@ def resnet18_training():
 
 
 def resnet18_inference():
-    model = resnet18().eval()
+    model = wrap(resnet18().eval())
     x = randn(8, 3, 32, 32)
 
     def step():

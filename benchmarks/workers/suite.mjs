@@ -1,14 +1,22 @@
 // Our side of the suite. A line { do, name, … } asks to prepare a case and show samples of what its first steps give
 // (`check`), for the milliseconds of a step (`time`, over `steps`), or for the peak resident memory in MB (`memory`). The
-// device may be named: steps are then timed until it has done them.
+// device may be named: steps are then timed until it has done them. `--chains` takes the chains of `npm run bench -- compile`
+// in place of the suite's cases, `--compiled` compiles them.
+import { parseArgs } from 'node:util'
 import { arange, cuda, manualSeed, setDefaultDevice, synchronize, Tensor } from '@flambeau/core'
-import cases from '../suite/index.mjs'
+import { chains } from '../suite/chains.mjs'
+import suite from '../suite/index.mjs'
 import { serve } from '../support/serve.mjs'
 
 const SAMPLES = 1024
 /** Milliseconds of steps before those that are timed. */
 const WARM_UP = 30
-const device = process.argv[2] ?? 'cpu'
+const { values: options, positionals } = parseArgs({
+  options: { chains: { type: 'boolean', default: false }, compiled: { type: 'boolean', default: false } },
+  allowPositionals: true,
+})
+const [device = 'cpu'] = positionals
+const cases = options.chains ? chains(options.compiled) : suite
 setDefaultDevice(device)
 let step
 

@@ -1,4 +1,5 @@
 """PyTorch's side of the suite: see suite.mjs."""
+import argparse
 import json
 import resource
 import sys
@@ -8,16 +9,24 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent / "suite"))
 import torch
 
+import chains
+import compiling
 import convolution
 import kernels
 import matmul
 import small
 import workloads
 
-cases = {**workloads.cases, **small.cases, **matmul.cases, **convolution.cases, **kernels.cases}
+parser = argparse.ArgumentParser()
+parser.add_argument("device", nargs="?", default="cpu")
+parser.add_argument("--chains", action="store_true")
+parser.add_argument("--compiled", action="store_true")
+options = parser.parse_args()
+compiling.enabled = options.compiled
+cases = chains.cases if options.chains else {**workloads.cases, **small.cases, **matmul.cases, **convolution.cases, **kernels.cases}
 SAMPLES = 1024
 WARM_UP = 0.03
-device = sys.argv[1] if len(sys.argv) > 1 else "cpu"
+device = options.device
 torch.set_default_device(device)
 step = None
 
@@ -43,9 +52,11 @@ def answer(what, name, steps):
     if what == "check":
         step = None
         torch.backends.cudnn.allow_tf32 = False
+        compiling.same_streams(True)
         torch.manual_seed(0)
         step = cases[name]()
         seen = [samples(step()) for _ in range(steps)]
+        compiling.same_streams(False)
         torch.backends.cudnn.allow_tf32 = True
         return seen
     start = time.perf_counter()
