@@ -27,6 +27,7 @@ export {
 export { type DataParallelOptions, DistributedDataParallel, type JoinOptions } from './data-parallel.js'
 export { irecv, isend, type MessageOptions, recv, send } from './messages.js'
 export { allGatherObject, broadcastObjectList, gatherObject, type ObjectOptions, scatterObjectList } from './objects.js'
+export { type PowerSGDOptions, PowerSGDState, powerSGDHook } from './power-sgd.js'
 export {
   type Backend,
   destroyProcessGroup,
@@ -50,4 +51,6 @@ export {
 export { type AsyncOptions, type CollectiveOptions, ReduceOp } from './request.js'
 export { DistributedSampler, type DistributedSamplerOptions } from './sampler.js'
 export { FileStore, PrefixStore, Store, type StoreValue, TCPStore, type TCPStoreOptions } from './stores.js'
+export { convertSyncBatchnorm, SyncBatchNorm } from './sync-batch-norm.js'
 export { Work } from './work.js'
+export { type OptimizerClass, type ZeroOptions, ZeroRedundancyOptimizer } from './zero.js'

@@ -63,7 +63,7 @@ test('one that fails ends the others, and its stack is shown', async () => {
   expect(code).toBe(1)
   expect(performance.now() - start).toBeLessThan(30_000)
   expect(err).toMatch(/flambeau run: rank 1 \(process \d+\) ended with exit code 1; ending the others/)
-  expect(err).toMatch(/The last that it wrote:[^]* {4}TypeError: a mistake in rank 1\n {4} {4}at file:/)
+  expect(err).toMatch(/The last that it wrote:[\s\S]* {4}TypeError: a mistake in rank 1\n {4} {4}at file:/)
 })
 
 test('signals are passed on', async () => {
@@ -81,7 +81,7 @@ test('after a process is killed, all begin anew from the last checkpoint and los
   const plain = await run(['--nproc', '2'], ['train', whole], { SURVIVE: '1' }).done
   const restarted = await run(['--nproc', '2', '--max-restarts', '2'], ['train', broken]).done
   expect([plain.code, restarted.code]).toEqual([0, 0])
-  expect(restarted.err).toMatch(/rank 1 .* ended with SIGKILL; ending the others\n[^]*restart 1 of 2/)
+  expect(restarted.err).toMatch(/rank 1 .* ended with SIGKILL; ending the others\n[\s\S]*restart 1 of 2/)
   expect(weights(restarted.out)).toBe(weights(plain.out))
   expect(readFileSync(join(broken, 'steps.txt'), 'utf8')).toBe('1\n2\n3\n4\n5\n6\n7\n8\n')
   const without = await run(['--nproc', '2'], ['train', folder()]).done

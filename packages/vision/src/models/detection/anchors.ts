@@ -1,5 +1,5 @@
 // The boxes that a detector starts from.
-import { arange, ArgumentError, cat, nn, stack, type Tensor, tensor } from '@flambeau/core'
+import { ArgumentError, arange, cat, nn, stack, type Tensor, tensor } from '@flambeau/core'
 import { describe } from '../../check.js'
 
 /** Boxes of several sizes and shapes around every point of every feature map. */

@@ -5,8 +5,8 @@ import type { Layer } from '../../layer.js'
 import {
   batchedNms,
   boxIou,
-  clipBoxesToImage,
   Conv2dNormActivation,
+  clipBoxesToImage,
   type Features,
   type MultiScaleRoIAlign,
   type NormLayer,

@@ -3,8 +3,8 @@ import { cat, F, full, nn, split, type Tensor, zeros } from '@flambeau/core'
 import {
   batchedNms,
   boxIou,
-  clipBoxesToImage,
   Conv2dNormActivation,
+  clipBoxesToImage,
   type Features,
   removeSmallBoxes,
 } from '../../ops/index.js'
