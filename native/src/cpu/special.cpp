@@ -349,12 +349,12 @@ FLAMBEAU_BOTH double airy_ai(double x) {
 
 namespace {
 
-// p_0 = 1, p_1 = first; next(k, p_k, p_k-1) is p_k+1.
+// p_0 = 1, p_1 = first; next(k, p_k, p_k-1) is p_k+1. Past the largest number it ends as NaN, as PyTorch's does.
 template <typename Next>
 FLAMBEAU_BOTH double recur(double first, int64_t n, const Next& next) {
   if (n == 0) return 1;
   double before = 1, now = first;
-  for (int64_t k = 1; k < n && std::isfinite(now); ++k) {
+  for (int64_t k = 1; k < n && !std::isnan(now); ++k) {
     const double after = next(static_cast<double>(k), now, before);
     before = now;
     now = after;
