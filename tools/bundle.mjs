@@ -20,9 +20,11 @@ export async function bundle() {
       hub: join(dist, 'hub/index.js'),
       metrics: join(dist, 'metrics/index.js'),
       regions: join(dist, 'ops/regions.js'),
+      tables: join(dist, 'tables/index.js'),
       cli: join(dist, 'cli/index.js'),
     },
-    external: (id) => id.startsWith('node:') || id === 'tar',
+    external: (id) =>
+      id.startsWith('node:') || ['tar', 'csv-parse/sync', 'hyparquet', 'hyparquet-compressors'].includes(id),
     // Operators register themselves when their module runs.
     treeshake: false,
     plugins: [

@@ -10,7 +10,12 @@ import { filesUnder } from '../setup/stamp.mjs'
 const layers = ['binding', 'tensor', 'autograd', 'ops']
 const top = layers.length
 /** What stands beside the others of the top layer, and on some of them. */
-const standsOn = { hub: ['files'], distributed: ['nn', 'optim', 'data'], cli: ['files', 'hub', 'distributed'] }
+const standsOn = {
+  hub: ['files'],
+  tables: ['data'],
+  distributed: ['nn', 'optim', 'data'],
+  cli: ['files', 'hub', 'distributed'],
+}
 
 /** What a file of core belongs to: a file beside index.ts is below everything, index.ts above. */
 function placeOf(path) {

@@ -175,7 +175,11 @@ async function runCommand(folder) {
     fail('npm installed no command named flambeau')
   execFileSync(
     process.execPath,
-    ['--input-type=module', '-e', "import '@flambeau/core/hub'; import '@flambeau/core/metrics'"],
+    [
+      '--input-type=module',
+      '-e',
+      "import '@flambeau/core/hub'; import '@flambeau/core/metrics'; import '@flambeau/core/tables'",
+    ],
     { cwd: folder },
   )
   if (process.platform === 'linux') {
@@ -184,7 +188,7 @@ async function runCommand(folder) {
       distributed.allReduce(ones([3]))`
     execFileSync(process.execPath, ['--input-type=module', '-e', alone], { cwd: folder, env: { PATH: '' } })
   }
-  console.log('✓ the command converts and inspects, and hub and metrics load')
+  console.log('✓ the command converts and inspects, and hub, metrics and tables load')
 }
 
 /** Every binary of the package needs only what it brings along and what any glibc Linux has. */
