@@ -86,7 +86,7 @@ export interface TokenizerParts {
  * })
  * tokenizer.trainFromIterator(['low lower lowest', 'new newer newest'], new trainers.BpeTrainer({ vocabSize: 300 }))
  * const { ids, tokens, offsets } = tokenizer.encode('lower newest')
- * console.log(tokens, offsets) // → [ 'lower', 'Ġnewest' ] [ [ 0, 5 ], [ 5, 12 ] ]
+ * console.log(tokens, offsets) // → [ 'lo', 'wer', 'Ġnewest' ] [ [ 0, 2 ], [ 2, 5 ], [ 5, 12 ] ]
  * console.log(tokenizer.decode(ids)) // → lower newest
  * ```
  */
@@ -190,7 +190,8 @@ export class Tokenizer {
   }
 
   get vocabSize(): number {
-    return this.vocab.size
+    const { vocab } = this.#model
+    return vocab.size + this.#added.tokens.filter(([, { content }]) => !vocab.has(content)).length
   }
 
   /** The added tokens by id. */
