@@ -160,7 +160,7 @@ export function sparseCooTensor(
 ): SparseTensor {
   const name = 'sparse_coo_tensor'
   for (const [what, t] of [['indices', indices] as const, ['values', values] as const])
-    if (!(t instanceof Tensor) || t.isSparse)
+    if (!Tensor.is(t) || t.isSparse)
       throw new ArgumentError(`${name}: expected a strided tensor for ${what}, got ${describe(t)}`)
   if (indices.isFloatingPoint() || indices.isComplex() || indices.dtype === 'bool')
     throw new DTypeError(`${name}: expected integer indices, got ${indices.dtype}`)

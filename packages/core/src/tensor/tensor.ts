@@ -125,7 +125,7 @@ export class Tensor {
   /** Asks for this leaf's gradient, or no longer. @returns this tensor */
   requiresGrad_(value = true): this {
     if (typeof value !== 'boolean')
-      throw new ArgumentError(`requiresGrad_: expected true or false, got ${String(value)}`)
+      throw new ArgumentError(`requiresGrad_: expected true or false, got ${describe(value)}`)
     if (this.node !== null) {
       if (value) return this
       throw new AutogradError(
