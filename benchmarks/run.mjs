@@ -2,7 +2,20 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-const NAMES = ['import', 'dispatch', 'memory', 'mnist-step', 'fft', 'linalg', 'files', 'trainer', 'text', 'suite', 'compile']
+const NAMES = [
+  'import',
+  'dispatch',
+  'memory',
+  'mnist-step',
+  'fft',
+  'linalg',
+  'files',
+  'trainer',
+  'text',
+  'audio',
+  'suite',
+  'compile',
+]
 const given = process.argv.slice(2)
 const optionsOnly = given[0]?.startsWith('-') ?? false
 const chosen = given.length === 0 ? NAMES : [optionsOnly ? 'suite' : given[0]]

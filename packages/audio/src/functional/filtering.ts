@@ -1,5 +1,5 @@
 // Filters with coefficients: the difference equation, both ways in time, and sections of second order.
-import { ArgumentError, cat, linearFilter, ShapeError, stack, Tensor, tensor } from '@flambeau/core'
+import { ArgumentError, cat, linearFilter, ShapeError, stack, Tensor, tensor, tidy } from '@flambeau/core'
 import { floating } from '../check.js'
 import { describe, formatShape } from '../messages.js'
 
@@ -55,12 +55,14 @@ export function lfilter(
     throw new ShapeError(
       `lfilter: expected a waveform of shape [..., ${filters}, time] for ${filters} filters, got ${formatShape(waveform.shape)}; batching: false applies each to all of it`,
     )
-  const lines = signals.reshape([-1, filters, signals.shape[signals.ndim - 1]])
-  const half = lines.dtype !== 'float32' && lines.dtype !== 'float64'
-  const computed = half
-    ? linearFilter(lines.to('float32'), a.to('float32'), b.to('float32')).to(lines.dtype)
-    : linearFilter(lines, a, b)
-  return (clamp ? computed.clamp(-1, 1) : computed).reshape(signals.shape)
+  return tidy(() => {
+    const lines = signals.reshape([-1, filters, signals.shape[signals.ndim - 1]])
+    const half = lines.dtype !== 'float32' && lines.dtype !== 'float64'
+    const computed = half
+      ? linearFilter(lines.to('float32'), a.to('float32'), b.to('float32')).to(lines.dtype)
+      : linearFilter(lines, a, b)
+    return (clamp ? computed.clamp(-1, 1) : computed).reshape(signals.shape)
+  })
 }
 
 /** `lfilter` forward and then backward in time: no delay, and twice the attenuation. */

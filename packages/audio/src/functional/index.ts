@@ -1,3 +1,4 @@
+export * from './alignment.js'
 export * from './biquads.js'
 export {
   type CmnOptions,

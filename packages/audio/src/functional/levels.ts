@@ -1,5 +1,5 @@
 // Loudness in its many scales: decibels, µ-law, gain.
-import { ArgumentError, amax, maximum, type Tensor } from '@flambeau/core'
+import { ArgumentError, amax, maximum, type Tensor, tidy } from '@flambeau/core'
 import { floating, positive, whole } from '../check.js'
 import { describe } from '../messages.js'
 
@@ -24,17 +24,21 @@ export function amplitudeToDB(x: Tensor, options: DecibelOptions = {}): Tensor {
   const { multiplier = 10, amin = 1e-10, dbMultiplier = 0, topDb = null } = options
   floating('amplitudeToDB', 'x', x, topDb === null ? 0 : 2)
   positive('amplitudeToDB', 'amin', amin)
-  const db = x
-    .clampMin(amin)
-    .log10()
-    .mul(multiplier)
-    .sub(multiplier * dbMultiplier)
-  if (topDb === null) return db
-  if (!(topDb >= 0)) throw new ArgumentError(`amplitudeToDB: expected topDb to be a number ≥ 0, got ${describe(topDb)}`)
-  if (db.numel() === 0) return db
-  const channels = db.ndim > 2 ? (db.shape.at(-3) as number) : 1
-  const packed = db.reshape([-1, channels, ...db.shape.slice(-2)])
-  return maximum(packed, amax(packed, [1, 2, 3], { keepdim: true }).sub(topDb)).reshape(db.shape)
+  if (topDb !== null && !(topDb >= 0))
+    throw new ArgumentError(`amplitudeToDB: expected topDb to be a number ≥ 0, got ${describe(topDb)}`)
+  return tidy(() => {
+    const db = x
+      .clampMin(amin)
+      .log10()
+      .mul(multiplier)
+      .sub(multiplier * dbMultiplier)
+    if (topDb === null || db.numel() === 0) return db
+    const channels = db.ndim > 2 ? (db.shape.at(-3) as number) : 1
+    const packed = db.reshape([-1, channels, ...db.shape.slice(-2)])
+    // Of the full shape: a result of operands with equal shapes keeps their order in memory.
+    const least = amax(packed, [1, 2, 3], { keepdim: true }).sub(topDb).expand(packed.shape)
+    return maximum(packed, least).reshape(db.shape)
+  })
 }
 
 /** Back from decibels: `ref · (10^(x / 10))^power`; a power of 1 gives power, 0.5 amplitude. */

@@ -12,6 +12,7 @@ import {
   stft,
   type Tensor,
   tensor,
+  tidy,
   where,
 } from '@flambeau/core'
 import { floating, oneOf, packed, positive, whole } from '../check.js'
@@ -140,14 +141,16 @@ export function applySincBank(operation: string, waveform: Tensor, bank: SincBan
   const left = Math.max(0, ...groups.map(({ start }) => -start))
   const right = Math.max(...groups.map(({ start, matrix }) => start + matrix.shape[0]))
   const total = (blocks - 1) * inputs + right
-  const padded = F.pad(batch, [left, Math.max(0, total - batch.shape[1])])
-  const parts = groups.map(({ start, matrix }) => {
-    const taps = matrix.shape[0]
-    const frames = padded.narrow(1, left + start, (blocks - 1) * inputs + taps).unfold(1, taps, inputs)
-    return frames.matmul(matrix.dtype === waveform.dtype ? matrix : matrix.to(waveform.dtype))
+  return tidy(() => {
+    const padded = F.pad(batch, [left, Math.max(0, total - batch.shape[1])])
+    const parts = groups.map(({ start, matrix }) => {
+      const taps = matrix.shape[0]
+      const frames = padded.narrow(1, left + start, (blocks - 1) * inputs + taps).unfold(1, taps, inputs)
+      return frames.matmul(matrix.dtype === waveform.dtype ? matrix : matrix.to(waveform.dtype))
+    })
+    const sound = parts.length === 1 ? parts[0] : cat(parts, -1)
+    return unpack(sound.reshape([batch.shape[0], blocks * outputs]).narrow(1, 0, length))
   })
-  const sound = parts.length === 1 ? parts[0] : cat(parts, -1)
-  return unpack(sound.reshape([batch.shape[0], blocks * outputs]).narrow(1, 0, length))
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   ShapeError,
   stft,
   type Tensor,
+  tidy,
   viewAsReal,
 } from '@flambeau/core'
 import { floating, packed, positive, whole } from '../check.js'
@@ -95,26 +96,38 @@ export function spectrogram(waveform: Tensor, options: SpectrogramOptions): Tens
     throw new ShapeError(
       `spectrogram: expected a waveform of more than nFft / 2 = ${Math.floor(nFft / 2)} samples to mirror its ends, got shape ${formatShape(padded.shape)}; choose a smaller nFft, pad, or padMode 'constant'`,
     )
-  const spectra = stft(batch, nFft, {
-    hopLength,
-    winLength,
-    window,
-    center,
-    padMode,
-    normalized: by.frame,
-    onesided,
-    returnComplex: true,
+  // The frames and all else on the way are large: their memory goes back at once.
+  return tidy(() => {
+    const mirrors = center && padMode === 'reflect'
+    const spectra = stft(mirrors ? mirrored(batch, Math.floor(nFft / 2)) : batch, nFft, {
+      hopLength,
+      winLength,
+      window,
+      center: center && !mirrors,
+      padMode,
+      normalized: by.frame,
+      onesided,
+      returnComplex: true,
+    })
+    const scaled = by.window ? spectra.div(energy(window)) : spectra
+    return unpack(power === null ? scaled : magnitudes(scaled, power))
   })
-  const scaled = by.window ? spectra.div(energy(window)) : spectra
-  return unpack(power === null ? scaled : magnitudes(scaled, power))
+}
+
+/** Both ends continued by what is next to them, in reverse. */
+function mirrored(batch: Tensor, side: number): Tensor {
+  if (side === 0) return batch
+  const before = batch.narrow(1, 1, side).flip([1])
+  const after = batch.narrow(1, batch.shape[1] - 1 - side, side).flip([1])
+  return cat([before, batch, after], 1)
 }
 
 function magnitudes(spectra: Tensor, power: number): Tensor {
   if (power === 1) return spectra.abs()
-  // |z|² has no root to take.
   if (power === 2) {
-    const parts = viewAsReal(spectra)
-    return parts.select(-1, 0).square().add(parts.select(-1, 1).square())
+    // |z|² has no root to take. In the order of memory: the terms of a frame lie side by side.
+    const squares = viewAsReal(spectra.transpose(1, 2)).square()
+    return squares.select(-1, 0).add(squares.select(-1, 1)).transpose(1, 2)
   }
   return spectra.abs().pow(power)
 }

@@ -1,5 +1,5 @@
 // Spectrograms as modules, with the window as a buffer.
-import { ArgumentError, hannWindow, linspace, nn, optim, rand, ShapeError, type Tensor } from '@flambeau/core'
+import { ArgumentError, hannWindow, linspace, nn, optim, rand, ShapeError, type Tensor, tidy } from '@flambeau/core'
 import { oneOf, positive, whole } from '../check.js'
 import { amplitudeToDB } from '../functional/levels.js'
 import { createDct, linearFbanks, type MelScaleName, melscaleFbanks } from '../functional/mel.js'
@@ -233,8 +233,32 @@ function melFilters(operation: string, options: MelScaleOptions): Tensor {
   return melscaleFbanks(nStft, fMin, fMax ?? Math.floor(sampleRate / 2), nMels, sampleRate, { norm, melScale })
 }
 
-/** [..., n, time] times a matrix [n, m], along n. */
-const along = (x: Tensor, matrix: Tensor): Tensor => x.transpose(-1, -2).matmul(matrix).transpose(-1, -2)
+/** [..., n, time] times a matrix [n, m], along n: one product of matrices, whatever the batch. */
+function along(x: Tensor, matrix: Tensor): Tensor {
+  const lines = x.transpose(-1, -2)
+  const [n, m] = matrix.shape
+  if (lines.shape[lines.ndim - 1] !== n)
+    throw new ShapeError(
+      `MelScale: expected ${n} terms in the last but one dimension, got shape ${formatShape(x.shape)}`,
+    )
+  return tidy(() =>
+    lines
+      .reshape([-1, n])
+      .matmul(matrix)
+      .reshape([...lines.shape.slice(0, -1), m])
+      .transpose(-1, -2),
+  )
+}
+
+/**
+ * `use(t)`, where `t` is what `from` gave: its memory goes back at once, unless a hook may have kept it (a module with
+ * hooks has a `forward` of its own).
+ */
+function passOn(from: nn.AnyModule, t: Tensor, use: (t: Tensor) => Tensor): Tensor {
+  const out = use(t)
+  if (!Object.hasOwn(from, 'forward')) t.dispose()
+  return out
+}
 
 /** Spectra on the mel scale. Shape: [..., nStft, time] → [..., nMels, time] */
 export class MelScale extends nn.Module {
@@ -337,13 +361,14 @@ export class MelSpectrogram extends nn.Module {
   }
 
   override forward(waveform: Tensor): Tensor {
-    return this.mel_scale.forward(this.spectrogram.forward(waveform))
+    return passOn(this.spectrogram, this.spectrogram.forward(waveform), (s) => this.mel_scale.forward(s))
   }
 }
 
 /** Decibels, or the logarithm, of filter-bank energies, and then the cosine transform. */
 function cepstra(energies: Tensor, dct: Tensor, decibels: AmplitudeToDB, log: boolean): Tensor {
-  return along(log ? energies.add(1e-6).log() : decibels.forward(energies), dct)
+  if (log) return tidy(() => along(energies.add(1e-6).log(), dct))
+  return passOn(decibels, decibels.forward(energies), (db) => along(db, dct))
 }
 
 /** The options of `MFCC`. */
@@ -382,7 +407,9 @@ export class MFCC extends nn.Module {
   }
 
   override forward(waveform: Tensor): Tensor {
-    return cepstra(this.MelSpectrogram.forward(waveform), this.dct_mat, this.amplitude_to_DB, this.logMels)
+    return passOn(this.MelSpectrogram, this.MelSpectrogram.forward(waveform), (mel) =>
+      cepstra(mel, this.dct_mat, this.amplitude_to_DB, this.logMels),
+    )
   }
 }
 
@@ -439,8 +466,9 @@ export class LFCC extends nn.Module {
   }
 
   override forward(waveform: Tensor): Tensor {
-    const filtered = along(this.Spectrogram.forward(waveform), this.filter_mat)
-    return cepstra(filtered, this.dct_mat, this.amplitude_to_DB, this.logLf)
+    const { Spectrogram: spectrogram, filter_mat, dct_mat } = this
+    const filtered = passOn(spectrogram, spectrogram.forward(waveform), (s) => along(s, filter_mat))
+    return cepstra(filtered, dct_mat, this.amplitude_to_DB, this.logLf)
   }
 }
 
