@@ -1,4 +1,7 @@
 export * as compliance from './compliance/index.js'
+export * as datasets from './datasets/index.js'
+export * as decoders from './decoders/index.js'
 export * as functional from './functional/index.js'
 export * as io from './io/index.js'
+export * as models from './models/index.js'
 export * as transforms from './transforms/index.js'

@@ -1,0 +1,5 @@
+export { FreeSpokenDigit, type FreeSpokenDigitOptions } from './free-spoken-digit.js'
+export { LIBRISPEECH, type LibriSpeechOptions, type LibriSpeechPart } from './librispeech.js'
+export type { SoundOptions } from './sounds.js'
+export { SPEECHCOMMANDS, type SpeechCommandsOptions, type SpeechCommandsVersion } from './speechcommands.js'
+export { YESNO } from './yesno.js'
