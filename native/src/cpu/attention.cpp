@@ -1,5 +1,6 @@
 // Attention by tiles: scores are never held for more than a tile, and the softmax is put right as its maximum grows.
 // Dao et al., 2022 (https://arxiv.org/abs/2205.14135).
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -106,9 +107,49 @@ int64_t visible_keys(const Sizes& sizes, bool causal, int64_t i) {
   return causal ? std::min(sizes.keys, i + 1) : sizes.keys;
 }
 
+// One query of each head, a step of generation: packing keys and values would cost more than it saves, so they are read
+// where they lie.
+template <typename R>
+void forward_one(AttentionArgs& args, const Sizes& sizes) {
+  const AttentionRows<R> f = attention_rows(R());
+  constexpr R low = -std::numeric_limits<R>::infinity();
+  const bool masked = args.mask.defined();
+  const int64_t e = sizes.features, v = sizes.values, seen = visible_keys(sizes, args.causal, 0);
+  const int64_t work = std::max<int64_t>(1, seen * (e + v));
+  parallel_for(sizes.batch * sizes.heads, std::max<int64_t>(1, kGrain / work), [&](int64_t begin, int64_t end) {
+    std::vector<R> q(e), scores(seen), out(v);
+    R* s = scores.data();
+    for (int64_t item = begin; item < end; ++item) {
+      const int64_t b = item / sizes.heads, h = item % sizes.heads, group = h / sizes.shared();
+      load_rows<R>(q.data(), args.query, b, h, 0, 1);
+      f.scale(q.data(), static_cast<R>(args.scale), e);
+      f.dots(s, q.data(), row_of<R>(args.key, b, group, 0), args.key.strides[2], seen, e);
+      if (masked)
+        for (int64_t at = 0; at < seen; at += kKeys)
+          apply_mask(s + at, f, args.mask, b, h, 0, at, std::min(kKeys, seen - at));
+      const R largest = f.largest(s, low, seen);
+      const bool nothing = masked && largest == low;
+      const R sum = nothing ? R(0) : f.exponentials(s, largest, seen);
+      if (nothing) {
+        std::fill(out.begin(), out.end(), R(0));
+      } else {
+        f.weigh(out.data(), s, row_of<R>(args.value, b, group, 0), args.value.strides[2], seen, v);
+        f.scale(out.data(), R(1) / sum, v);
+      }
+      store_block(row_of<R>(args.out, b, h, 0), 1, out.data(), v);
+      // Infinite for a query that sees nothing, so that backward finds probabilities of zero.
+      args.log_sum.as<R>()[b * sizes.heads + h] = nothing ? -low : largest + std::log(sum);
+    }
+  });
+}
+
 template <typename T, typename R>
 void forward(AttentionArgs& args) {
   const Sizes sizes(args.query, args.key, args.value);
+  if constexpr (std::is_same_v<T, R>) {
+    if (sizes.queries == 1 && args.key.strides[3] == 1 && args.value.strides[3] == 1)
+      return forward_one<R>(args, sizes);
+  }
   const AttentionRows<R> f = attention_rows(R());
   const PanelFunctions<R> panels = panel_functions(R());
   const bool masked = args.mask.defined() || args.causal;

@@ -47,6 +47,22 @@ R dot(const R* a, const R* b, int64_t n) {
 }
 
 template <typename R>
+void dots(R* s, const R* q, const R* rows, int64_t stride, int64_t n, int64_t features) {
+  for (int64_t i = 0; i < n; ++i) s[i] = dot(q, rows + i * stride, features);
+}
+
+template <typename R>
+void weigh(R* out, const R* s, const R* rows, int64_t stride, int64_t n, int64_t features) {
+  for (int64_t j = 0; j < features; ++j) out[j] = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const R* row = rows + i * stride;
+    const R weight = s[i];
+#pragma GCC ivdep
+    for (int64_t j = 0; j < features; ++j) out[j] += weight * row[j];
+  }
+}
+
+template <typename R>
 void scale(R* x, R factor, int64_t n) {
 #pragma GCC ivdep
   for (int64_t i = 0; i < n; ++i) x[i] *= factor;
@@ -72,7 +88,7 @@ void score_grad(R* dp, const R* p, R delta, int64_t n) {
 
 template <typename R>
 void find(AttentionRows<R>& f) {
-  f = {largest<R>, exponentials<R>, dot<R>, scale<R>, add<R>, hide<R>, score_grad<R>};
+  f = {largest<R>, exponentials<R>, dot<R>, dots<R>, weigh<R>, scale<R>, add<R>, hide<R>, score_grad<R>};
 }
 void find_float(AttentionRows<float>& f) { find(f); }
 void find_double(AttentionRows<double>& f) { find(f); }

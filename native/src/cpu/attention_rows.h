@@ -11,6 +11,10 @@ struct AttentionRows {
   // s = exp(s - shift); returns the sum.
   R (*exponentials)(R* s, R shift, int64_t n);
   R (*dot)(const R* a, const R* b, int64_t n);
+  // s[i] = q · row i, of n rows that lie `stride` apart.
+  void (*dots)(R* s, const R* q, const R* rows, int64_t stride, int64_t n, int64_t features);
+  // out = Σ s[i] row i.
+  void (*weigh)(R* out, const R* s, const R* rows, int64_t stride, int64_t n, int64_t features);
   void (*scale)(R* x, R factor, int64_t n);
   void (*add)(R* s, const R* mask, int64_t n);
   // s = -∞ where `visible` is 0.
