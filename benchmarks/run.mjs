@@ -13,6 +13,7 @@ const NAMES = [
   'trainer',
   'text',
   'audio',
+  'vision',
   'suite',
   'compile',
 ]

@@ -18,7 +18,7 @@ const debian = {
   format: ['clang-format'],
   packaging: ['patchelf', 'binutils'],
   /** The data that docs/examples train on. */
-  examples: ['dataset-fashion-mnist'],
+  examples: ['dataset-fashion-mnist', 'opencv-doc', 'tuxpaint-stamps-default'],
   tsan: ['clang', 'libclang-rt-dev', 'libomp-dev'],
 }
 

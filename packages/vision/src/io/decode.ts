@@ -34,7 +34,7 @@ const MAX_PIXELS = 2 ** 28
  * profiles are ignored, as TorchVision ignores them; of 16 bits a channel the upper 8 are kept.
  *
  * @param bytes the encoded image, as bytes or a uint8 tensor of one dimension
- * @returns uint8, [C, H, W]
+ * @returns uint8, [C, H, W]; in memory the channels come last, as TorchVision's do
  * @throws FormatError for a truncated, corrupt, empty or unknown image, or one of more than `maxPixels`
  * @example
  * ```ts

@@ -1,10 +1,10 @@
-// Non-maximum suppression. A box is compared with the boxes kept so far only, and of these with those in the same cells
-// of a grid: what does not overlap cannot suppress. The result is that of comparing all pairs.
+// Non-maximum suppression. A box is compared with the boxes kept so far only, and of these with those whose centres are
+// near enough for the overlap to reach the threshold. The result is that of comparing all pairs.
 import { ShapeError, Tensor, tensor } from '@flambeau/core'
 import { checkBoxes, describe } from '../check.js'
 
-/** The cells of the grid along each side, at most. */
-const MOST_CELLS = 64
+/** The cells of the grid along each side. */
+const SIDE = 64
 
 /**
  * Keeps the best of boxes that overlap by more than a threshold: from the highest score down, a box is kept unless its
@@ -62,55 +62,35 @@ function suppress(operation: string, boxes: Tensor, scores: Tensor, idxs: Tensor
   )
 }
 
-/** Which kept boxes lie in each cell: chains through growing arrays. */
+/** The kept boxes whose centres lie in each cell of a grid, as chains. */
 class Cells {
   readonly #left: number
   readonly #top: number
   readonly #perX: number
   readonly #perY: number
-  readonly #across: number
-  readonly #down: number
-  readonly heads: Int32Array
-  next = new Int32Array(1024)
-  box = new Int32Array(1024)
-  #used = 0
+  readonly heads: Int32Array = new Int32Array(SIDE * SIDE).fill(-1)
+  readonly next: Int32Array
 
-  /** @param mean the mean width and height: a box should cover few cells */
-  constructor(left: number, top: number, right: number, bottom: number, mean: readonly [number, number]) {
-    const count = (range: number, size: number): number =>
-      Math.max(1, Math.min(MOST_CELLS, Math.floor(range / Math.max(size, range / MOST_CELLS)) || 1))
+  constructor(count: number, left: number, top: number, right: number, bottom: number) {
     this.#left = left
     this.#top = top
-    this.#across = count(right - left, mean[0])
-    this.#down = count(bottom - top, mean[1])
-    this.#perX = this.#across / (right - left || 1)
-    this.#perY = this.#down / (bottom - top || 1)
-    this.heads = new Int32Array(this.#across * this.#down).fill(-1)
+    this.#perX = SIDE / (right - left || 1)
+    this.#perY = SIDE / (bottom - top || 1)
+    this.next = new Int32Array(count)
   }
 
-  /** First and last column, first and last row of the cells that a box touches. */
-  span(x1: number, y1: number, x2: number, y2: number): [number, number, number, number] {
-    const column = (x: number): number =>
-      Math.max(0, Math.min(this.#across - 1, Math.floor((x - this.#left) * this.#perX)))
-    const row = (y: number): number => Math.max(0, Math.min(this.#down - 1, Math.floor((y - this.#top) * this.#perY)))
-    return [column(x1), column(x2), row(y1), row(y2)]
+  column(x: number): number {
+    return Math.max(0, Math.min(SIDE - 1, Math.floor((x - this.#left) * this.#perX)))
   }
 
-  cell(column: number, row: number): number {
-    return row * this.#across + column
+  row(y: number): number {
+    return Math.max(0, Math.min(SIDE - 1, Math.floor((y - this.#top) * this.#perY)))
   }
 
-  add(cell: number, box: number): void {
-    if (this.#used === this.next.length) {
-      const [next, boxes] = [new Int32Array(2 * this.#used), new Int32Array(2 * this.#used)]
-      next.set(this.next)
-      boxes.set(this.box)
-      this.next = next
-      this.box = boxes
-    }
-    this.next[this.#used] = this.heads[cell]
-    this.box[this.#used] = box
-    this.heads[cell] = this.#used++
+  add(x: number, y: number, box: number): void {
+    const cell = this.row(y) * SIDE + this.column(x)
+    this.next[box] = this.heads[cell]
+    this.heads[cell] = box
   }
 }
 
@@ -124,30 +104,37 @@ function keepBest(
   const round = boxes.BYTES_PER_ELEMENT === 8 ? (x: number) => x : Math.fround
   const [x1, y1, x2, y2] = [0, 1, 2, 3].map((i) => boxes.subarray(i * count, (i + 1) * count))
   const areas = new Float64Array(count)
-  let [left, top, right, bottom, width, height, finite] = [Infinity, Infinity, -Infinity, -Infinity, 0, 0, 0]
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity]
   for (let i = 0; i < count; i++) {
-    const [w, h] = [round(x2[i] - x1[i]), round(y2[i] - y1[i])]
-    areas[i] = round(w * h)
-    if (!Number.isFinite(w + h)) continue
+    areas[i] = round(round(x2[i] - x1[i]) * round(y2[i] - y1[i]))
+    if (!Number.isFinite(areas[i])) continue
     left = Math.min(left, x1[i], x2[i])
     top = Math.min(top, y1[i], y2[i])
     right = Math.max(right, x1[i], x2[i])
     bottom = Math.max(bottom, y1[i], y2[i])
-    width += Math.abs(w)
-    height += Math.abs(h)
-    finite++
   }
-  const cells = new Cells(left, top, right, bottom, [width / finite, height / finite])
-  const tested = new Int32Array(count).fill(-1)
+  const cells = new Cells(count, left, top, right, bottom)
   const kept: number[] = []
+
+  // How far apart two centres can be, in widths of one box: an IoU above t asks for an overlap of more than t times the
+  // larger width, and for a width of at most 1 / t times the smaller one. With some room for rounding.
+  const reach = threshold <= 0 ? Infinity : 1e-3 + (threshold >= 0.5 ? 1 - threshold : (1 / threshold - 1) / 2)
+  // Clear cases are told without rounding each step as the boxes' dtype would.
+  const [low, high] = [threshold * (1 - 1e-5), threshold * (1 + 1e-5)]
 
   /** Whether box j, kept, suppresses box i. */
   const suppresses = (j: number, i: number): boolean => {
     if (categories !== null && categories[j] !== categories[i]) return false
-    const w = round(Math.min(x2[i], x2[j]) - Math.max(x1[i], x1[j]))
-    const h = round(Math.min(y2[i], y2[j]) - Math.max(y1[i], y1[j]))
-    const inter = w > 0 && h > 0 ? round(w * h) : 0
-    return round(inter / round(round(areas[j] + areas[i]) - inter)) > threshold
+    const w = Math.min(x2[i], x2[j]) - Math.max(x1[i], x1[j])
+    const h = Math.min(y2[i], y2[j]) - Math.max(y1[i], y1[j])
+    const inter = w > 0 && h > 0 ? w * h : 0
+    const union = areas[j] + areas[i] - inter
+    if (threshold > 0) {
+      if (inter < low * union) return false
+      if (inter > high * union && union > 0) return true
+    }
+    const rounded = w > 0 && h > 0 ? round(round(w) * round(h)) : 0
+    return round(rounded / round(round(areas[j] + areas[i]) - rounded)) > threshold
   }
 
   for (let i = 0; i < count; i++) {
@@ -161,22 +148,17 @@ function keepBest(
       kept.push(i)
       continue
     }
-    const [c1, c2, r1, r2] = cells.span(x1[i], y1[i], x2[i], y2[i])
+    const [x, y] = [(x1[i] + x2[i]) / 2, (y1[i] + y2[i]) / 2]
+    const [farX, farY] = [reach * Math.abs(x2[i] - x1[i]), reach * Math.abs(y2[i] - y1[i])]
+    const [firstColumn, lastColumn] = [cells.column(x - farX), cells.column(x + farX)]
+    const lastRow = cells.row(y + farY)
     let keep = true
-    for (let r = r1; keep && r <= r2; r++)
-      for (let c = c1; keep && c <= c2; c++)
-        for (let at = cells.heads[cells.cell(c, r)]; at >= 0; at = cells.next[at]) {
-          const j = cells.box[at]
-          if (tested[j] === i) continue
-          tested[j] = i
-          if (suppresses(j, i)) {
-            keep = false
-            break
-          }
-        }
+    for (let r = cells.row(y - farY); keep && r <= lastRow; r++)
+      for (let c = firstColumn; keep && c <= lastColumn; c++)
+        for (let j = cells.heads[r * SIDE + c]; keep && j >= 0; j = cells.next[j]) keep = !suppresses(j, i)
     if (!keep) continue
     kept.push(i)
-    for (let r = r1; r <= r2; r++) for (let c = c1; c <= c2; c++) cells.add(cells.cell(c, r), i)
+    cells.add(x, y, i)
   }
   return kept
 }
