@@ -16,6 +16,7 @@ const NAMES = [
   'vision',
   'suite',
   'compile',
+  'distributed',
 ]
 const given = process.argv.slice(2)
 const optionsOnly = given[0]?.startsWith('-') ?? false

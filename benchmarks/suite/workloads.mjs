@@ -131,8 +131,9 @@ class GPT extends nn.Module {
   }
 }
 
-function gpt() {
-  const model = new GPT()
+/** @param parallel wraps the model, where several processes train it */
+export function gpt(parallel = (model) => model) {
+  const model = parallel(new GPT())
   const [x, y] = [randint(0, 65, [8, 128]), randint(0, 65, [8, 128])]
   return training(model, new optim.AdamW(model.parameters()), () =>
     F.crossEntropy(model.forward(x).flatten(0, 1), y.flatten()),
@@ -153,6 +154,6 @@ export default {
   'digits training': digits,
   'resnet18 training': resnet18Training,
   'resnet18 inference': resnet18Inference,
-  'gpt training': gpt,
+  'gpt training': () => gpt(),
   'lstm training': lstm,
 }

@@ -112,8 +112,8 @@ class GPT(nn.Module):
         return self.head(self.norm(x))
 
 
-def gpt():
-    model = GPT()
+def gpt(parallel=lambda model: model):
+    model = parallel(GPT())
     x, y = randint(0, 65, (8, 128)), randint(0, 65, (8, 128))
     return training(
         model, torch.optim.AdamW(model.parameters()), lambda: F.cross_entropy(model(x).flatten(0, 1), y.flatten())

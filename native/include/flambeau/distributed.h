@@ -48,6 +48,8 @@ class Store {
   virtual Outcome num_keys(int64_t& count) = 0;
   // Another connection to the same store, for another thread: a wait on one does not hold up the other.
   virtual Outcome clone(std::unique_ptr<Store>& copy) = 0;
+  // How long a call other than get and wait may take from now on, where the store cannot be reached.
+  virtual void limit(Milliseconds) {}
   // The address of this machine that the store is reached from; empty where that is unknown.
   virtual std::string local_address() { return {}; }
   virtual int port() { return 0; }

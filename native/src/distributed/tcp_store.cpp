@@ -1,4 +1,5 @@
 // The TCP store's client: a request and its answer at a time.
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 
@@ -68,6 +69,12 @@ class TcpStore final : public Store {
     return open_tcp_store(options, copy);
   }
 
+  void limit(Milliseconds timeout) override {
+    const std::lock_guard lock(mutex_);
+    options_.timeout = timeout;
+    grace_ = std::min(timeout, kGrace);
+  }
+
   std::string local_address() override { return socket_.local_address(); }
   int port() override { return options_.port; }
 
@@ -93,7 +100,7 @@ class TcpStore final : public Store {
     if (closed_) return {Failure::connection, "the store is closed"};
     const std::string& frame = writer.frame();
     if (frame.size() - 4 > kMaxFrame) return {Failure::argument, "a value of 256 MB or more"};
-    const auto deadline = Clock::now() + timeout + kGrace;
+    const auto deadline = Clock::now() + timeout + grace_;
     std::string answer;
     Outcome outcome = socket_.send_all(frame.data(), frame.size(), deadline);
     if (outcome.ok()) outcome = receive(answer, deadline);
@@ -127,6 +134,7 @@ class TcpStore final : public Store {
   }
 
   TcpStoreOptions options_;
+  Milliseconds grace_ = kGrace;
   std::shared_ptr<StoreServer> server_;
   Socket socket_;
   std::mutex mutex_;

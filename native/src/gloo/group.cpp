@@ -60,7 +60,10 @@ GlooGroup::GlooGroup(const GroupOptions& options, std::unique_ptr<Store> store, 
       store_(std::move(store)),
       prefix_(options.prefix),
       names_(options.names),
-      headers_(context_) {}
+      headers_(context_) {
+  // It is asked when something has failed, which must not take long.
+  store_->limit(kWordWait);
+}
 
 std::string GlooGroup::ranks(const std::vector<int>& list) const {
   std::string text = list.size() == 1 ? "rank " : "ranks ";

@@ -11,6 +11,7 @@ export {
 } from './checkpoint.js'
 export { type LoadNpyOptions, loadNpy, saveNpy } from './npy.js'
 export { loadNpz, NpzFile, type NpzInfo, openNpz, type SaveNpzOptions, saveNpz } from './npz.js'
+export { loadPickle } from './pickle-file.js'
 export {
   type LoadSafetensorsOptions,
   loadSafetensors,
@@ -19,7 +20,6 @@ export {
   safetensorsMetadata,
   saveSafetensors,
 } from './safetensors.js'
-export { loadPickle } from './pickle-file.js'
 export { openSafetensors, SafetensorsFile, type SafetensorsInfo } from './safetensors-file.js'
 export { type LoadSparseNpzOptions, loadSparseNpz } from './sparse-npz.js'
 export { type LoadFileOptions, load } from './torch.js'

@@ -1,12 +1,12 @@
 export { CIFAR10, CIFAR100, type CIFAROptions } from './cifar.js'
-export { CocoDetection, type CocoAnnotation, type CocoImage, type CocoOptions, cocoTarget } from './coco.js'
+export { type CocoAnnotation, CocoDetection, type CocoImage, type CocoOptions, cocoTarget } from './coco.js'
 export {
   DatasetFolder,
   type DatasetFolderOptions,
   type FolderOptions,
+  IMG_EXTENSIONS,
   ImageFolder,
   type ImageFolderOptions,
-  IMG_EXTENSIONS,
 } from './folder.js'
 export { readIdx } from './idx.js'
 export { FashionMNIST, KMNIST, MNIST, type MNISTOptions } from './mnist.js'
