@@ -12,7 +12,7 @@ import { GPT } from './char-gpt/model.js'
 const quick = process.env.FLAMBEAU_EXAMPLE_QUICK === '1'
 const { width, layers, heads, context, batch, steps } = quick
   ? { width: 32, layers: 1, heads: 2, context: 32, batch: 8, steps: 40 }
-  : { width: 192, layers: 4, heads: 6, context: 128, batch: 16, steps: Number(process.env.STEPS ?? 1700) }
+  : { width: 192, layers: 4, heads: 6, context: 128, batch: 16, steps: Number(process.env.STEPS ?? 1400) }
 const folder = 'out/char-gpt'
 const picture = join(folder, 'loss.png')
 
@@ -116,7 +116,10 @@ class StopOnce extends Callback {
 manualSeed(1)
 const end = Math.floor(text.length * 0.9)
 const train = new data.DataLoader(windows(text.slice(0, end), 1), { batchSize: batch, shuffle: true })
-const val = new data.DataLoader(windows(text.slice(end), context), { batchSize: 64 })
+const held = text.slice(end)
+// While it trains a part will do; at the end every character counts.
+const val = new data.DataLoader(windows(held, 4 * context), { batchSize: 64 })
+const all = new data.DataLoader(windows(held, context), { batchSize: 64 })
 const losses = new Losses()
 
 const fit = async (...callbacks: Callback[]): Promise<[Writer, Trainer]> => {
@@ -144,7 +147,7 @@ if (quick) rmSync(folder, { recursive: true, force: true })
 let [writer, trainer] = await fit(...(quick ? [new StopOnce()] : []))
 if (trainer.interrupted && quick) [writer, trainer] = await fit()
 if (!trainer.interrupted) {
-  const [{ val_loss: loss }] = await trainer.validate(writer, { dataloaders: val })
+  const [{ val_loss: loss }] = await trainer.validate(writer, { dataloaders: all })
   mkdirSync(folder, { recursive: true })
   await utils.saveImage(picture, drawCurves(losses.curves()))
   process.stdout.write('\n')

@@ -10,7 +10,7 @@ import { drawMisread, report } from './fashion/report.js'
 // The tests run every example with a small budget.
 const quick = process.env.FLAMBEAU_EXAMPLE_QUICK === '1'
 const root = process.env.FASHION_MNIST ?? '/usr/share/datasets/fashion-mnist'
-const epochs = quick ? 1 : 11
+const epochs = quick ? 1 : Number(process.env.EPOCHS ?? 10)
 const picture = 'out/fashion.png'
 const { classes } = datasets.FashionMNIST
 type Batch = [images: Tensor, labels: Tensor]
@@ -41,16 +41,15 @@ class Block extends nn.Module {
 class Clothes extends LightningModule<Batch> {
   readonly net = new nn.Sequential(
     //                                                     [N, 1, 28, 28]
-    new nn.Conv2d(1, 16, 3, { padding: 1, bias: false }), // [N, 16, 28, 28]
-    new nn.BatchNorm2d(16),
+    new nn.Conv2d(1, 24, 3, { padding: 1, bias: false }), // [N, 24, 28, 28]
+    new nn.BatchNorm2d(24),
     new nn.ReLU(),
-    new nn.MaxPool2d(2), //                                  [N, 16, 14, 14]
-    new Block(16, 32, 1), //                                 [N, 32, 14, 14]
-    new Block(32, 64, 2), //                                 [N, 64, 7, 7]
-    new Block(64, 64, 1),
+    new nn.MaxPool2d(2), //                                  [N, 24, 14, 14]
+    new Block(24, 48, 1), //                                 [N, 48, 14, 14]
+    new Block(48, 96, 2), //                                 [N, 96, 7, 7]
     new nn.AdaptiveAvgPool2d(1),
-    new nn.Flatten(), //                                     [N, 64]
-    new nn.Linear(64, 10),
+    new nn.Flatten(), //                                     [N, 96]
+    new nn.Linear(96, 10),
   )
   readonly accuracy = new Accuracy({ task: 'multiclass', numClasses: 10 })
   readonly confusion = new ConfusionMatrix({ task: 'multiclass', numClasses: 10 })
