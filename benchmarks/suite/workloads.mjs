@@ -2,7 +2,7 @@
 import { arange, F, nn, noGrad, optim, randint, randn } from '@flambeau/core'
 
 /** Forward, loss, backward, update; gives the loss. */
-function training(model, optimizer, loss) {
+export function training({ model, optimizer, loss }) {
   model.train()
   return () => {
     const value = loss()
@@ -22,11 +22,12 @@ function mlp() {
     new nn.Linear(512, 10),
   )
   const [x, y] = [randn([128, 784]), randint(0, 10, [128])]
-  return training(model, new optim.Adam(model.parameters()), () => F.crossEntropy(model.forward(x), y))
+  return { model, x, y, optimizer: new optim.Adam(model.parameters()), loss: () => F.crossEntropy(model.forward(x), y) }
 }
 
-function digits() {
-  const model = new nn.Sequential(
+/** The network of docs/examples/mnist.ts. */
+export const digitsNetwork = () =>
+  new nn.Sequential(
     new nn.Conv2d(1, 32, 3), // [N, 32, 26, 26]
     new nn.ReLU(),
     new nn.Conv2d(32, 64, 3), // [N, 64, 24, 24]
@@ -39,8 +40,11 @@ function digits() {
     new nn.Dropout(0.5),
     new nn.Linear(128, 10),
   )
+
+function digits() {
+  const model = digitsNetwork()
   const [x, y] = [randn([64, 1, 28, 28]), randint(0, 10, [64])]
-  return training(model, new optim.Adam(model.parameters()), () => F.crossEntropy(model.forward(x), y))
+  return { model, x, y, optimizer: new optim.Adam(model.parameters()), loss: () => F.crossEntropy(model.forward(x), y) }
 }
 
 class BasicBlock extends nn.Module {
@@ -62,7 +66,7 @@ class BasicBlock extends nn.Module {
 }
 
 /** ResNet-18 for images of 32×32. */
-function resnet18() {
+export function resnet18() {
   const layers = [new nn.Conv2d(3, 64, 3, { padding: 1, bias: false }), new nn.BatchNorm2d(64), new nn.ReLU()]
   let channels = 64
   for (const [width, stride] of [
@@ -80,7 +84,7 @@ function resnet18() {
 function resnet18Training() {
   const model = resnet18()
   const [x, y] = [randn([16, 3, 32, 32]), randint(0, 10, [16])]
-  return training(model, new optim.Adam(model.parameters()), () => F.crossEntropy(model.forward(x), y))
+  return { model, x, y, optimizer: new optim.Adam(model.parameters()), loss: () => F.crossEntropy(model.forward(x), y) }
 }
 
 function resnet18Inference() {
@@ -115,7 +119,7 @@ class Block extends nn.Module {
   }
 }
 
-class GPT extends nn.Module {
+export class GPT extends nn.Module {
   constructor({ layers = 4, width = 192, heads = 6, context = 128, vocabulary = 65 } = {}) {
     super()
     this.tokens = new nn.Embedding(vocabulary, width)
@@ -132,28 +136,35 @@ class GPT extends nn.Module {
 }
 
 /** @param parallel wraps the model, where several processes train it */
-export function gpt(parallel = (model) => model) {
+function gptParts(parallel = (model) => model) {
   const model = parallel(new GPT())
   const [x, y] = [randint(0, 65, [8, 128]), randint(0, 65, [8, 128])]
-  return training(model, new optim.AdamW(model.parameters()), () =>
-    F.crossEntropy(model.forward(x).flatten(0, 1), y.flatten()),
-  )
+  const loss = () => F.crossEntropy(model.forward(x).flatten(0, 1), y.flatten())
+  return { model, x, y, optimizer: new optim.AdamW(model.parameters()), loss }
 }
 
 function lstm() {
-  const model = new nn.LSTM(64, 128, { numLayers: 2 })
+  const recurrent = new nn.LSTM(64, 128, { numLayers: 2 })
   const head = new nn.Linear(128, 10)
+  const model = new nn.ModuleDict({ lstm: recurrent, head })
   const [x, y] = [randn([64, 32, 64]), randint(0, 10, [32])]
-  return training(model, new optim.Adam([...model.parameters(), ...head.parameters()]), () =>
-    F.crossEntropy(head.forward(model.forward(x)[0].at(-1)), y),
-  )
+  const loss = () => F.crossEntropy(head.forward(recurrent.forward(x)[0].at(-1)), y)
+  return { model, x, y, optimizer: new optim.Adam(model.parameters()), loss }
 }
 
-export default {
+/** Of each training workload the model, its inputs, optimizer and loss. */
+export const trainings = {
   'mlp training': mlp,
   'digits training': digits,
   'resnet18 training': resnet18Training,
-  'resnet18 inference': resnet18Inference,
-  'gpt training': () => gpt(),
+  'gpt training': () => gptParts(),
   'lstm training': lstm,
+}
+
+/** A step of the GPT, the model wrapped for several processes. */
+export const gpt = (parallel) => training(gptParts(parallel))
+
+export default {
+  ...Object.fromEntries(Object.entries(trainings).map(([name, make]) => [name, () => training(make())])),
+  'resnet18 inference': resnet18Inference,
 }

@@ -35,6 +35,10 @@ export class Contestant {
   close() {
     this.#child.stdin.end()
   }
+  /** For one that does not answer. */
+  kill() {
+    this.#child.kill('SIGKILL')
+  }
 }
 
 /** One program of each kind that answers lines. */

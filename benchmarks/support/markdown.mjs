@@ -65,7 +65,60 @@ Chains of elementwise operators on a million floats, medians of ${rounds} rounds
 ${table(['chain', 'Flambeau eager', 'Flambeau compiled', 'PyTorch eager', 'PyTorch compiled', 'ratio', 'ten cells are torch.compile', 'noise'], rows)}`
 }
 
-export const sections = { suite, compile }
+const PEERS = { tfjs: 'TensorFlow.js (wasm)', jax: 'jax-js (wasm)', mlx: 'node-mlx', onnx: 'ONNX Runtime' }
+
+function peers({ workloads }) {
+  const rows = Object.entries(workloads).flatMap(([name, results]) =>
+    Object.entries(results).map(([peer, r]) =>
+      r.unable === undefined
+        ? [name, PEERS[peer], ms(r.ours_ms), ms(r.theirs_ms), r.ratio.toFixed(3), percent(r.noise)]
+        : [name, PEERS[peer], `not compared: ${r.unable.split('\n')[0].replaceAll('|', '¦')}`, '', '', ''],
+    ),
+  )
+  return `## Against JavaScript libraries
+
+The same networks from the same parameters; losses, gradients and updates are compared before anything is timed, without dropout, whose
+random numbers differ. A ratio of 0.2 is five times as fast.
+
+${table(['network', 'library', 'Flambeau', 'theirs', 'ratio', 'noise'], rows)}`
+}
+
+function growth({ curves, threads }) {
+  const grown = Object.entries(curves).map(([name, r]) => [
+    name,
+    r.sizes.map((size, i) => `${size}: ${ms(r.ms[i])}`).join(', '),
+    r.ratio.toFixed(2),
+    percent(r.noise),
+  ])
+  const shared = Object.entries(threads).map(([name, r]) => [
+    name,
+    ms(r.one_ms),
+    ms(r.two_ms),
+    (1 / r.ratio).toFixed(2),
+    percent(r.noise),
+  ])
+  return `## Growth
+
+The time of a step while a size is doubled again and again, and the most that one doubling multiplied it by.
+
+${table(['what', 'times', 'largest factor', 'noise'], grown)}
+${shared.length === 0 ? '' : table(['with threads', 'one', 'two', 'times as fast', 'noise'], shared)}`
+}
+
+function lateness({ period_ms, inference_ms, idle, forwardAsync, forward }) {
+  const row = (name, r) => [name, ...[r.median, r.p99, r.largest].map((x) => ms(x)), r.ticks]
+  return `## The event loop
+
+How late a timer of ${period_ms} ms is while an inference of ${Math.round(inference_ms)} ms runs again and again.
+
+${table(
+  ['meanwhile', 'median', '99 %', 'largest', 'ticks'],
+  [row('nothing', idle), row('`await model.forwardAsync(x)`', forwardAsync), row('`model.forward(x)`', forward)],
+)}`
+}
+
+const sections = { suite, compile, peers, growth, lateness }
+export const SECTIONS = Object.keys(sections)
 
 /** A page of the results of some benchmarks; each is what one of them wrote as JSON. */
 export function page(results) {
