@@ -117,7 +117,7 @@ try {
       preTokenizer: new preTokenizers.Whitespace(),
     }),
     new trainers.BpeTrainer({
-      vocabSize: 6000,
+      vocabSize: 9000,
       specialTokens: ['<unk>'],
       maxTokenLength: 6,
       model: { unkToken: '<unk>' },

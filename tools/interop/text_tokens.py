@@ -241,7 +241,7 @@ def learned(name, tokenizer, trainer):
 
 
 learned("bpe", build(models.BPE(), None, pre_tokenizers.ByteLevel(add_prefix_space=False)), trainers.BpeTrainer(vocab_size=size(700), min_frequency=2, special_tokens=["<s>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
-learned("bpe-short", build(models.BPE(unk_token="<unk>"), normalizers.NFC(), pre_tokenizers.Whitespace()), trainers.BpeTrainer(vocab_size=6000 if big else 350, special_tokens=["<unk>"], max_token_length=6, show_progress=False))
+learned("bpe-short", build(models.BPE(unk_token="<unk>"), normalizers.NFC(), pre_tokenizers.Whitespace()), trainers.BpeTrainer(vocab_size=9000 if big else 350, special_tokens=["<unk>"], max_token_length=6, show_progress=False))
 
 if packed is not None:
     with open(folder, "wb") as file:
