@@ -2,8 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <bit>
 #include <cmath>
 #include <limits>
+#include <vector>
+
+#include "cpu/half_blocks.h"
 
 using namespace flambeau;
 
@@ -57,4 +61,34 @@ TEST_CASE("visit_stored_dtype gives the type of the size that size_of states") {
     const DType dtype = static_cast<DType>(code);
     CHECK(visit_stored_dtype(dtype, []<typename T>() { return sizeof(T); }) == size_of(dtype));
   }
+}
+
+// Blocks go through the processor's own conversions where it has some.
+template <typename T>
+int wrong_in_blocks() {
+  int wrong = 0;
+  std::vector<T> halves(65536);
+  std::vector<float> wide(halves.size());
+  for (unsigned bits = 0; bits < 65536; ++bits) halves[bits].bits = static_cast<uint16_t>(bits);
+  flambeau::cpu::load_half(wide.data(), halves.data(), 65536);
+  for (unsigned bits = 0; bits < 65536; ++bits) {
+    const float one = float(halves[bits]);
+    wrong +=
+        std::isnan(one) ? !std::isnan(wide[bits]) : std::bit_cast<uint32_t>(one) != std::bit_cast<uint32_t>(wide[bits]);
+  }
+  // Odd lengths, and every sixteen thousandth float of all.
+  for (uint64_t start = 0; start < (uint64_t{1} << 32); start += 1009 * 16411) {
+    float values[1009];
+    T rounded[1009];
+    for (int i = 0; i < 1009; ++i) values[i] = std::bit_cast<float>(static_cast<uint32_t>(start + i * 16411ull));
+    flambeau::cpu::store_half(rounded, values, 1009);
+    for (int i = 0; i < 1009; ++i)
+      wrong += std::isnan(values[i]) ? !std::isnan(float(rounded[i])) : rounded[i].bits != T(values[i]).bits;
+  }
+  return wrong;
+}
+
+TEST_CASE("blocks of halves are converted as single ones are") {
+  CHECK(wrong_in_blocks<float16>() == 0);
+  CHECK(wrong_in_blocks<bfloat16>() == 0);
 }

@@ -40,7 +40,7 @@
 namespace flambeau {
 
 // The host loads this library only where it was generated together with it.
-inline constexpr const char* kFingerprint = "aaa9df75c5b673eb";
+inline constexpr const char* kFingerprint = "6627b692ddec2bc0";
 
 enum class Kernel : int {
   attention,

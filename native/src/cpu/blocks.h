@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "flambeau/dtype.h"
+#include "half_blocks.h"
 
 namespace flambeau::cpu {
 
@@ -64,6 +65,10 @@ inline void load_block(To* dst, const From* src, int64_t stride, int64_t n) {
   if (stride == 1) {
     if constexpr (std::is_same_v<From, To>) {
       std::memcpy(dst, src, sizeof(To) * n);
+    } else if constexpr (kIsHalf<From> && std::is_same_v<To, float>) {
+      load_half(dst, src, n);
+    } else if constexpr (std::is_same_v<From, float> && kIsHalf<To>) {
+      store_half(dst, src, n);
     } else {
       for (int64_t i = 0; i < n; ++i) dst[i] = convert<To>(src[i]);
     }
@@ -78,7 +83,11 @@ inline void load_block(To* dst, const From* src, int64_t stride, int64_t n) {
 template <typename From, typename To>
 inline void store_block(To* dst, int64_t stride, const From* src, int64_t n) {
   if (stride == 1) {
-    for (int64_t i = 0; i < n; ++i) dst[i] = convert<To>(src[i]);
+    if constexpr (kIsHalf<To> && std::is_same_v<From, float>) {
+      store_half(dst, src, n);
+    } else {
+      for (int64_t i = 0; i < n; ++i) dst[i] = convert<To>(src[i]);
+    }
   } else {
     for (int64_t i = 0; i < n; ++i) dst[i * stride] = convert<To>(src[i]);
   }

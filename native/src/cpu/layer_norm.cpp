@@ -1,4 +1,4 @@
-// Layer normalization of a contiguous [rows, n] input, and its gradient in one pass.
+// Layer and root-mean-square normalization of a contiguous [rows, n] input, and their gradients in one pass.
 #include <vector>
 
 #include "blocks.h"
@@ -59,8 +59,10 @@ Status layer_norm(LayerNormArgs& args) {
       std::vector<R> in_buffer, out_buffer(std::is_same_v<T, R> ? 0 : n);
       for (int64_t i = b; i < e; ++i) {
         const R* x = row_of<R>(args.input.as<T>() + i * n, in_buffer, n);
-        R &mean = args.mean.as<R>()[i], &rstd = args.rstd.as<R>()[i];
-        f.statistics(x, n, args.eps, &mean, &rstd);
+        R& rstd = args.rstd.as<R>()[i];
+        R* own = args.mean.defined() ? args.mean.as<R>() + i : nullptr;
+        f.statistics(x, n, args.eps, own, &rstd);
+        const R mean = own ? *own : R(0);
         T* out = args.out.as<T>() + i * n;
         if constexpr (std::is_same_v<T, R>) {
           f.normalize(out, x, weight, bias, mean, rstd, n);
@@ -79,6 +81,7 @@ Status layer_norm_backward(LayerNormBackwardArgs& args) {
     const LayerNormFunctions<R> f = layer_norm_functions(R());
     std::vector<R> weight_buffer;
     const R* weight = optional_row(args.weight, weight_buffer, n);
+    const bool centered = args.mean.defined();
     const bool parameters = args.weight_grad.defined() || args.bias_grad.defined();
     // Rows are shared out in chunks that depend on the shape alone, and their sums are joined in order.
     const int64_t chunks = std::max<int64_t>(1, std::min<int64_t>(16, rows * n / kGrain));
@@ -92,14 +95,14 @@ Status layer_norm_backward(LayerNormBackwardArgs& args) {
         for (int64_t i = c * step; i < std::min(rows, (c + 1) * step); ++i) {
           const R* x = row_of<R>(args.input.as<T>() + i * n, in_buffer, n);
           const R* grad = row_of<R>(args.grad.as<T>() + i * n, grad_buffer, n);
-          const R mean = args.mean.as<R>()[i], rstd = args.rstd.as<R>()[i];
+          const R mean = centered ? args.mean.as<R>()[i] : R(0), rstd = args.rstd.as<R>()[i];
           f.accumulate(weight_sum, bias_sum, grad, x, mean, rstd, n);
           if (!args.out.defined()) continue;
           T* out = args.out.as<T>() + i * n;
           if constexpr (std::is_same_v<T, R>) {
-            f.backward(out, grad, x, weight, mean, rstd, n);
+            f.backward(out, grad, x, weight, centered, mean, rstd, n);
           } else {
-            f.backward(out_buffer.data(), grad, x, weight, mean, rstd, n);
+            f.backward(out_buffer.data(), grad, x, weight, centered, mean, rstd, n);
             store_block(out, 1, out_buffer.data(), n);
           }
         }

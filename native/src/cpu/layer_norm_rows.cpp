@@ -15,8 +15,8 @@ namespace HWY_NAMESPACE {
 constexpr int64_t kStatBlock = 1024;
 
 template <typename R>
-void statistics(const R* x, int64_t n, double eps, R* mean, R* rstd) {
-  double total = 0, squares = 0;
+double sum_of(const R* x, int64_t n) {
+  double total = 0;
   for (int64_t begin = 0; begin < n; begin += kStatBlock) {
     const int64_t q = (n - begin < kStatBlock ? n - begin : kStatBlock) / 2;
     const int64_t end = n - begin < kStatBlock ? n : begin + kStatBlock;
@@ -30,8 +30,13 @@ void statistics(const R* x, int64_t n, double eps, R* mean, R* rstd) {
     for (int64_t i = begin + 2 * q; i < end; ++i) a += x[i];
     total += static_cast<double>(a) + static_cast<double>(b);
   }
-  const double center = total / static_cast<double>(n);
-  const R shift = static_cast<R>(center);
+  return total;
+}
+
+template <typename R>
+void statistics(const R* x, int64_t n, double eps, R* mean, R* rstd) {
+  const R shift = mean ? static_cast<R>(sum_of(x, n) / static_cast<double>(n)) : R(0);
+  double squares = 0;
   for (int64_t begin = 0; begin < n; begin += kStatBlock) {
     const int64_t q = (n - begin < kStatBlock ? n - begin : kStatBlock) / 2;
     const int64_t end = n - begin < kStatBlock ? n : begin + kStatBlock;
@@ -46,7 +51,7 @@ void statistics(const R* x, int64_t n, double eps, R* mean, R* rstd) {
     for (int64_t i = begin + 2 * q; i < end; ++i) a += (x[i] - shift) * (x[i] - shift);
     squares += static_cast<double>(a) + static_cast<double>(b);
   }
-  *mean = shift;
+  if (mean) *mean = shift;
   *rstd = static_cast<R>(1 / std::sqrt(squares / static_cast<double>(n) + eps));
 }
 
@@ -68,7 +73,7 @@ void normalize(R* dst, const R* x, const R* weight, const R* bias, R mean, R rst
 }
 
 template <typename R>
-void backward(R* dst, const R* grad, const R* x, const R* weight, R mean, R rstd, int64_t n) {
+void backward(R* dst, const R* grad, const R* x, const R* weight, bool centered, R mean, R rstd, int64_t n) {
   R sum = 0, dot = 0;
   if (weight) {
 #pragma omp simd reduction(+ : sum, dot)
@@ -85,7 +90,7 @@ void backward(R* dst, const R* grad, const R* x, const R* weight, R mean, R rstd
       dot += grad[i] * (x[i] - mean);
     }
   }
-  const R a = sum / static_cast<R>(n), b = dot * rstd * rstd / static_cast<R>(n);
+  const R a = centered ? sum / static_cast<R>(n) : R(0), b = dot * rstd * rstd / static_cast<R>(n);
   if (weight) {
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; ++i) dst[i] = rstd * (dst[i] - a - (x[i] - mean) * b);

@@ -430,6 +430,17 @@ struct gelu_op {
   float operator()(float a) const { return a * 0.5f * (1.0f + rough_erf(a * 0.70710678118654752440f)); }
   double operator()(double a) const { return a * 0.5 * (1.0 + std::erf(a * 0.70710678118654752440)); }
 };
+// Φ(x) + x·φ(x)
+struct gelu_slope_op {
+  float operator()(float a) const {
+    const float density = 0.39894228040143267794f * exp_of(-0.5f * a * a);
+    return 0.5f * (1.0f + rough_erf(a * 0.70710678118654752440f)) + a * density;
+  }
+  double operator()(double a) const {
+    const double density = 0.39894228040143267794 * std::exp(-0.5 * a * a);
+    return 0.5 * (1.0 + std::erf(a * 0.70710678118654752440)) + a * density;
+  }
+};
 struct silu_op {
   template <typename T>
   T operator()(T a) const {

@@ -1,5 +1,5 @@
-// Layer normalization of a contiguous [rows, n] input: a warp or a block for each row. The parameters' gradients are
-// summed over parts of the rows first, and the parts in order.
+// Layer and root-mean-square normalization of a contiguous [rows, n] input: a warp or a block for each row. The
+// parameters' gradients are summed over parts of the rows first, and the parts in order.
 #include <memory>
 
 #include "flambeau/kernels/layer_norm.gen.h"
@@ -24,6 +24,11 @@ struct Parameter {
   }
 };
 
+template <typename R>
+R* optional(const TensorView& t) {
+  return t.defined() ? t.as<R>() : nullptr;
+}
+
 template <bool kWarp, typename T, typename R>
 __global__ void forward(T* out, R* means, R* rstds, const T* in, Parameter weight, Parameter bias, int64_t rows,
                         int64_t n, double eps) {
@@ -31,9 +36,11 @@ __global__ void forward(T* out, R* means, R* rstds, const T* in, Parameter weigh
   if (row >= rows) return;
   const T* x = in + row * n;
   const int lanes = kWarp ? 32 : kLineThreads;
-  R sum = 0;
-  for (int64_t i = threadIdx.x; i < n; i += lanes) sum += convert<R>(x[i]);
-  const R mean = line_sum<kWarp>(sum) / static_cast<R>(n);
+  R mean = 0;
+  if (means) {
+    for (int64_t i = threadIdx.x; i < n; i += lanes) mean += convert<R>(x[i]);
+    mean = line_sum<kWarp>(mean) / static_cast<R>(n);
+  }
   R squares = 0;
   for (int64_t i = threadIdx.x; i < n; i += lanes) {
     const R d = convert<R>(x[i]) - mean;
@@ -43,19 +50,19 @@ __global__ void forward(T* out, R* means, R* rstds, const T* in, Parameter weigh
   for (int64_t i = threadIdx.x; i < n; i += lanes)
     out[row * n + i] = convert<T>((convert<R>(x[i]) - mean) * rstd * weight.at(i, R(1)) + bias.at(i, R(0)));
   if (threadIdx.x == 0) {
-    means[row] = mean;
+    if (means) means[row] = mean;
     rstds[row] = rstd;
   }
 }
 
-// dx = σ⁻¹·(g − mean(g) − x̂·mean(g·x̂)), where g = dy·w.
+// dx = σ⁻¹·(g − mean(g) − x̂·mean(g·x̂)), where g = dy·w; without means, mean(g) stays.
 template <bool kWarp, typename T, typename R>
 __global__ void backward(T* out, const T* grad, const T* in, const R* means, const R* rstds, Parameter weight,
                          int64_t rows, int64_t n) {
   const int64_t row = line_index<kWarp>();
   if (row >= rows) return;
   const T *x = in + row * n, *dy = grad + row * n;
-  const R mean = means[row], rstd = rstds[row];
+  const R mean = means ? means[row] : R(0), rstd = rstds[row];
   const int lanes = kWarp ? 32 : kLineThreads;
   R sum = 0, products = 0;
   for (int64_t i = threadIdx.x; i < n; i += lanes) {
@@ -63,7 +70,7 @@ __global__ void backward(T* out, const T* grad, const T* in, const R* means, con
     sum += g;
     products += g * (convert<R>(x[i]) - mean) * rstd;
   }
-  sum = line_sum<kWarp>(sum) / static_cast<R>(n);
+  sum = means ? line_sum<kWarp>(sum) / static_cast<R>(n) : R(0);
   products = line_sum<kWarp>(products) / static_cast<R>(n);
   for (int64_t i = threadIdx.x; i < n; i += lanes) {
     const R g = product(convert<R>(dy[i]), weight.at(i, R(1)));
@@ -83,7 +90,7 @@ __global__ void sum_columns(R* sums, const T* grad, const T* in, const R* means,
     for (int64_t row = begin + threadIdx.y; row < end; row += 8) {
       const R g = convert<R>(grad[row * n + col]);
       bias += g;
-      weight += g * (convert<R>(in[row * n + col]) - means[row]) * rstds[row];
+      weight += g * (convert<R>(in[row * n + col]) - (means ? means[row] : R(0))) * rstds[row];
     }
   shared[0][threadIdx.y][threadIdx.x] = weight;
   shared[1][threadIdx.y][threadIdx.x] = bias;
@@ -111,9 +118,9 @@ Status layer_norm(LayerNormArgs& args) {
   const bool known = visit_real(args.input.dtype, [&]<typename T>() {
     using R = ComputeOf<T>;
     launch_lines(rows, n, [&]<bool kWarp>(unsigned grid, dim3 block) {
-      forward<kWarp, T, R><<<grid, block, 0, context().stream>>>(args.out.as<T>(), args.mean.as<R>(), args.rstd.as<R>(),
-                                                                 args.input.as<T>(), Parameter(args.weight),
-                                                                 Parameter(args.bias), rows, n, args.eps);
+      forward<kWarp, T, R><<<grid, block, 0, context().stream>>>(
+          args.out.as<T>(), optional<R>(args.mean), args.rstd.as<R>(), args.input.as<T>(), Parameter(args.weight),
+          Parameter(args.bias), rows, n, args.eps);
     });
   });
   return known ? launched() : unsupported(args.input.dtype);
@@ -133,15 +140,15 @@ Status layer_norm_backward(LayerNormBackwardArgs& args) {
     if (args.out.defined())
       launch_lines(rows, n, [&]<bool kWarp>(unsigned grid, dim3 block) {
         backward<kWarp, T, R><<<grid, block, 0, stream>>>(args.out.as<T>(), args.grad.as<T>(), args.input.as<T>(),
-                                                          args.mean.as<R>(), args.rstd.as<R>(), Parameter(args.weight),
-                                                          rows, n);
+                                                          optional<R>(args.mean), args.rstd.as<R>(),
+                                                          Parameter(args.weight), rows, n);
       });
     if (!args.weight_grad.defined() && !args.bias_grad.defined()) return;
     const int64_t columns = (n + 31) / 32;
     const int64_t parts = std::max<int64_t>(1, std::min<int64_t>(rows / 32, 2 * context().multiprocessors / columns));
     const Workspace sums(static_cast<size_t>(parts * 2 * n) * sizeof(R));
     sum_columns<T, R><<<dim3(static_cast<unsigned>(columns), static_cast<unsigned>(parts)), dim3(32, 8), 0, stream>>>(
-        sums.as<R>(), args.grad.as<T>(), args.input.as<T>(), args.mean.as<R>(), args.rstd.as<R>(), rows, n,
+        sums.as<R>(), args.grad.as<T>(), args.input.as<T>(), optional<R>(args.mean), args.rstd.as<R>(), rows, n,
         (rows + parts - 1) / parts);
     const auto blocks = static_cast<unsigned>((n + 127) / 128);
     if (args.weight_grad.defined())

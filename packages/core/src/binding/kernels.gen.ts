@@ -426,10 +426,10 @@ export function interpolate(out: TensorArg, input: TensorArg, scales: readonly n
   invoke(39, 'interpolate')
 }
 
-export function layerNorm(out: TensorArg, mean: TensorArg, rstd: TensorArg, input: TensorArg, weight: TensorArg | null, bias: TensorArg | null, eps: number): void {
+export function layerNorm(out: TensorArg, mean: TensorArg | null, rstd: TensorArg, input: TensorArg, weight: TensorArg | null, bias: TensorArg | null, eps: number): void {
   if (!begin(out, false, false)) return
   writeTensor(out)
-  writeTensor(mean)
+  writeOptionalTensor(mean)
   writeTensor(rstd)
   writeTensor(input)
   writeOptionalTensor(weight)
@@ -438,14 +438,14 @@ export function layerNorm(out: TensorArg, mean: TensorArg, rstd: TensorArg, inpu
   invoke(40, 'layer_norm')
 }
 
-export function layerNormBackward(grad: TensorArg, out: TensorArg | null, weightGrad: TensorArg | null, biasGrad: TensorArg | null, input: TensorArg, mean: TensorArg, rstd: TensorArg, weight: TensorArg | null): void {
+export function layerNormBackward(grad: TensorArg, out: TensorArg | null, weightGrad: TensorArg | null, biasGrad: TensorArg | null, input: TensorArg, mean: TensorArg | null, rstd: TensorArg, weight: TensorArg | null): void {
   if (!begin(grad, false, false)) return
   writeTensor(grad)
   writeOptionalTensor(out)
   writeOptionalTensor(weightGrad)
   writeOptionalTensor(biasGrad)
   writeTensor(input)
-  writeTensor(mean)
+  writeOptionalTensor(mean)
   writeTensor(rstd)
   writeOptionalTensor(weight)
   invoke(41, 'layer_norm_backward')

@@ -128,10 +128,11 @@ export const MICRO = {
   legendre: 123,
   relu: 124,
   gelu: 125,
-  silu: 126,
+  geluSlope: 126,
+  silu: 127,
 } as const
 
 export type MicroOp = keyof typeof MICRO
 
 /** Which compute types each instruction has, by its code: f floating-point, i integer, c complex. */
-export const MICRO_TYPES: readonly string[] = ['fic', 'fic', 'fic', 'fc', 'fic', 'fc', 'fic', 'fic', 'fi', 'fic', 'fic', 'fc', 'fc', 'fc', 'fic', 'fic', 'fic', 'fic', 'fic', 'fi', 'fi', 'fi', 'fi', 'fi', 'fi', 'fi', 'fi', 'fi', 'f', 'f', 'f', 'f', 'i', 'i', 'fi', 'f', 'f', 'fc', 'f', 'c', 'c', 'fi', 'fi', 'fi', 'fi', 'f', 'fic', 'fic', 'fi', 'fi', 'fi', 'fi', 'fic', 'fic', 'fic', 'fic', 'i', 'i', 'i', 'i', 'i', 'i', 'fic', 'fic', 'fic', 'fi', 'fi', 'fi', 'fic', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'fi', 'f', 'fc']
+export const MICRO_TYPES: readonly string[] = ['fic', 'fic', 'fic', 'fc', 'fic', 'fc', 'fic', 'fic', 'fi', 'fic', 'fic', 'fc', 'fc', 'fc', 'fic', 'fic', 'fic', 'fic', 'fic', 'fi', 'fi', 'fi', 'fi', 'fi', 'fi', 'fi', 'fi', 'fi', 'f', 'f', 'f', 'f', 'i', 'i', 'fi', 'f', 'f', 'fc', 'f', 'c', 'c', 'fi', 'fi', 'fi', 'fi', 'f', 'fic', 'fic', 'fi', 'fi', 'fi', 'fi', 'fic', 'fic', 'fic', 'fic', 'i', 'i', 'i', 'i', 'i', 'i', 'fic', 'fic', 'fic', 'fi', 'fi', 'fi', 'fic', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'fi', 'f', 'f', 'fc']

@@ -156,15 +156,13 @@ export const hardtanh: InplaceOp<[input: Tensor, minVal?: number, maxVal?: numbe
   },
 )
 
-const cdf = (p: ProgramWriter, x: Register): Register =>
-  p.op('mul', p.op('add', p.op('erf', p.op('mul', x, Math.SQRT1_2)), 1), 0.5)
 const density = (p: ProgramWriter, x: Register): Register =>
   p.op('mul', p.op('exp', p.op('mul', p.op('square', x), -0.5)), 1 / Math.sqrt(2 * Math.PI))
 const exactGelu = activationRecord({
   name: 'gelu',
   value: 'gelu',
   // Φ(x) + x·φ(x), then φ(x)(2 - x²)
-  slope: (p, x) => p.op('add', cdf(p, x), p.op('mul', x, density(p, x))),
+  slope: (p, x) => p.op('geluSlope', x),
   curvature: (p, x) => p.op('mul', density(p, x), p.op('sub', p.constant(2), p.op('square', x))),
 })
 

@@ -148,6 +148,65 @@ export interface RmsNormOptions {
 
 const EPSILON = { float64: 2 ** -52, float32: 2 ** -23, float16: 2 ** -10, bfloat16: 2 ** -7 } as const
 
+type RmsNormOf = FunctionOp<[input: Tensor, weight: Tensor | null, shape: readonly number[], eps: number], Tensor>
+
+/** The layer-normalization kernel without its mean. */
+const rmsNormOf: RmsNormOf = primitive({
+  signature: '_rms_norm(input, weight, normalized_shape, eps)',
+  forward(input: Tensor, weight: Tensor | null, shape: readonly number[], eps: number) {
+    const n = numelOf(shape)
+    const rows = asRows(input, n)
+    const rstd = allocate([rows.shape[0]], input.dtype === 'float64' ? 'float64' : 'float32', input.device)
+    const out = allocate(input.shape, input.dtype, input.device)
+    kernels.layerNorm(asRows(out, n), null, rstd, rows, flatRaw(weight), null, eps)
+    return saving(out, input, weight, rstd, shape, eps)
+  },
+  backward(grad, [input, weight, rstd, shape, eps], needs) {
+    if (gradMode.enabled) return rmsNormGrads(grad, input, weight, shape, eps)
+    const n = numelOf(shape)
+    const make = (wanted: boolean, like: readonly number[]): Tensor | null =>
+      wanted ? allocate(like, input.dtype, input.device) : null
+    const dx = make(needs(0), input.shape)
+    const dw = make(weight !== null && needs(1), shape)
+    kernels.layerNormBackward(
+      asRows(grad, n),
+      dx && asRows(dx, n),
+      flatRaw(dw),
+      null,
+      asRows(input, n),
+      null,
+      rstd,
+      flatRaw(weight),
+    )
+    return [dx, ...(weight === null ? [] : [dw])]
+  },
+})
+
+/** The same of complex numbers, or with a weight of another dtype. */
+function scaledByRms(x: Tensor, weight: Tensor | null, shape: readonly number[], eps: number): Tensor {
+  const dims = shape.map((_, i) => x.ndim - shape.length + i)
+  const normal = mul(x, rsqrt(add(mean(square(x), dims, { keepdim: true }), eps)))
+  return weight ? mul(normal, weight) : normal
+}
+
+/** The gradients of rmsNorm in operators that can be differentiated again. */
+function rmsNormGrads(
+  grad: Tensor,
+  input: Tensor,
+  weight: Tensor | null,
+  shape: readonly number[],
+  eps: number,
+): (Tensor | null)[] {
+  const dims = shape.map((_, i) => input.ndim - shape.length + i)
+  const lead = Array.from({ length: input.ndim - shape.length }, (_, i) => i)
+  const scale = rsqrt(add(mean(square(input), dims, { keepdim: true }), eps))
+  const normal = mul(input, scale)
+  const g = weight === null ? grad : mul(grad, weight)
+  const dx = mul(scale, sub(g, mul(normal, mean(mul(g, normal), dims, { keepdim: true }))))
+  const products = mul(grad, normal)
+  return [dx, ...(weight === null ? [] : [lead.length > 0 ? sum(products, lead) : products])]
+}
+
 /** Divides by the root mean square over the last dimensions: x / √(mean(x²) + eps) · weight. */
 export const rmsNorm: FunctionOp<
   [input: Tensor, normalizedShape: readonly number[], options?: RmsNormOptions],
@@ -158,12 +217,10 @@ export const rmsNorm: FunctionOp<
     checkNormalized('rms_norm', input, normalizedShape, { weight })
     const { dtype } = input
     const half = dtype === 'float16' || dtype === 'bfloat16'
-    const x = half ? input.to('float32') : input
-    const dims = normalizedShape.map((_, i) => input.ndim - normalizedShape.length + i)
     const step = eps ?? EPSILON[half ? 'float32' : (toReal(dtype) as keyof typeof EPSILON)]
-    const normal = mul(x, rsqrt(add(mean(square(x), dims, { keepdim: true }), step)))
-    const scaled = weight ? mul(normal, weight) : normal
-    return half ? scaled.to(dtype) : scaled
+    return isComplex(dtype) || (weight && weight.dtype !== dtype)
+      ? scaledByRms(input, weight ?? null, normalizedShape, step)
+      : rmsNormOf(input, weight ?? null, [...normalizedShape], step)
   },
 )
 

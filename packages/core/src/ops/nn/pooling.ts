@@ -1,10 +1,12 @@
 // Max and average pooling.
 import * as kernels from '../../binding/kernels.gen.js'
 import { ArgumentError, DTypeError, describe, ShapeError } from '../../errors.js'
+import { isFloating } from '../../tensor/dtype.js'
 import { formatShape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { composite, primitive } from '../dispatch.js'
 import { type AnyRecord, type FunctionOp, saving } from '../record.js'
+import { mean } from '../reductions.js'
 import { reshape } from '../views.js'
 import { allocateInLayoutOf, batched, dense, inLayoutOf, type Sizes, spread } from './spatial.js'
 
@@ -291,9 +293,13 @@ type AdaptiveOp = FunctionOp<[input: Tensor, outputSize: OutputSizes], Tensor>
 
 const adaptiveAverage = (operation: string, spatial: number, input: Tensor, outputSize: OutputSizes): Tensor => {
   checkReal(operation, input)
-  return batched(operation, input, spatial, (batch) =>
-    avgPool(batch, { ...adaptiveWindows(operation, spatial, batch, outputSize), includePadding: true, divisor: 0 }),
-  )
+  return batched(operation, input, spatial, (batch) => {
+    const windows = adaptiveWindows(operation, spatial, batch, outputSize)
+    // One window of all: a sum whose gradient is a view.
+    if (isFloating(batch.dtype) && windows.kernel.every((size) => size === 1))
+      return mean(batch, [2, 3, 4].slice(0, spatial), { keepdim: true })
+    return avgPool(batch, { ...windows, includePadding: true, divisor: 0 })
+  })
 }
 
 /** Averages over windows that split a signal into `outputSize` parts. @param input [N, C, L] or [C, L] */
