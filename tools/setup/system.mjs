@@ -18,7 +18,12 @@ const debian = {
   format: ['clang-format'],
   packaging: ['patchelf', 'binutils'],
   /** The data that docs/examples train on. */
-  examples: ['dataset-fashion-mnist', 'opencv-doc', 'tuxpaint-stamps-default'],
+  examples: [
+    'dataset-fashion-mnist',
+    'opencv-doc',
+    'tuxpaint-stamps-default',
+    ...['en', 'es', 'fr', 'it', 'ru'].map((l) => `asterisk-core-sounds-${l}-wav`),
+  ],
   tsan: ['clang', 'libclang-rt-dev', 'libomp-dev'],
 }
 
