@@ -166,7 +166,6 @@ const REFUSALS: [string, () => unknown, new (...args: never[]) => Error][] = [
   ['cdist of integers', () => cdist(ints([1]).reshape([1, 1]), ints([1]).reshape([1, 1])), DTypeError],
   ['lengths beyond the data', () => segmentReduce(v, 'sum', { lengths: ints([2, 2]), unsafe: true }), ArgumentError],
   ['negative lengths', () => segmentReduce(v, 'sum', { lengths: ints([4, -1]) }), ArgumentError],
-  ['chalf', () => x.chalf(), DTypeError],
   ['is_nonzero of several', () => isNonzero(v), ArgumentError],
 ]
 
