@@ -17,7 +17,8 @@ test('a rank that is killed, or throws, is named by all others', async () => {
     ])
   }
   const within = await processes('failures', 'killedWithin', 3)
-  for (const { result } of within.slice(0, 2)) expect(result).toMatch(/rank 2 is gone/)
+  // By the time that one of them hears of it, the other may have ended over it.
+  for (const { result } of within.slice(0, 2)) expect(result).toMatch(/\b2 (is|are) gone/)
   const thrown = await processes('failures', 'throwing', 2)
   expect([thrown[1].code, thrown[1].stderr]).toEqual([1, expect.stringContaining('a bug in the training script')])
   expect(thrown[0].result).toMatch(/rank 1 is gone/)
