@@ -3,8 +3,9 @@ import { noGrad } from '../autograd/mode.js'
 import { ArgumentError, describe, ShapeError } from '../errors.js'
 import { cat, F, tensor } from '../ops/index.js'
 import { isDifferentiable } from '../tensor/dtype.js'
-import { formatShape, sameShape } from '../tensor/shape.js'
-import { Tensor } from '../tensor/tensor.js'
+import { formatShape } from '../tensor/shape.js'
+import type { Tensor } from '../tensor/tensor.js'
+import { checkPair } from './check.js'
 import { Metric, type StateEntries, summed } from './metric.js'
 
 /** How the values of images become one. */
@@ -53,18 +54,6 @@ function reduced(t: Tensor, reduction: ImageReduction = 'elementwise_mean'): Ten
   return reduction === 'elementwise_mean' ? t.mean() : reduction === 'sum' ? t.sum() : t
 }
 
-function checkImages(metric: string, preds: Tensor, target: Tensor): void {
-  for (const [name, t] of [
-    ['preds', preds],
-    ['target', target],
-  ] as const)
-    if (!(t instanceof Tensor)) throw new ArgumentError(`${metric}: expected a tensor for ${name}, got ${describe(t)}`)
-  if (!sameShape(preds.shape, target.shape))
-    throw new ShapeError(
-      `${metric}: expected preds and target of one shape, got preds ${formatShape(preds.shape)} and target ${formatShape(target.shape)}`,
-    )
-}
-
 /** Clamped to the range, where one is given, and its size. */
 function ranged(
   preds: Tensor,
@@ -97,7 +86,7 @@ function squaredErrors(
   target: Tensor,
   options: PsnrOptions,
 ): { sum: Tensor; count: number } {
-  checkImages(metric, preds, target)
+  checkPair(metric, preds, target)
   const { dim = null } = options
   const { preds: p, target: t } = ranged(preds, target, options.dataRange)
   const difference = p.to('float64').sub(t.to('float64'))
@@ -200,7 +189,7 @@ function kernelOf(metric: string, options: SsimOptions): Tensor {
 
 /** The similarity of each image; [batch]. */
 function similarities(metric: string, preds: Tensor, target: Tensor, options: SsimOptions): Tensor {
-  checkImages(metric, preds, target)
+  checkPair(metric, preds, target)
   if (preds.ndim !== 4)
     throw new ShapeError(`${metric}: expected images [batch, channels, height, width], got ${formatShape(preds.shape)}`)
   const { k1 = 0.01, k2 = 0.03, dataRange = null } = options

@@ -2,8 +2,9 @@
 import { noGrad } from '../autograd/mode.js'
 import { ArgumentError, describe, ShapeError } from '../errors.js'
 import { onesLike, where } from '../ops/index.js'
-import { formatShape, sameShape } from '../tensor/shape.js'
-import { Tensor } from '../tensor/tensor.js'
+import { formatShape } from '../tensor/shape.js'
+import type { Tensor } from '../tensor/tensor.js'
+import { checkPair } from './check.js'
 import { Metric, summed } from './metric.js'
 
 /** The options of `MeanSquaredError`. */
@@ -24,18 +25,6 @@ export interface R2ScoreOptions {
   readonly adjusted?: number
   /** How the scores of several outputs become one. Default 'uniform_average'. */
   readonly multioutput?: 'raw_values' | 'uniform_average' | 'variance_weighted'
-}
-
-function checkPair(metric: string, preds: Tensor, target: Tensor): void {
-  for (const [name, t] of [
-    ['preds', preds],
-    ['target', target],
-  ] as const)
-    if (!(t instanceof Tensor)) throw new ArgumentError(`${metric}: expected a tensor for ${name}, got ${describe(t)}`)
-  if (!sameShape(preds.shape, target.shape))
-    throw new ShapeError(
-      `${metric}: expected preds and target of one shape, got preds ${formatShape(preds.shape)} and target ${formatShape(target.shape)}`,
-    )
 }
 
 /** The sum over samples of an error, and their number. */
