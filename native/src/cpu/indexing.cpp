@@ -6,6 +6,7 @@
 #include "accumulate.h"
 #include "flambeau/kernels/indexing.gen.h"
 #include "flambeau/parallel.h"
+#include "flambeau/visit_size.h"
 #include "iterate.h"
 
 namespace flambeau::cpu {
@@ -87,26 +88,6 @@ struct IndexLoop {
     return at;
   }
 };
-
-// Copies do not look at values: only the size of an element counts.
-struct Wide {
-  uint64_t parts[2];
-};
-template <typename Body>
-void visit_size(size_t size, Body&& body) {
-  switch (size) {
-    case 1:
-      return body.template operator()<uint8_t>();
-    case 2:
-      return body.template operator()<uint16_t>();
-    case 4:
-      return body.template operator()<uint32_t>();
-    case 8:
-      return body.template operator()<uint64_t>();
-    default:
-      return body.template operator()<Wide>();
-  }
-}
 
 template <typename T>
 T reduced(Reduce op, T a, T b) {

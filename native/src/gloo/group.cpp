@@ -12,6 +12,8 @@
 #include <cstring>
 #include <thread>
 
+#include "flambeau/visit_size.h"
+
 namespace flambeau::distributed {
 namespace {
 
@@ -34,23 +36,6 @@ template <typename Options>
 void set_common(Options& options, uint32_t tag, Milliseconds timeout) {
   options.setTag(tag);
   options.setTimeout(timeout);
-}
-
-// Calls `body` with a type of the size of the dtype's elements.
-template <typename Body>
-void with_size(DType dtype, Body&& body) {
-  switch (size_of(dtype)) {
-    case 1:
-      return body.template operator()<uint8_t>();
-    case 2:
-      return body.template operator()<uint16_t>();
-    case 4:
-      return body.template operator()<uint32_t>();
-    case 8:
-      return body.template operator()<uint64_t>();
-    default:
-      return body.template operator()<complex128>();
-  }
 }
 
 }  // namespace
@@ -268,7 +253,7 @@ void GlooGroup::execute(const Collective& c, Milliseconds timeout) {
   const auto reduce = [combine = combine_of(c.op, c.dtype)](void* out, const void* a, const void* b, size_t n) {
     combine(out, a, b, n);
   };
-  with_size(c.dtype, [&]<typename T>() {
+  visit_size(size_of(c.dtype), [&]<typename T>() {
     T *data = static_cast<T*>(c.data), *output = static_cast<T*>(c.output);
     const size_t all = count * static_cast<size_t>(context_->size);
     switch (c.kind) {
