@@ -1,8 +1,10 @@
-// Convolutions and their gradients: oneDNN for float32, unfolding and matrix products for the other dtypes.
-// Winograd and direct algorithms want blocked layouts (layouts.h); what comes in another is reordered on the way.
+// Convolutions and their gradients: oneDNN for float32, with Winograd of our own where it has none (winograd.h),
+// unfolding and matrix products for the other dtypes. Winograd and direct algorithms want blocked layouts (layouts.h);
+// what comes in another is reordered on the way.
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 #include "blocks.h"
@@ -10,6 +12,7 @@
 #include "flambeau/kernels/convolution.gen.h"
 #include "layouts.h"
 #include "unfold_convolution.h"
+#include "winograd.h"
 
 namespace flambeau::cpu {
 
@@ -124,6 +127,7 @@ class Operand {
     return used_;
   }
   const memory& used() const { return used_; }
+  float* data() const { return static_cast<float*>(used_.get_data_handle()); }
   void store() {
     if (workspace_) reorder(used_, own_);
   }
@@ -147,12 +151,29 @@ PrimitiveKey key_of(int kind, const TensorView& a, const TensorView& b, const Te
 }
 
 // Winograd where it pays: 3×3, stride 1, enough channels, and an image that its tiles fit. A function of shape only.
-bool winograd(const TensorView& input, const TensorView& weight, const TensorView& out, const Geometry& g) {
-  if (g.spatial != 2 || g.groups != 1 || preferred_block() != 16) return false;
+bool may_be_winograd(const TensorView& weight, const Geometry& g, int64_t block) {
+  if (g.spatial != 2 || g.groups != 1 || preferred_block() != block) return false;
   for (int i = 0; i < 2; ++i)
-    if (weight.shape[2 + i] != 3 || g.stride[i] != 1 || g.dilation[i] != 0 || out.shape[2 + i] < 6) return false;
-  return input.shape[1] >= 32 && weight.shape[0] >= 32;
+    if (weight.shape[2 + i] != 3 || g.stride[i] != 1 || g.dilation[i] != 0 || g.padding[i] > 2) return false;
+  return true;
 }
+
+// oneDNN's, for blocks of 16.
+bool dnnl_winograd(const TensorView& input, const TensorView& weight, const TensorView& out, const Geometry& g) {
+  return may_be_winograd(weight, g, 16) && out.shape[2] >= 6 && out.shape[3] >= 6 && input.shape[1] >= 32 &&
+         weight.shape[0] >= 32;
+}
+
+// Our own, for blocks of 8.
+std::optional<winograd::Shape> own_winograd(const TensorView& input, const TensorView& weight, const TensorView& out,
+                                            const Geometry& g) {
+  if (!may_be_winograd(weight, g, 8)) return {};
+  const winograd::Shape shape{input.shape[0], input.shape[1], input.shape[2], input.shape[3], weight.shape[0],
+                              out.shape[2],   out.shape[3],   g.padding[0],   g.padding[1]};
+  return winograd::worthwhile(shape) ? std::optional(shape) : std::nullopt;
+}
+
+memory::desc blocked(const TensorView& t) { return {dims_of(t), memory::data_type::f32, tag::aBcd8b}; }
 
 using Algorithm = dnnl::algorithm;
 
@@ -174,7 +195,7 @@ dnnl::convolution_forward::primitive_desc forward_desc(const TensorView& out, co
     return dnnl::convolution_forward::primitive_desc(desc, dnnl_engine(),
                                                      /*allow_empty=*/algorithm == Algorithm::convolution_winograd);
   };
-  if (winograd(input, weight, out, g))
+  if (dnnl_winograd(input, weight, out, g))
     if (auto desc = make(Algorithm::convolution_winograd, Formats::given)) return desc;
   return fastest([&](Formats formats) { return make(Algorithm::convolution_direct, formats); });
 }
@@ -186,6 +207,12 @@ memory::desc plain_weight(const TensorView& w, int64_t groups) {
 
 void forward(const TensorView& out, const TensorView& input, const TensorView& weight, const TensorView* bias,
              const Geometry& g) {
+  if (const auto shape = own_winograd(input, weight, out, g)) {
+    Operand src(input.data, desc_of(input), blocked(input)), dst(out.data, desc_of(out), blocked(out));
+    src.load();
+    winograd::forward(dst.data(), src.data(), weight.as<float>(), bias ? bias->as<float>() : nullptr, *shape);
+    return dst.store();
+  }
   thread_local PrimitiveCache<Forward> cache;
   Forward& entry = cache.get(key_of(0, out, input, weight, g, bias), [&] {
     Forward f{forward_desc(out, input, weight, bias, g), {}};
@@ -208,6 +235,13 @@ struct BackwardInput {
 };
 
 void backward_input(const TensorView& grad_input, const TensorView& grad, const TensorView& weight, const Geometry& g) {
+  if (const auto shape = own_winograd(grad_input, weight, grad, g)) {
+    Operand src(grad_input.data, desc_of(grad_input), blocked(grad_input)),
+        dst(grad.data, desc_of(grad), blocked(grad));
+    dst.load();
+    winograd::backward_input(src.data(), dst.data(), weight.as<float>(), *shape);
+    return src.store();
+  }
   thread_local PrimitiveCache<BackwardInput> cache;
   BackwardInput& entry = cache.get(key_of(1, grad_input, grad, weight, g, false), [&] {
     const auto make = [&](Algorithm algorithm, Formats formats) {
@@ -219,7 +253,7 @@ void backward_input(const TensorView& grad_input, const TensorView& grad, const 
                                                              algorithm == Algorithm::convolution_winograd);
     };
     BackwardInput b;
-    if (winograd(grad_input, weight, grad, g)) b.desc = make(Algorithm::convolution_winograd, Formats::given);
+    if (dnnl_winograd(grad_input, weight, grad, g)) b.desc = make(Algorithm::convolution_winograd, Formats::given);
     if (!b.desc) b.desc = fastest([&](Formats formats) { return make(Algorithm::convolution_direct, formats); });
     b.primitive = dnnl::convolution_backward_data(b.desc);
     return b;
@@ -239,6 +273,14 @@ struct BackwardWeight {
 
 void backward_weight(const TensorView& grad_weight, const TensorView* grad_bias, const TensorView& grad,
                      const TensorView& input, const Geometry& g) {
+  if (const auto shape = own_winograd(input, grad_weight, grad, g)) {
+    Operand src(input.data, desc_of(input), blocked(input)), dst(grad.data, desc_of(grad), blocked(grad));
+    src.load();
+    dst.load();
+    winograd::backward_weight(grad_weight.as<float>(), grad_bias ? grad_bias->as<float>() : nullptr, dst.data(),
+                              src.data(), *shape);
+    return;
+  }
   thread_local PrimitiveCache<BackwardWeight> cache;
   BackwardWeight& entry = cache.get(key_of(2, grad_weight, grad, input, g, grad_bias), [&] {
     const auto make = [&](Algorithm algorithm, Formats formats) {
@@ -254,7 +296,7 @@ void backward_weight(const TensorView& grad_weight, const TensorView* grad_bias,
                                                                 algorithm == Algorithm::convolution_winograd);
     };
     BackwardWeight b;
-    if (winograd(input, grad_weight, grad, g)) b.desc = make(Algorithm::convolution_winograd, Formats::given);
+    if (dnnl_winograd(input, grad_weight, grad, g)) b.desc = make(Algorithm::convolution_winograd, Formats::given);
     if (!b.desc) b.desc = fastest([&](Formats formats) { return make(Algorithm::convolution_direct, formats); });
     b.primitive = dnnl::convolution_backward_weights(b.desc);
     return b;

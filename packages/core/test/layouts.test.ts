@@ -1,7 +1,7 @@
 // Convolutional networks in float32 keep blocked layouts between operators; in float64 everything is strided and
 // convolutions are unfolded. Both must agree, whatever comes between the convolutions.
 
-import { cat, F, type Tensor, tensor } from '@flambeau/core'
+import { cat, F, getNumThreads, setNumThreads, type Tensor, tensor } from '@flambeau/core'
 import { expect, test } from '@jest/globals'
 
 /** Reproducible numbers in [-1, 1). */
@@ -18,8 +18,9 @@ const close = (a: Tensor, b: Tensor): void => {
   expect(a.shape).toEqual(b.shape)
   const x = a.to('float64').data() as Float64Array
   const y = b.to('float64').data() as Float64Array
-  const scale = Math.max(...y.map(Math.abs), 1e-6)
-  expect(Math.max(...x.map((value, i) => Math.abs(value - y[i]) / scale))).toBeLessThan(2e-5)
+  const largest = (values: Float64Array) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+  const scale = Math.max(largest(y), 1e-6)
+  expect(largest(x.map((value, i) => (value - y[i]) / scale))).toBeLessThan(2e-5)
 }
 
 type Program = (x: Tensor, w: Tensor, v: Tensor) => Tensor
@@ -70,4 +71,32 @@ for (const [name, program] of Object.entries(programs))
     })
     expect(results[0].length).toBe(results[1].length)
     for (const [i, t] of results[0].entries()) close(t, results[1][i])
+  })
+
+// Winograd's tiles are 4×4: sizes that they fit and do not, every padding, more tiles than channels and fewer.
+for (const [n, c, k, h, w, padding] of [
+  [1, 32, 64, 8, 8, 1],
+  [2, 64, 32, 7, 9, 1],
+  [3, 32, 32, 13, 5, 2],
+  [1, 96, 32, 6, 6, 0],
+  [1, 32, 96, 30, 31, 1],
+  [9, 64, 64, 24, 24, 1],
+])
+  test(`3×3 convolution of [${[n, c, h, w]}] to ${k} channels with padding ${padding}, and its gradients`, () => {
+    const x = noise([n, c, h, w], 1)
+    const weight = noise([k, c, 3, 3], 2)
+    const bias = noise([k], 3)
+    const run = (dtype: 'float32' | 'float64') => {
+      const leaves = [x, weight, bias].map((t) => t.to({ dtype, copy: true }).requiresGrad_())
+      const y = F.conv2d(leaves[0], leaves[1], { bias: leaves[2], padding })
+      y.mul(y.detach().cos()).sum().backward()
+      return [y.detach(), ...leaves.map((t) => t.grad as Tensor)]
+    }
+    const single = run('float32')
+    for (const [i, t] of run('float64').entries()) close(single[i], t)
+    const threads = getNumThreads()
+    setNumThreads(threads === 1 ? 2 : 1)
+    const again = run('float32')
+    setNumThreads(threads)
+    for (const [i, t] of again.entries()) expect(single[i].data()).toEqual(t.data())
   })
