@@ -51,7 +51,7 @@ const VALUES: [string, () => Tensor, number[]][] = [
     () => F.crossEntropy(x, labels, { labelSmoothing: 0.1, weight: tensor([1, 2, 3], f32) }),
     [2.619804],
   ],
-  ['layer_norm', () => F.layerNorm(x, [3]), [1.22474, -1.22474, 0, -1.41421, 0.7071, 0.7071]],
+  ['layer_norm', () => F.layerNorm(x, [3]), [1.22474, -1.22474, 0, -Math.SQRT2, Math.SQRT1_2, Math.SQRT1_2]],
   ['smooth_l1_loss', () => F.smoothL1Loss(x, zeros([2, 3])), [2.333333]],
   ['huber_loss', () => F.huberLoss(x, zeros([2, 3]), { delta: 2 }), [3.833333]],
   ['bce_with_logits', () => F.binaryCrossEntropyWithLogits(x, ones([2, 3])), [0.302578]],

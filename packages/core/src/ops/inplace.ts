@@ -23,7 +23,7 @@ export function checkWritable(operation: string, self: Tensor, tracked: boolean)
   if (!gradMode.enabled) return
   if (self.leafRequiresGrad)
     throw new AutogradError(`${operation}: a leaf that requires grad cannot be written to in place; use noGrad`)
-  if (self.viewOf !== null && self.viewOf.base.leafRequiresGrad)
+  if (self.viewOf?.base.leafRequiresGrad)
     throw new AutogradError(
       `${operation}: a view of a leaf that requires grad cannot be written to in place; use noGrad`,
     )

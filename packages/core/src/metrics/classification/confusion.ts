@@ -58,7 +58,7 @@ function countMatrix(metric: string, preds: Tensor, target: Tensor, options: Tas
     const actual = labels(target.eq(1))
     if (task === 'binary') return confusions(predicted, actual, counts, 2)
     const each = Array.from({ length: preds.shape[1] }, (_, i) =>
-      confusions(predicted.select(1, i), actual.select(1, i), counts && counts.select(1, i), 2),
+      confusions(predicted.select(1, i), actual.select(1, i), counts?.select(1, i) ?? null, 2),
     )
     return stack(each)
   })
