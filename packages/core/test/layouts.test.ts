@@ -73,6 +73,13 @@ for (const [name, program] of Object.entries(programs))
     for (const [i, t] of results[0].entries()) close(t, results[1][i])
   })
 
+test('elementwise operators, chosen variants among them, keep the layout', () => {
+  const h = F.conv2d(noise([2, 16, 9, 9], 1), noise([32, 16, 3, 3], 2))
+  const { layout } = h.storage
+  for (const t of [h.relu(), h.add(h), h.sub(h), h.mul(2), F.gelu(h), F.hardtanh(h), h.clamp(0)])
+    expect(t.storage.layout).toBe(layout)
+})
+
 // Winograd's tiles are 4×4: sizes that they fit and do not, every padding, more tiles than channels and fewer.
 for (const [n, c, k, h, w, padding] of [
   [1, 32, 64, 8, 8, 1],

@@ -646,6 +646,7 @@ export function choosing<Args extends [Tensor, ...unknown[]]>(
 ): InplaceOp<Args, Tensor> {
   return inplacePrimitive<Args, readonly unknown[]>({
     signature,
+    opaque: true,
     forward(...args: Args) {
       const picked = pick(...args)
       if (picked === null) return usual.forward(...args)
