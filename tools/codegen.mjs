@@ -210,6 +210,9 @@ ${ops.map((op, i) => `  ${camel(op.name)}: ${i},`).join('\n')}
 
 export type MicroOp = keyof typeof MICRO
 
+/** How many operands each instruction has, by its code. */
+export const MICRO_ARITY: readonly number[] = [${ops.map((op) => op.arity).join(', ')}]
+
 /** Which compute types each instruction has, by its code: f floating-point, i integer, c complex. */
 export const MICRO_TYPES: readonly string[] = [${ops.map((op) => `'${op.types.toLowerCase()}'`).join(', ')}]
 `

@@ -36,11 +36,12 @@
 #include "flambeau/kernels/softmax.gen.h"
 #include "flambeau/kernels/sort.gen.h"
 #include "flambeau/kernels/strided_add.gen.h"
+#include "flambeau/kernels/tile_program.gen.h"
 
 namespace flambeau {
 
 // The host loads this library only where it was generated together with it.
-inline constexpr const char* kFingerprint = "6627b692ddec2bc0";
+inline constexpr const char* kFingerprint = "097783cdf3b3ba56";
 
 enum class Kernel : int {
   attention,
@@ -150,6 +151,7 @@ enum class Kernel : int {
   sort_rows,
   find_runs,
   strided_add,
+  tile_program,
   count
 };
 
@@ -262,6 +264,7 @@ struct KernelTable {
   Status (*sort_rows)(SortRowsArgs&) = nullptr;
   Status (*find_runs)(FindRunsArgs&) = nullptr;
   Status (*strided_add)(StridedAddArgs&) = nullptr;
+  Status (*tile_program)(TileProgramArgs&) = nullptr;
 };
 
 namespace cpu {
@@ -373,6 +376,7 @@ inline constexpr KernelTable kTable{
     sort_rows,
     find_runs,
     strided_add,
+    tile_program,
 };
 }  // namespace cpu
 
@@ -914,6 +918,11 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       if (!table.strided_add) return {StatusCode::no_kernel};
       StridedAddArgs args{reader.tensor(), reader.tensor()};
       return table.strided_add(args);
+    }
+    case Kernel::tile_program: {
+      if (!table.tile_program) return {StatusCode::no_kernel};
+      TileProgramArgs args{reader.tensors(), reader.tensors(), reader.tensors(), reader.scalars(), reader.integers(), reader.integers(), reader.integer(), reader.integer(), reader.dtype()};
+      return table.tile_program(args);
     }
     case Kernel::count: break;
   }

@@ -13,34 +13,6 @@
 namespace flambeau::cpu {
 namespace {
 
-// The order is that of REDUCE in packages/core/src/ops/reduce.ts.
-enum class ReduceOp : int {
-  sum,
-  mean,
-  prod,
-  amax,
-  amin,
-  any,
-  all,
-  count_nonzero,
-  nansum,
-  norm1,
-  norm2,
-  norm_inf,
-  norm_neg_inf,
-  norm_p,
-  count
-};
-
-constexpr ReduceKind kKinds[] = {ReduceKind::sum,     ReduceKind::sum,     ReduceKind::prod,       ReduceKind::max,
-                                 ReduceKind::min,     ReduceKind::count,   ReduceKind::count,      ReduceKind::count,
-                                 ReduceKind::nan_sum, ReduceKind::abs_sum, ReduceKind::square_sum, ReduceKind::abs_max,
-                                 ReduceKind::abs_min, ReduceKind::pow_sum};
-static_assert(std::size(kKinds) == static_cast<size_t>(ReduceOp::count));
-
-inline constexpr int64_t kChunk = 32768;     // elements of a part of one long reduction
-inline constexpr int64_t kManyOutputs = 64;  // from here on, outputs alone are enough to share
-
 // Element access by offset, into a block of the compute type; a contiguous run of it is read in place.
 class Source {
  public:
@@ -288,7 +260,7 @@ void write_outputs(const TensorView& out, const StridedLoop& kept, int64_t outpu
 Status reduce(ReduceArgs& args) {
   const auto op = static_cast<ReduceOp>(args.op);
   const DType compute = compute_of(args.input.dtype);
-  const ReduceFunctions f = reduce_functions(kKinds[args.op], compute);
+  const ReduceFunctions f = reduce_functions(kReduceKinds[args.op], compute);
   if (!f.block) return {StatusCode::unsupported_dtype, 0, static_cast<int>(args.input.dtype)};
   const Geometry g(args.out, args.input);
   if (g.outputs == 0) return {};
@@ -313,11 +285,7 @@ Status reduce(ReduceArgs& args) {
         return convert<T>(op == ReduceOp::mean ? value / count : value);
       }
       default: {
-        const double value = *reinterpret_cast<const double*>(a);
-        if (op == ReduceOp::mean) return convert<T>(value / count);
-        if (op == ReduceOp::norm2) return convert<T>(std::sqrt(value));
-        if (op == ReduceOp::norm_p) return convert<T>(std::pow(value, 1 / args.param));
-        return convert<T>(value);
+        return convert<T>(finish_real(op, *reinterpret_cast<const double*>(a), count, args.param));
       }
     }
   });

@@ -1,6 +1,8 @@
 // What a reduction does to a block of elements: functions for the ISA at hand, by kind and compute type.
 #pragma once
+#include <cmath>
 #include <cstdint>
+#include <iterator>
 
 #include "blocks.h"
 #include "flambeau/dtype.h"
@@ -42,6 +44,43 @@ enum class ReduceKind : int {
   variation
 };
 inline constexpr int kNumReduceKinds = static_cast<int>(ReduceKind::variation) + 1;
+
+// What a caller asks for. The order is that of REDUCE in packages/core/src/ops/reduce.ts.
+enum class ReduceOp : int {
+  sum,
+  mean,
+  prod,
+  amax,
+  amin,
+  any,
+  all,
+  count_nonzero,
+  nansum,
+  norm1,
+  norm2,
+  norm_inf,
+  norm_neg_inf,
+  norm_p,
+  count
+};
+
+inline constexpr ReduceKind kReduceKinds[] = {
+    ReduceKind::sum,        ReduceKind::sum,     ReduceKind::prod,    ReduceKind::max,     ReduceKind::min,
+    ReduceKind::count,      ReduceKind::count,   ReduceKind::count,   ReduceKind::nan_sum, ReduceKind::abs_sum,
+    ReduceKind::square_sum, ReduceKind::abs_max, ReduceKind::abs_min, ReduceKind::pow_sum};
+static_assert(std::size(kReduceKinds) == static_cast<size_t>(ReduceOp::count));
+
+// The result of `count` elements, of which `value` has been accumulated.
+inline double finish_real(ReduceOp op, double value, double count, double exponent = 0) {
+  if (op == ReduceOp::mean) return value / count;
+  if (op == ReduceOp::norm2) return std::sqrt(value);
+  if (op == ReduceOp::norm_p) return std::pow(value, 1 / exponent);
+  return value;
+}
+
+// How work is split, by shape alone.
+inline constexpr int64_t kChunk = 32768;     // elements of a part of one long reduction
+inline constexpr int64_t kManyOutputs = 64;  // from here on, outputs alone are enough to share
 
 // Elements are reduced into lanes, whose type bounds the rounding error over kLaneSteps steps, and lanes into
 // accumulators: double, int64_t or complex128.

@@ -108,4 +108,5 @@ export const KERNEL_NAMES: readonly string[] = [
   'sort_rows',
   'find_runs',
   'strided_add',
+  'tile_program',
 ]

@@ -1072,3 +1072,17 @@ export function stridedAdd(out: TensorArg, input: TensorArg): void {
   writeTensor(input)
   invoke(106, 'strided_add')
 }
+
+export function tileProgram(outs: readonly TensorArg[], ins: readonly TensorArg[], rowIns: readonly TensorArg[], constants: readonly Scalar[], code: readonly number[], results: readonly number[], rows: number, row: number, compute: number): void {
+  if (!begin(outs[0], false, false)) return
+  writeTensors(outs)
+  writeTensors(ins)
+  writeTensors(rowIns)
+  writeScalars(constants)
+  writeNumbers(code)
+  writeNumbers(results)
+  writeNumber(rows)
+  writeNumber(row)
+  writeNumber(compute)
+  invoke(107, 'tile_program')
+}

@@ -318,8 +318,8 @@ function whole(storage: Storage | undefined): Tensor {
 }
 
 /**
- * A function that does what `fn` does in fewer passes over memory: chains of elementwise operators run as one, forward and
- * backward, and what lies between them is never written.
+ * A function that does what `fn` does in fewer passes over memory: chains of elementwise operators, and the sums, means, extremes
+ * and norms of their rows, columns or all elements, run as one, forward and backward, and what lies between them is never written.
  *
  * The first call with arguments of a kind (dtypes, shapes, strides, other values) runs `fn` and takes down its kernel calls;
  * later ones run those. So `fn` must do the same each time for the same kind: what it decides by JavaScript values from
@@ -328,7 +328,8 @@ function whole(storage: Storage | undefined): Tensor {
  * returns them runs eagerly; `explain()` tells why.
  *
  * @param fn takes tensors and plain values, gives a tensor or a list of tensors
- * @returns a function of the same arguments; its results are those of `fn`, bit for bit
+ * @returns a function of the same arguments; its results are those of `fn`, bit for bit, but for sums of everything in a function
+ *   that reduces rows too, which are added up in another order
  * @throws ArgumentError when `fn` is no function
  * @example
  * ```ts

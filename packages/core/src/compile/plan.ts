@@ -38,7 +38,8 @@ export class Plan {
   constructor(slots: readonly Slot[], steps: readonly Step[], kept: ReadonlySet<number>) {
     this.#slots = slots
     const lives = (slot: number): boolean => slots[slot].kind !== 'made' || kept.has(slot)
-    this.steps = fuse(steps, lives)
+    const onCpu = slots.every((slot) => slot.kind !== 'made' || slot.device === 'cpu')
+    this.steps = fuse(steps, lives, onCpu)
     const last = new Map<number, number>()
     for (const [i, step] of this.steps.entries()) for (const slot of step.slots) last.set(slot, i)
     const frees: number[][] = this.steps.map(() => [])

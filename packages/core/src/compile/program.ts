@@ -1,0 +1,236 @@
+// What fusion knows of kernel calls: their tensors, and what they do to elements.
+import { MICRO, MICRO_ARITY } from '../binding/micro.gen.js'
+import { REDUCE } from '../ops/reduce.js'
+import { DTYPES, type DType } from '../tensor/dtype.js'
+import { numelOf } from '../tensor/shape.js'
+import type { Step } from './recording.js'
+
+/** A tensor of a call. */
+export interface View {
+  readonly slot: number
+  readonly code: number
+  readonly layout: number
+  readonly offset: number
+  readonly shape: readonly number[]
+  readonly strides: readonly number[]
+}
+
+/** Elements of one shape from elements of the same shape. */
+export interface Elementwise {
+  readonly kind: 'elementwise'
+  readonly outs: readonly View[]
+  readonly ins: readonly View[]
+  /** Three words each. */
+  readonly constants: readonly (readonly number[])[]
+  /** Four numbers an instruction, as in kernels/elementwise.def. */
+  readonly code: readonly number[]
+  readonly results: readonly number[]
+  readonly compute: number
+}
+
+/** A reduction of rows of `row` elements: of each row, across the rows, or of everything. */
+export interface Reduction {
+  readonly kind: 'reduction'
+  readonly outs: readonly [View]
+  readonly ins: readonly [View]
+  readonly op: number
+  readonly over: 'row' | 'column' | 'all'
+  readonly row: number
+  readonly compute: number
+}
+
+export type Fusible = Elementwise | Reduction
+
+const BY_CODE: readonly DType[] = (Object.keys(DTYPES) as DType[]).sort((a, b) => DTYPES[a].code - DTYPES[b].code)
+export const BOOL = DTYPES.bool.code
+export const computeOf = (code: number): number => DTYPES[DTYPES[BY_CODE[code]].compute].code
+export const sizeOf = (code: number): number => DTYPES[BY_CODE[code]].size
+const kindOf = (code: number) => DTYPES[BY_CODE[code]].kind
+export const isFloat = (code: number): boolean => kindOf(code) === 'float'
+
+/** Integer divisors are looked through before a program runs, so they must lie in memory. */
+const DIVISIONS: readonly number[] = [MICRO.truncDivide, MICRO.floorDivide, MICRO.fmod, MICRO.remainder]
+export const dividesWhole = ({ code, compute }: Elementwise): boolean =>
+  kindOf(compute) === 'int' && code.some((op, i) => i % 4 === 0 && DIVISIONS.includes(op))
+
+/** Instructions whose results are 0 or 1. */
+const PREDICATES: readonly number[] = [
+  MICRO.eq,
+  MICRO.ne,
+  MICRO.lt,
+  MICRO.le,
+  MICRO.gt,
+  MICRO.ge,
+  MICRO.logicalAnd,
+  MICRO.logicalOr,
+  MICRO.logicalXor,
+  MICRO.logicalNot,
+  MICRO.isnan,
+  MICRO.isinf,
+  MICRO.isfinite,
+  MICRO.isposinf,
+  MICRO.isneginf,
+  MICRO.signbit,
+]
+export const isPredicate = (op: number): boolean => PREDICATES.includes(op)
+
+/** Whether the call makes bools of bools in a way that 0 and 1 in floating point go through just as well. */
+export const isLogic = ({ outs, ins, code, constants }: Elementwise): boolean =>
+  [...outs, ...ins].every((view) => view.code === BOOL) &&
+  constants.length === 0 &&
+  code.every((op, i) => i % 4 !== 0 || isPredicate(op) || op === MICRO.where)
+
+const sameList = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((x, i) => x === b[i])
+export const sameShape = (a: View, shape: readonly number[]): boolean => sameList(a.shape, shape)
+
+/** Whether both are the same elements in the same order; the stride of a single element says nothing. */
+export const sameView = (a: View, b: View): boolean =>
+  a.slot === b.slot &&
+  a.code === b.code &&
+  a.layout === b.layout &&
+  a.offset === b.offset &&
+  sameList(a.shape, b.shape) &&
+  a.strides.every((s, i) => s === b.strides[i] || a.shape[i] === 1)
+
+/** The view's elements, in order, as a vector; null where they are not evenly spaced. */
+export function vector(view: View): View | null {
+  let stride: number | null = null
+  let next = 0
+  for (let d = view.shape.length - 1; d >= 0; d--) {
+    if (view.shape[d] === 1) continue
+    stride ??= next = view.strides[d]
+    if (view.strides[d] !== next) return null
+    next *= view.shape[d]
+  }
+  return { ...view, shape: [numelOf(view.shape)], strides: [stride ?? 1] }
+}
+export const isDense = (view: View): boolean => view.layout === 0 && vector(view)?.strides[0] === 1
+
+/** Where the dimensions of a row begin in `shape`; -1 where rows of that many elements do not end with a dimension. */
+export function rowStart(shape: readonly number[], row: number): number {
+  let n = 1
+  for (let d = shape.length; d >= 0; d--) {
+    if (n === row) return d
+    n *= shape[d - 1]
+  }
+  return -1
+}
+
+/** Whether `view` repeats the values of a dense vector, one a row, along the rows. */
+export function repeatsAlongRows(view: View, values: View, row: number): boolean {
+  const start = rowStart(view.shape, row)
+  if (view.slot !== values.slot || view.code !== values.code || view.offset !== values.offset || start < 0) return false
+  let expected = 1
+  for (let d = start - 1; d >= 0; d--) {
+    if (view.shape[d] !== 1 && view.strides[d] !== expected) return false
+    expected *= view.shape[d]
+  }
+  return view.strides.every((stride, d) => d < start || stride === 0 || view.shape[d] === 1)
+}
+
+class Words {
+  readonly #step: Step
+  #at = 0
+  #tensors = 0
+
+  constructor(step: Step) {
+    this.#step = step
+  }
+  number = (): number => this.#step.call.words[this.#at++]
+  numbers = (n: number): number[] => Array.from({ length: n }, this.number)
+  list = <T>(read: () => T): T[] => Array.from({ length: this.number() }, read)
+  tensor = (): View => {
+    const [code, layout, offset, ndim] = this.numbers(4)
+    const slot = this.#step.slots[this.#tensors++]
+    return { slot, code, layout, offset, shape: this.numbers(ndim), strides: this.numbers(ndim) }
+  }
+}
+
+function decodeElementwise({ list, tensor, numbers, number }: Words): Elementwise {
+  return {
+    kind: 'elementwise',
+    outs: list(tensor),
+    ins: list(tensor),
+    constants: list(() => numbers(3)),
+    code: list(number),
+    results: list(number),
+    compute: number(),
+  }
+}
+
+/** A copy of real numbers to floating-point ones is an elementwise call of no instructions. */
+function decodeCopy({ tensor }: Words): Elementwise | null {
+  const [out, input] = [tensor(), tensor()]
+  const strides = input.strides.filter((s, d) => s !== 0 && input.shape[d] !== 1)
+  // Transposing has a better kernel of its own.
+  const ordered = strides.every((s, i) => i === 0 || s <= strides[i - 1])
+  if (!isFloat(out.code) || kindOf(input.code) === 'complex' || out.layout !== 0 || input.layout !== 0) return null
+  if (!ordered || !sameShape(input, out.shape)) return null
+  return {
+    kind: 'elementwise',
+    outs: [out],
+    ins: [input],
+    constants: [],
+    code: [],
+    results: [0],
+    compute: computeOf(out.code),
+  }
+}
+
+/** Those that accumulate real numbers and take no parameter. */
+const REDUCTIONS: readonly number[] = [
+  REDUCE.sum,
+  REDUCE.mean,
+  REDUCE.prod,
+  REDUCE.amax,
+  REDUCE.amin,
+  REDUCE.nansum,
+  REDUCE.norm1,
+  REDUCE.norm2,
+  REDUCE.normInf,
+  REDUCE.normNegInf,
+]
+/** Columns of fewer elements are reduced in another order. */
+const LEAST_COLUMNS = 4
+
+/** A reduction of dense rows or columns whose values keep the dtype in which they are computed. */
+function decodeReduction({ tensor, number }: Words): Reduction | null {
+  const [out, input, op] = [tensor(), tensor(), number()]
+  const numel = numelOf(input.shape)
+  if (numel < 2 || !isFloat(input.code) || computeOf(input.code) !== input.code || out.code !== input.code) return null
+  if (!REDUCTIONS.includes(op) || !isDense(input) || !isDense(out)) return null
+  const sized = input.shape.flatMap((n, d) => (n === 1 ? [] : [{ n, reduced: out.shape[d] !== n }]))
+  const first = sized[0].reduced
+  const change = sized.findIndex(({ reduced }) => reduced !== first)
+  const made = (over: Reduction['over'], row: number): Reduction => ({
+    kind: 'reduction',
+    outs: [out],
+    ins: [input],
+    op,
+    over,
+    row,
+    compute: input.code,
+  })
+  if (change < 0) return first ? made('all', numel) : null
+  if (sized.slice(change).some(({ reduced }) => reduced === first)) return null
+  const row = numelOf(sized.slice(change).map(({ n }) => n))
+  if (!first) return made('row', row)
+  return row < LEAST_COLUMNS ? null : made('column', row)
+}
+
+/** What a step does, where it is something that may be joined with others; `reductions` where these may. */
+export function decode(step: Step, reductions: boolean): Fusible | null {
+  switch (step.call.name) {
+    case 'elementwise':
+      return decodeElementwise(new Words(step))
+    case 'copy':
+      return decodeCopy(new Words(step))
+    case 'reduce':
+      return reductions ? decodeReduction(new Words(step)) : null
+    default:
+      return null
+  }
+}
+
+export const arityOf = (op: number): number => MICRO_ARITY[op]
