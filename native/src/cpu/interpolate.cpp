@@ -1,12 +1,15 @@
 // Resizing. Every mode is a linear map of each dimension, given as taps (interpolate_taps.h); the gradient is the
-// transposed map. Along the last dimension elements are gathered, along the others whole rows are blended; what comes
-// first is what makes less work. An element is one number, or a block of channels in a blocked layout.
+// transposed map. Along the last dimension elements are gathered, along the others whole rows are blended
+// (interpolate_rows.h); what comes first is what makes less work. An element is one number, or a block of channels in a
+// blocked layout.
 #include <array>
 #include <vector>
 
 #include "blocks.h"
 #include "flambeau/kernels/interpolate.gen.h"
 #include "flambeau/parallel.h"
+#include "interpolate_bytes.h"
+#include "interpolate_rows.h"
 #include "interpolate_taps.h"
 
 namespace flambeau::cpu {
@@ -58,67 +61,6 @@ Map<C> make_map(const InterpolateArgs& args) {
   return make_map_of<C, C>(args);
 }
 
-// The sum of weighted rows; `first` says whether `to` holds nothing yet.
-template <typename C, typename T>
-void blend(C* to, const T* a, C wa, const T* b, C wb, int64_t n, bool first) {
-  if (first)
-    for (int64_t i = 0; i < n; ++i) to[i] = wa * static_cast<C>(a[i]) + wb * static_cast<C>(b[i]);
-  else
-    for (int64_t i = 0; i < n; ++i) to[i] += wa * static_cast<C>(a[i]) + wb * static_cast<C>(b[i]);
-}
-template <typename C, typename T>
-void blend(C* to, const T* a, C wa, int64_t n, bool first) {
-  if (first)
-    for (int64_t i = 0; i < n; ++i) to[i] = wa * static_cast<C>(a[i]);
-  else
-    for (int64_t i = 0; i < n; ++i) to[i] += wa * static_cast<C>(a[i]);
-}
-
-// Output row (d, h) of a plane whose rows are `width` numbers long; row(d, h) gives the rows.
-template <typename C, typename Row>
-void blend_rows(const Map<C>& map, int64_t d, int64_t h, C* to, int64_t width, const Row& row) {
-  const Taps<C>&deep = map.taps[0], &high = map.taps[1];
-  bool first = true;
-  for (int64_t i = deep.begin[d]; i < deep.begin[d + 1]; ++i) {
-    int64_t j = high.begin[h];
-    for (; j + 1 < high.begin[h + 1]; j += 2, first = false)
-      blend(to, row(deep.at[i], high.at[j]), deep.weight[i] * high.weight[j], row(deep.at[i], high.at[j + 1]),
-            deep.weight[i] * high.weight[j + 1], width, first);
-    if (j < high.begin[h + 1]) {
-      blend(to, row(deep.at[i], high.at[j]), deep.weight[i] * high.weight[j], width, first);
-      first = false;
-    }
-  }
-  if (first) std::fill_n(to, width, C(0));
-}
-
-// A row resized along the last dimension. kTaps: the taps of every element, or 0.
-template <int kTaps, typename To, typename From, typename C>
-void gather(const Taps<C>& taps, To* to, const From* from, int64_t inner) {
-  const int64_t* at = taps.at.data();
-  const C* weight = taps.weight.data();
-  for (int64_t x = 0; x < taps.size(); ++x, to += inner) {
-    const int64_t begin = kTaps > 0 ? x * kTaps : taps.begin[x], end = kTaps > 0 ? begin + kTaps : taps.begin[x + 1];
-    if (inner == 1) {
-      C sum = 0;
-      for (int64_t k = begin; k < end; ++k) sum += weight[k] * static_cast<C>(from[at[k]]);
-      *to = convert<To>(sum);
-      continue;
-    }
-    C sums[16] = {};
-    for (int64_t k = begin; k < end; ++k)
-      for (int64_t c = 0; c < inner; ++c) sums[c] += weight[k] * static_cast<C>(from[at[k] * inner + c]);
-    for (int64_t c = 0; c < inner; ++c) to[c] = convert<To>(sums[c]);
-  }
-}
-
-template <typename To, typename From, typename C>
-void gather(const Taps<C>& taps, int64_t uniform, To* to, const From* from, int64_t inner) {
-  if (uniform == 2) return gather<2>(taps, to, from, inner);
-  if (uniform == 4) return gather<4>(taps, to, from, inner);
-  gather<0>(taps, to, from, inner);
-}
-
 // The sources of elements [begin, end): a range, since taps come in order.
 template <typename C>
 std::pair<int64_t, int64_t> sources_of(const Taps<C>& taps, int64_t begin, int64_t end) {
@@ -128,49 +70,130 @@ std::pair<int64_t, int64_t> sources_of(const Taps<C>& taps, int64_t begin, int64
   return {*low, *high + 1};
 }
 
-// Output rows [begin, end) of all planes, in blocks of rows of one depth.
+// Rows of a plane, from row (depth, height) on that is at `base`.
+template <typename C>
+struct Rows {
+  const C* base;
+  int64_t depth, height, depth_step, row_step;
+
+  const C* at(int64_t i, int64_t j) const { return base + (i - depth) * depth_step + (j - height) * row_step; }
+};
+
+// Output rows [begin, end) of all planes.
 template <typename T, typename C>
-void resize_rows(const Map<C>& map, T* out, const T* in, int64_t begin, int64_t end) {
-  constexpr int64_t kRows = 32;
-  const Taps<C>& wide = map.taps[2];
-  const int64_t inner = map.inner, in_width = map.in(2) * inner, out_width = map.out(2) * inner;
-  const int64_t uniform = wide.uniform();
-  const bool width_first = map.in(0) * map.in(1) < map.out_rows();
-  std::vector<C> resized, row(width_first ? out_width : in_width);
-  for (int64_t r = begin; r < end;) {
-    const int64_t d = r / map.out(1) % map.out(0), h = r % map.out(1);
-    const int64_t rows = std::min({kRows, end - r, map.out(1) - h});
-    const T* plane = in + r / map.out_rows() * map.in_plane();
-    const auto source = [&](int64_t i, int64_t j) { return plane + (i * map.in(1) + j) * in_width; };
-    if (!width_first) {
-      for (int64_t k = 0; k < rows; ++k) {
-        blend_rows(map, d, h + k, row.data(), in_width, source);
-        gather(wide, uniform, out + (r + k) * out_width, row.data(), inner);
-      }
-    } else {
-      const auto [d0, d1] = sources_of(map.taps[0], d, d + 1);
-      const auto [h0, h1] = sources_of(map.taps[1], h, h + rows);
-      const int64_t base_d = d0, base_h = h0, high = h1 - h0;
-      resized.resize((d1 - d0) * high * out_width);
-      for (int64_t i = d0; i < d1; ++i)
-        for (int64_t j = h0; j < h1; ++j)
-          gather(wide, uniform, resized.data() + ((i - d0) * high + j - h0) * out_width, source(i, j), inner);
-      const auto made = [&](int64_t i, int64_t j) {
-        return static_cast<const C*>(resized.data()) + ((i - base_d) * high + j - base_h) * out_width;
-      };
-      for (int64_t k = 0; k < rows; ++k) {
-        T* to = out + (r + k) * out_width;
-        if constexpr (std::is_same_v<T, C>) {
-          blend_rows(map, d, h + k, to, out_width, made);
-        } else {
-          blend_rows(map, d, h + k, row.data(), out_width, made);
-          store_block(to, 1, row.data(), out_width);
-        }
-      }
+class RowResizer {
+ public:
+  RowResizer(const Map<C>& map, T* out, const T* in)
+      : map_(map),
+        out_(out),
+        in_(in),
+        in_width_(map.in(2) * map.inner),
+        out_width_(map.out(2) * map.inner),
+        columns_(map.in(2) * kGatherRows) {}
+
+  void run(int64_t begin, int64_t end) {
+    const bool rows_stay = map_.taps[0].stays() && map_.taps[1].stays();
+    const bool width_first = map_.in(0) * map_.in(1) < map_.out_rows();
+    const int64_t most = width_first ? 4 * kGatherRows : kGatherRows;
+    for (int64_t r = begin; r < end;) {
+      const int64_t h = r % map_.out(1);
+      const int64_t rows = std::min({most, end - r, rows_stay ? end - r : map_.out(1) - h});
+      if (rows_stay)
+        resize_width(r, load(in_ + r * in_width_, rows, loaded_), rows);
+      else
+        resize_block(r, rows, width_first);
+      r += rows;
     }
-    r += rows;
   }
-}
+
+ private:
+  // Rows in the type that is computed with: themselves, or a copy.
+  const C* load(const T* from, int64_t rows, std::vector<C>& copy) {
+    if constexpr (kDirect) {
+      return from;
+    } else {
+      copy.resize(rows * in_width_);
+      load_block(copy.data(), from, 1, rows * in_width_);
+      return copy.data();
+    }
+  }
+  // Where output rows from r on are computed, and how they get to their place from there.
+  C* target(int64_t r, int64_t rows) {
+    if constexpr (kDirect) return out_ + r * out_width_;
+    made_.resize(rows * out_width_);
+    return made_.data();
+  }
+  void store(int64_t r, int64_t rows) {
+    if constexpr (!kDirect) store_block(out_ + r * out_width_, 1, made_.data(), rows * out_width_);
+  }
+
+  void resize_width(int64_t r, const C* from, int64_t rows) {
+    gather_rows(target(r, rows), out_width_, from, in_width_, rows, map_.taps[2], map_.inner, columns_.data());
+    store(r, rows);
+  }
+
+  // Rows of one plane and depth.
+  void resize_block(int64_t r, int64_t rows, bool width_first) {
+    const int64_t d = r / map_.out(1) % map_.out(0), h = r % map_.out(1);
+    const auto [d0, d1] = sources_of(map_.taps[0], d, d + 1);
+    const auto [h0, h1] = sources_of(map_.taps[1], h, h + rows);
+    const int64_t depths = d1 - d0, high = h1 - h0;
+    const T* plane = in_ + r / map_.out_rows() * map_.in_plane() + (d0 * map_.in(1) + h0) * in_width_;
+    Rows<C> source{nullptr, d0, h0, 0, in_width_};
+    if constexpr (kDirect) {
+      source.base = plane;
+      source.depth_step = map_.in(1) * in_width_;
+    } else {
+      loaded_.resize(depths * high * in_width_);
+      for (int64_t i = 0; i < depths; ++i)
+        load_block(loaded_.data() + i * high * in_width_, plane + i * map_.in(1) * in_width_, 1, high * in_width_);
+      source.base = loaded_.data();
+      source.depth_step = high * in_width_;
+    }
+    if (map_.taps[2].stays()) {
+      blend_block(target(r, rows), d, h, rows, out_width_, source);
+      store(r, rows);
+    } else if (width_first) {
+      resized_.resize(depths * high * out_width_);
+      for (int64_t i = 0; i < depths; ++i)
+        gather_rows(resized_.data() + i * high * out_width_, out_width_, source.base + i * source.depth_step, in_width_,
+                    high, map_.taps[2], map_.inner, columns_.data());
+      blend_block(target(r, rows), d, h, rows, out_width_,
+                  Rows<C>{resized_.data(), d0, h0, high * out_width_, out_width_});
+      store(r, rows);
+    } else {
+      resized_.resize(rows * in_width_);
+      blend_block(resized_.data(), d, h, rows, in_width_, source);
+      resize_width(r, resized_.data(), rows);
+    }
+  }
+
+  // Output rows (d, h), (d, h + 1), …, of which each is a sum of weighted rows.
+  void blend_block(C* to, int64_t d, int64_t h, int64_t rows, int64_t width, const Rows<C>& source) {
+    const Taps<C>&deep = map_.taps[0], &high = map_.taps[1];
+    pointers_.clear();
+    weights_.clear();
+    begin_.assign(1, 0);
+    for (int64_t k = h; k < h + rows; ++k) {
+      for (int64_t i = deep.begin[d]; i < deep.begin[d + 1]; ++i)
+        for (int64_t j = high.begin[k]; j < high.begin[k + 1]; ++j) {
+          pointers_.push_back(source.at(deep.at[i], high.at[j]));
+          weights_.push_back(deep.weight[i] * high.weight[j]);
+        }
+      begin_.push_back(static_cast<int64_t>(weights_.size()));
+    }
+    blend_rows(to, width, pointers_.data(), weights_.data(), begin_.data(), rows, width);
+  }
+
+  static constexpr bool kDirect = std::is_same_v<T, C>;
+  const Map<C>& map_;
+  T* out_;
+  const T* in_;
+  int64_t in_width_, out_width_;
+  std::vector<C> columns_, loaded_, resized_, made_, weights_;
+  std::vector<const C*> pointers_;
+  std::vector<int64_t> begin_;
+};
 
 // The nearest elements, copied.
 template <typename T, typename C>
@@ -188,59 +211,6 @@ void copy_rows(const Map<C>& map, T* out, const T* in, int64_t begin, int64_t en
   }
 }
 
-// Weights of bytes as 16-bit fixed-point numbers, as many bits as the largest weight allows (as Pillow has them).
-struct ByteTaps {
-  std::vector<int64_t> begin{0}, at;
-  std::vector<int64_t> weight;
-  int bits = 0;
-
-  explicit ByteTaps(const Taps<double>& taps) {
-    std::vector<double> exact;
-    for (int64_t i = 0; i < taps.size(); ++i) {
-      for (int64_t k = taps.begin[i]; k < taps.begin[i + 1]; ++k) {
-        if (k > taps.begin[i] && taps.at[k] == at.back()) {
-          exact.back() += taps.weight[k];
-        } else {
-          at.push_back(taps.at[k]);
-          exact.push_back(taps.weight[k]);
-        }
-      }
-      begin.push_back(static_cast<int64_t>(at.size()));
-    }
-    double most = 0;
-    for (const double w : exact) most = std::max(most, w);
-    while (bits < 22 && static_cast<int>(0.5 + most * (1 << (bits + 1))) < (1 << 15)) ++bits;
-    for (const double w : exact) weight.push_back(static_cast<int64_t>(w * (1 << bits) + (w < 0 ? -0.5 : 0.5)));
-  }
-
-  uint8_t sum(int64_t i, const uint8_t* from, int64_t step) const {
-    int64_t total = int64_t{1} << (bits - 1);
-    for (int64_t k = begin[i]; k < begin[i + 1]; ++k) total += weight[k] * from[at[k] * step];
-    return static_cast<uint8_t>(std::clamp<int64_t>(total >> bits, 0, 255));
-  }
-};
-
-// Bytes are rounded after each dimension, the last one first; a dimension that stays is left out.
-void resize_bytes(const InterpolateArgs& args) {
-  const Map<double> map = make_map<uint8_t, double>(args);
-  const ByteTaps wide(map.taps[2]), high(map.taps[1]);
-  const int64_t in_w = map.in(2), out_w = map.out(2), in_h = map.in(1), out_h = map.out(1);
-  parallel_for(map.planes, std::max<int64_t>(1, kGrain / (in_h * in_w + out_h * out_w + 1)),
-               [&](int64_t begin, int64_t end) {
-                 std::vector<uint8_t> rows(in_h * out_w);
-                 for (int64_t plane = begin; plane < end; ++plane) {
-                   const uint8_t* from = args.input.as<uint8_t>() + plane * in_h * in_w;
-                   uint8_t* out = args.out.as<uint8_t>() + plane * out_h * out_w;
-                   for (int64_t y = 0; in_w != out_w && y < in_h; ++y)
-                     for (int64_t x = 0; x < out_w; ++x) rows[y * out_w + x] = wide.sum(x, from + y * in_w, 1);
-                   const uint8_t* made = in_w != out_w ? rows.data() : from;
-                   for (int64_t y = 0; y < out_h; ++y)
-                     for (int64_t x = 0; x < out_w; ++x)
-                       out[y * out_w + x] = in_h != out_h ? high.sum(y, made + x, out_w) : made[y * out_w + x];
-                 }
-               });
-}
-
 }  // namespace
 
 Status interpolate(InterpolateArgs& args) {
@@ -248,7 +218,8 @@ Status interpolate(InterpolateArgs& args) {
   const DType dtype = args.out.dtype;
   if (!is_floating(dtype) && dtype != DType::u8) return {StatusCode::unsupported_dtype, 0, static_cast<int64_t>(dtype)};
   if (dtype == DType::u8 && !nearest) {
-    resize_bytes(args);
+    const Map<double> map = make_map<uint8_t, double>(args);
+    resize_bytes(args.out, args.input, ByteTaps(map.taps[1]), ByteTaps(map.taps[2]));
     return {};
   }
   visit_dtype(dtype, [&]<typename T>() {
@@ -264,7 +235,7 @@ Status interpolate(InterpolateArgs& args) {
         else if (nearest && !args.transposed)
           copy_rows(map, out, in, begin, end);
         else
-          resize_rows(map, out, in, begin, end);
+          RowResizer<T, C>(map, out, in).run(begin, end);
       });
     }
   });

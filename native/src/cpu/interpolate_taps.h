@@ -27,15 +27,21 @@ struct Taps {
 
   int64_t size() const { return static_cast<int64_t>(begin.size()) - 1; }
   int64_t count(int64_t i) const { return begin[i + 1] - begin[i]; }
-  // The taps of every element, or 0 where they differ.
-  int64_t uniform() const {
-    for (int64_t i = 1; i < size(); ++i)
-      if (count(i) != count(0)) return 0;
-    return size() > 0 ? count(0) : 0;
+  // Whether every element is the source of the same place.
+  bool stays() const {
+    if (size() != sources || static_cast<int64_t>(at.size()) != sources) return false;
+    for (int64_t i = 0; i < sources; ++i)
+      if (count(i) != 1 || at[i] != i || weight[i] != 1) return false;
+    return true;
   }
   void add(int64_t source, C w) {
     at.push_back(source);
     weight.push_back(w);
+  }
+  void clear() {
+    begin.assign(1, 0);
+    at.clear();
+    weight.clear();
   }
   void next() { begin.push_back(static_cast<int64_t>(at.size())); }
 };

@@ -54,7 +54,9 @@ const resize: FunctionOp<[input: Tensor, size: readonly number[], how: Resize], 
   opaque: true,
   forward(input: Tensor, size: readonly number[], how: Resize) {
     const out = allocateInLayoutOf(input, [...input.shape.slice(0, 2), ...size])
-    kernels.interpolate(out, dense(input), how.scales, how.kernel, how.alignCorners, false)
+    // Smooth resizing of bytes reads any strides: of images whose channels come last, or of a part of one.
+    const source = input.dtype === 'uint8' && how.kernel >= KERNEL.linear ? input : dense(input)
+    kernels.interpolate(out, source, how.scales, how.kernel, how.alignCorners, false)
     return saving(out, input.shape.slice(2), how)
   },
   backward: (grad, [size, how]) => [resizeTransposed(grad, size, how)],
