@@ -17,6 +17,8 @@ export async function bundle() {
       index: join(dist, 'index.js'),
       worker: join(dist, 'data/worker.js'),
       'checkpoint-worker': join(dist, 'files/checkpoint-worker.js'),
+      distributed: join(dist, 'distributed/index.js'),
+      distributions: join(dist, 'distributions/index.js'),
       hub: join(dist, 'hub/index.js'),
       metrics: join(dist, 'metrics/index.js'),
       regions: join(dist, 'ops/regions.js'),

@@ -2,7 +2,8 @@
 import { existsSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { data, distributed, F, load, manualSeed, nn, optim, randn, save, type Tensor } from '@flambeau/core'
+import { data, F, load, manualSeed, nn, optim, randn, save, type Tensor } from '@flambeau/core'
+import * as distributed from '@flambeau/core/distributed'
 
 if (process.env.RANK === undefined) {
   const store = new distributed.TCPStore('127.0.0.1', 0, { isMaster: true })

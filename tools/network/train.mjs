@@ -1,7 +1,8 @@
 // What each machine trains: every step is saved, and a later process goes on from the last one.
 import { appendFileSync, existsSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
-import { distributed, F, load, manualSeed, nn, optim, randn, save } from '@flambeau/core'
+import { F, load, manualSeed, nn, optim, randn, save } from '@flambeau/core'
+import * as distributed from '@flambeau/core/distributed'
 
 const [folder, steps] = process.argv.slice(2)
 const rank = Number(process.env.RANK)

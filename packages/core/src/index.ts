@@ -11,8 +11,6 @@ export {
 } from './autograd/mode.js'
 export { type Compiled, compile, type Explanation } from './compile/index.js'
 export * as data from './data/index.js'
-export * as distributed from './distributed/index.js'
-export * as distributions from './distributions/index.js'
 export {
   ArgumentError,
   AutogradError,

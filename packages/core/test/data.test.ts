@@ -269,6 +269,17 @@ test('what a loader refuses', async () => {
   ).rejects.toThrow(RangeError)
 })
 
+test('another sampler', async () => {
+  const loader = new DataLoader(fromArray(range(6)), { batchSize: 2, shuffle: true })
+  expect([loader.samples, loader.shuffle, loader.sampler]).toEqual([6, true, undefined])
+  const other = loader.withSampler([5, 3, 1])
+  expect([other.samples, other.shuffle, other.length]).toEqual([6, false, 2])
+  expect(values(await all(other))).toEqual([[5, 3], [1]])
+  expect(new DataLoader(new Set([1])).samples).toBe(null)
+  const batches = new DataLoader(fromArray([0, 1]), { batchSampler: [[0], [1]] })
+  expect(() => batches.withSampler([1])).toThrow(/withSampler: a batchSampler decides/)
+})
+
 test('a data set by its module, without workers', async () => {
   const loader = new DataLoader<[Tensor, number]>({ module, export: 'namespace.Numbers', args: [5] }, { batchSize: 2 })
   await loader.ready()

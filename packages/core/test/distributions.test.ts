@@ -4,7 +4,6 @@ import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import {
   ArgumentError,
-  distributions as D,
   type DType,
   getRngState,
   linspace,
@@ -13,6 +12,7 @@ import {
   tensor,
   zeros,
 } from '@flambeau/core'
+import * as D from '@flambeau/core/distributions'
 import { expect, test } from '@jest/globals'
 
 const { constraints: C, transforms: T } = D

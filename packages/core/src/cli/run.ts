@@ -5,7 +5,8 @@ import { ArgumentError } from '../errors.js'
 import { type LaunchOptions, launch } from './launch.js'
 
 export const RUN_USAGE = `  flambeau run [OPTIONS] SCRIPT [ARGUMENTS]
-      Runs a script in several processes that train together (distributed.initProcessGroup finds them).
+      Runs a script in several processes that train together (initProcessGroup of @flambeau/core/distributed
+      finds them).
       --nproc N          processes on this machine (default 1)
       --nnodes N         machines (default 1); the command is given on each of them
       --node-rank R      the number of this machine, from 0

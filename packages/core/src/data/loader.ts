@@ -137,13 +137,42 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B> {
     return this.#options.sampler
   }
 
-  /** The number of batches an epoch. @throws ArgumentError where it is not known */
-  get length(): number {
+  /** Whether each epoch reads in a new random order. */
+  get shuffle(): boolean {
+    return this.#options.shuffle === true
+  }
+
+  /** The batches of indices that were given. */
+  get batchSampler(): Iterable<readonly number[]> | undefined {
+    return this.#options.batchSampler
+  }
+
+  /** The number of samples; null for an iterable data set. @throws ArgumentError where it is not known */
+  get samples(): number | null {
     if (this.#samples === undefined)
       throw new ArgumentError(
         'DataLoader: the length of a data set that is named by module is known after `await loader.ready()`',
       )
-    if (this.#samples === null) throw new ArgumentError('DataLoader: an iterable data set has no length')
+    return this.#samples
+  }
+
+  /** A loader of the same data set and options, but with the samples that `sampler` gives, in its order. */
+  withSampler(sampler: Indices<number>): DataLoader<T, B> {
+    if (this.#options.batchSampler !== undefined)
+      throw new ArgumentError('DataLoader.withSampler: a batchSampler decides on its batches itself')
+    const { shuffle, ...rest } = this.#options
+    const source = this.numWorkers > 0 || this.dataset === null ? this.#named() : this.dataset
+    return new DataLoader<T, B>(source, { ...rest, sampler })
+  }
+
+  #named(): DatasetModule {
+    if (this.#spec === null) throw new ArgumentError('DataLoader: expected the data set as { module, export, args }')
+    return this.#spec
+  }
+
+  /** The number of batches an epoch. @throws ArgumentError where it is not known */
+  get length(): number {
+    if (this.samples === null) throw new ArgumentError('DataLoader: an iterable data set has no length')
     const indices = this.#indices()
     if (indices.length === undefined) throw new ArgumentError('DataLoader: the sampler has no length')
     return indices.length
@@ -213,14 +242,14 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B> {
 
   #startPool(): WorkerPool {
     const { collateFn, workerInitFn, generator, dropLast = false, timeout = 0 } = this.#options
-    if (this.#spec === null) throw new ArgumentError('DataLoader: expected the data set as { module, export, args }')
+    const source = this.#named()
     const named = (spec: unknown) => (isModuleExport(spec) ? resolveExport('DataLoader', spec) : null)
     return new WorkerPool(
       {
         numWorkers: this.numWorkers,
         seed: randomSeed(generator),
-        dataset: resolveExport('DataLoader', this.#spec),
-        args: this.#spec.args ?? [],
+        dataset: resolveExport('DataLoader', source),
+        args: source.args ?? [],
         collate: named(collateFn),
         init: named(workerInitFn),
         batchSize: this.#batched ? (this.batchSize ?? 1) : null,

@@ -1,6 +1,7 @@
 // The caller's side of a DataLoader's worker threads.
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { native } from '../binding/native.js'
+import { threads } from '../builtins.js'
 import { WorkerError } from '../errors.js'
 import type { ResolvedExport } from './module.js'
 import { disposeAll, receive, type Sent } from './transfer.js'
@@ -111,6 +112,7 @@ export class WorkerPool {
     const { id } = setup
     const channel = native.openChannel()
     const workerData: WorkerSetup = { ...setup, channel, epoch: this.#epoch.buffer as SharedArrayBuffer }
+    const { Worker } = threads()
     let worker: Worker
     try {
       worker = new Worker(new URL('./worker.js', import.meta.url), {

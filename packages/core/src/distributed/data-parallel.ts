@@ -49,7 +49,8 @@ const ACTIVE_WITHOUT_SYNC = 2
  * @throws DistributedError when the parameters differ between the ranks
  * @example
  * ```ts
- * import { distributed, nn, ones } from '@flambeau/core'
+ * import { nn, ones } from '@flambeau/core'
+ * import * as distributed from '@flambeau/core/distributed'
  * const store = new distributed.TCPStore('127.0.0.1', 0, { isMaster: true })
  * distributed.initProcessGroup({ store, rank: 0, worldSize: 1 })
  * const model = new distributed.DistributedDataParallel(new nn.Linear(3, 1))
@@ -170,6 +171,11 @@ export class DistributedDataParallel<
       end()
       throw error
     }
+  }
+
+  /** Leaves the module alone from now on: its gradients are no longer exchanged. */
+  close(): void {
+    this.#reducer.close()
   }
 
   /** Takes part in the steps of the others, until nobody has any left. */

@@ -1,4 +1,5 @@
-// The namespace `distributed`: several processes that train one model.
+// `@flambeau/core/distributed`: several processes that train one model.
+import './sync-batch-norm.js'
 
 export { GradBucket } from './bucket.js'
 export {
@@ -32,6 +33,7 @@ export {
   type Backend,
   destroyProcessGroup,
   getBackend,
+  getDefaultStore,
   getGlobalRank,
   getGroupRank,
   getNodeLocalRank,
@@ -51,6 +53,5 @@ export {
 export { type AsyncOptions, type CollectiveOptions, ReduceOp } from './request.js'
 export { DistributedSampler, type DistributedSamplerOptions } from './sampler.js'
 export { FileStore, PrefixStore, Store, type StoreValue, TCPStore, type TCPStoreOptions } from './stores.js'
-export { convertSyncBatchnorm, SyncBatchNorm } from './sync-batch-norm.js'
 export { Work } from './work.js'
 export { type OptimizerClass, type ZeroOptions, ZeroRedundancyOptimizer } from './zero.js'

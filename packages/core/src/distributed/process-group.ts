@@ -115,7 +115,8 @@ export interface InitOptions {
  * @throws DistributedError that names the ranks that did not come, or says which one was started with other numbers
  * @example
  * ```ts
- * import { distributed, tensor } from '@flambeau/core'
+ * import { tensor } from '@flambeau/core'
+ * import * as distributed from '@flambeau/core/distributed'
  * const store = new distributed.TCPStore('127.0.0.1', 0, { isMaster: true })
  * distributed.initProcessGroup({ store, rank: 0, worldSize: 1 })
  * const t = tensor([1, 2])
@@ -288,7 +289,7 @@ export function worldOf(operation: string): World {
 }
 
 /** The group that a collective is for: the given one, or all processes. @internal */
-export function groupFor(operation: string, group: ProcessGroup | null | undefined): ProcessGroup {
+export function groupFor(operation: string, group: object | null | undefined): ProcessGroup {
   if (group === undefined || group === null) return worldOf(operation).group
   if (!(group instanceof ProcessGroup))
     throw new ArgumentError(`${operation}: expected a process group for group, got ${describe(group)}`)
@@ -334,6 +335,9 @@ export function destroyProcessGroup(group?: ProcessGroup | null): void {
   all.close()
   own?.close()
 }
+
+/** The store in which all processes have found each other; what they write there is theirs alone. */
+export const getDefaultStore = (): Store => worldOf('getDefaultStore').store
 
 /** Whether this build can join processes. */
 export const isAvailable = (): boolean => lib.glooReason() === ''

@@ -24,7 +24,7 @@ export interface DistributedSamplerOptions {
  *
  * @example
  * ```ts
- * import { distributed } from '@flambeau/core'
+ * import * as distributed from '@flambeau/core/distributed'
  * const part = new distributed.DistributedSampler({ length: 10 }, { numReplicas: 3, rank: 1, shuffle: false })
  * console.log([...part]) // → [ 1, 4, 7, 0 ]
  * ```

@@ -157,7 +157,7 @@ export interface TCPStoreOptions {
  * @throws ArgumentError when the port is in use, DistributedError when nothing answers there
  * @example
  * ```ts
- * import { distributed } from '@flambeau/core'
+ * import * as distributed from '@flambeau/core/distributed'
  * const store = new distributed.TCPStore('127.0.0.1', 0, { isMaster: true })
  * store.set('greeting', 'hello')
  * console.log(store.getText('greeting'), store.add('visits', 2)) // → hello 2

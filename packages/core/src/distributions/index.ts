@@ -1,4 +1,4 @@
-// The namespace `distributions`: probability distributions by PyTorch's names.
+// `@flambeau/core/distributions`: probability distributions by PyTorch's names.
 import './kl-mixed.js'
 import './kl-multivariate.js'
 import './kl-pairs.js'

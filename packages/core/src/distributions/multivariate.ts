@@ -68,7 +68,8 @@ export const factorOf = (name: (typeof MATRICES)[number], matrix: Tensor): Tenso
  *
  * @example
  * ```ts
- * import { distributions, eye, zeros } from '@flambeau/core'
+ * import { eye, zeros } from '@flambeau/core'
+ * import * as distributions from '@flambeau/core/distributions'
  * const d = new distributions.MultivariateNormal(zeros([3]), { covarianceMatrix: eye(3) })
  * console.log(d.sample([2]).shape, d.logProb(zeros([3])).shape) // → [ 2, 3 ] []
  * ```

@@ -24,7 +24,8 @@ const LOG_SQRT_2PI = Math.log(Math.sqrt(2 * Math.PI))
  *
  * @example
  * ```ts
- * import { distributions, manualSeed, tensor } from '@flambeau/core'
+ * import { manualSeed, tensor } from '@flambeau/core'
+ * import * as distributions from '@flambeau/core/distributions'
  * const n = new distributions.Normal(0, tensor([1, 2]))
  * manualSeed(0)
  * console.log(n.sample([3]).shape, n.logProb(tensor(0)).shape) // → [ 3, 2 ] [ 2 ]

@@ -1,8 +1,9 @@
 // Saving while training goes on: the caller's thread copies the values, another one writes them.
-import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
+import type { MessagePort, Worker } from 'node:worker_threads'
 import { observed } from '../binding/call.js'
 import * as kernels from '../binding/kernels.gen.js'
 import { native } from '../binding/native.js'
+import { threads } from '../builtins.js'
 import { ArgumentError, describe, NativeError } from '../errors.js'
 import { DTYPES } from '../tensor/dtype.js'
 import { Storage } from '../tensor/storage.js'
@@ -169,6 +170,7 @@ export class AsyncCheckpointer {
 
   #started(): { readonly worker: Worker; readonly port: MessagePort; readonly channel: number } {
     if (this.#thread !== null) return this.#thread
+    const { MessageChannel, Worker } = threads()
     const { port1: port, port2 } = new MessageChannel()
     const setup: Setup = { port: port2, finished: this.#finished.buffer as SharedArrayBuffer }
     const worker = new Worker(new URL('./checkpoint-worker.js', import.meta.url), {
@@ -220,7 +222,7 @@ export class AsyncCheckpointer {
   #waitForRoom(): void {
     while (this.#pending.size >= this.#maxPending && this.#thread !== null) {
       const before = Atomics.load(this.#finished, 0)
-      const received = receiveMessageOnPort(this.#thread.port)
+      const received = threads().receiveMessageOnPort(this.#thread.port)
       if (received !== undefined) this.#settle(received.message as Outcome)
       else if (Atomics.wait(this.#finished, 0, before, PATIENCE_MS) === 'timed-out')
         throw new NativeError('AsyncCheckpointer.save: the save before this one does not end')

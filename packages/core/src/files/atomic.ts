@@ -1,7 +1,7 @@
 // Writing a file so that a crash at any moment leaves the old one or the new one, whole.
-import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { crypto } from '../builtins.js'
 
 /** Appends all of `bytes`. */
 export type Append = (bytes: Uint8Array) => void
@@ -14,7 +14,7 @@ const STALE_MS = 10 * 60_000
  * process that was ended in the middle of this left behind goes with the next save.
  */
 export function writeAtomically(path: string, body: (append: Append) => void): void {
-  const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`
+  const temporary = `${path}.${process.pid}.${crypto().randomBytes(4).toString('hex')}.tmp`
   const fd = openSync(temporary, 'wx')
   try {
     try {

@@ -1,5 +1,5 @@
 // Writing zip archives in one pass: checksums follow the contents, sizes are known or counted.
-import { constants, crc32, deflateRawSync } from 'node:zlib'
+import { zlib } from '../builtins.js'
 import { ArgumentError } from '../errors.js'
 import type { Append } from './atomic.js'
 import {
@@ -77,6 +77,7 @@ export class ZipWriter {
   /** An entry deflated. @param size the bytes that `body` will append, at most */
   deflate(name: string, size: number, body: (append: Append) => void): void {
     // Pieces end at a byte boundary, so that one follows the other; the last one is the stream's end.
+    const { constants, deflateRawSync } = zlib()
     const { Z_SYNC_FLUSH } = constants
     this.#entry(name, DEFLATED, size >= FULL32 / 2, (append) => {
       body((piece) => {
@@ -101,7 +102,7 @@ export class ZipWriter {
     let crc = 0
     let size = 0
     body((piece, compressed = piece) => {
-      crc = crc32(piece, crc)
+      crc = zlib().crc32(piece, crc)
       size += piece.length
       this.#put(compressed)
     })

@@ -1,6 +1,6 @@
 // Reading zip archives in place: the bytes of a stored entry lie in the file as they are, and are read from there.
 // Sizes and offsets are checked against the file before anything is allocated for them.
-import { constants, crc32, inflateRawSync } from 'node:zlib'
+import { zlib } from '../builtins.js'
 import { FormatError } from '../errors.js'
 import type { ByteSource } from './source.js'
 import {
@@ -102,7 +102,7 @@ export class ZipReader {
       bytes = allocated(name, entry, size)
       this.source.read(start, bytes)
     } else bytes = this.#inflated(entry)
-    if (options.verify !== false) this.#check(entry, crc32(bytes))
+    if (options.verify !== false) this.#check(entry, zlib().crc32(bytes))
     return bytes
   }
 
@@ -111,7 +111,7 @@ export class ZipReader {
     const { verify = true } = options
     if (entry.method !== STORED) {
       const bytes = this.#inflated(entry)
-      if (verify) this.#check(entry, crc32(bytes))
+      if (verify) this.#check(entry, zlib().crc32(bytes))
       for (let at = 0; at < bytes.length; at += CHUNK) take(bytes.subarray(at, at + CHUNK), at)
       return
     }
@@ -121,7 +121,7 @@ export class ZipReader {
     for (let at = 0; at < entry.size; at += CHUNK) {
       const piece = buffer.subarray(0, Math.min(CHUNK, entry.size - at))
       this.source.read(start + at, piece)
-      if (verify) crc = crc32(piece, crc)
+      if (verify) crc = zlib().crc32(piece, crc)
       take(piece, at)
     }
     if (verify) this.#check(entry, crc)
@@ -141,7 +141,7 @@ export class ZipReader {
       this.source.read(start, compressed)
       let bytes: Buffer<ArrayBuffer>
       try {
-        bytes = inflateRawSync(compressed, { finishFlush: constants.Z_SYNC_FLUSH })
+        bytes = zlib().inflateRawSync(compressed, { finishFlush: zlib().constants.Z_SYNC_FLUSH })
       } catch (error) {
         const { code } = error as { code?: string }
         throw new FormatError(`${this.source.name}: entry '${entry.name}' of the archive is corrupt: ${code}`, {
@@ -170,7 +170,10 @@ export class ZipReader {
     this.source.read(start, compressed)
     let bytes: Buffer<ArrayBuffer>
     try {
-      bytes = inflateRawSync(compressed, { maxOutputLength: Math.max(entry.size, 1), chunkSize: inflationChunk(entry) })
+      bytes = zlib().inflateRawSync(compressed, {
+        maxOutputLength: Math.max(entry.size, 1),
+        chunkSize: inflationChunk(entry),
+      })
     } catch (error) {
       // By name: the error of another realm is no instance of this one's classes.
       const code = (error as { code?: string }).code

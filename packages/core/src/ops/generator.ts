@@ -1,5 +1,4 @@
 // Generators: PyTorch's Mersenne twister, its state, and drawing from it.
-import { randomBytes } from 'node:crypto'
 import * as kernels from '../binding/kernels.gen.js'
 import { ArgumentError, describe } from '../errors.js'
 import { allocate } from '../tensor/create.js'
@@ -87,7 +86,9 @@ export class Generator {
 
   /** Starts a stream that nobody can foresee. @returns its seed */
   seed(): bigint {
-    const seed = randomBytes(8).readBigUInt64LE()
+    // V8 seeds its own numbers from the system's; loading a cryptographic library for more takes longer than all of this file.
+    const half = (): bigint => BigInt(Math.floor(Math.random() * 2 ** 32))
+    const seed = (half() << 32n) | half()
     this.manualSeed(seed)
     return seed
   }

@@ -1,9 +1,8 @@
 // When to collect. V8 does not know how much memory a tensor holds, so a loop that makes tensors must ask for
 // collections itself: young ones, which cost under a millisecond and free what a loop drops, and a full one when what
 // survived those has grown. Storages free their memory inside the collection (docs/decisions/memory.md).
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { liveBytes } from '../binding/call.js'
+import { v8, vm } from '../builtins.js'
 
 /**
  * Bytes that may be allocated between two young collections. Fewer where a loop keeps dropping what it makes, so that the
@@ -20,8 +19,10 @@ const GROWTH = 96 * 2 ** 20
 const GROWTH_SHARE = 0.5
 
 // V8 doubles its young generation each time enough has survived, the last time only after a hundred thousand training
-// steps, which looks like a leak. It may as well have its full size (16 MB twice) from the first time on.
-setFlagsFromString('--semi-space-growth-factor=16')
+// steps, which looks like a leak. It may as well have its full size (16 MB twice) from the first time on. That can wait
+// until the program that imports this has a moment.
+const growAtOnce = (): void => v8().setFlagsFromString('--semi-space-growth-factor=16')
+setImmediate(growAtOnce).unref()
 
 let gc: ((options?: { type: 'minor' }) => void) | null = null
 let limit = STEP
@@ -33,8 +34,9 @@ let survived = 0
 
 function collector(): NonNullable<typeof gc> {
   if (gc === null) {
-    setFlagsFromString('--expose-gc')
-    gc = runInNewContext('gc') as NonNullable<typeof gc>
+    growAtOnce()
+    v8().setFlagsFromString('--expose-gc')
+    gc = vm().runInNewContext('gc') as NonNullable<typeof gc>
   }
   return gc
 }

@@ -1,4 +1,5 @@
-import { data, distributed } from '@flambeau/core'
+import { data } from '@flambeau/core'
+import * as distributed from '@flambeau/core/distributed'
 import { expect, jest, test } from '@jest/globals'
 import { results } from './processes.ts'
 

@@ -1,5 +1,6 @@
 // Mixing the images of a batch, and their labels with them.
-import { ArgumentError, distributions, nn, F as nnF, Tensor } from '@flambeau/core'
+import { ArgumentError, nn, F as nnF, Tensor } from '@flambeau/core'
+import { Beta } from '@flambeau/core/distributions'
 import { checkInteger, describe } from '../check.js'
 import { wrap } from '../tv-tensors.js'
 import { drawInteger } from './base.js'
@@ -46,7 +47,7 @@ abstract class Mix<P> extends nn.Module<unknown[], unknown> {
     if (labels === undefined)
       throw new ArgumentError(`${name}: expected labels [${count}] or [${count}, classes] in the sample, got none`)
     const shares = this.#shares(labels)
-    const share = new distributions.Beta(this.alpha, this.alpha).sample().item<number>()
+    const share = new Beta(this.alpha, this.alpha).sample().item<number>()
     const params = this.draw(share, height, width)
     const kept = this.shareOf(params)
     return mapLeaves(sample, (leaf) => {
