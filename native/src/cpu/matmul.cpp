@@ -1,4 +1,5 @@
-// Matrix products: oneDNN for float32 and bfloat16, BLAS for float64 and complex, plain loops for integers.
+// Matrix products: oneDNN and packed panels for float32, oneDNN for bfloat16, BLAS for float64 and complex, plain loops
+// for integers.
 #include <algorithm>
 #include <vector>
 
@@ -7,6 +8,8 @@
 #include "flambeau/kernels/matmul.gen.h"
 #include "gemm.h"
 #include "iterate.h"
+#include "layouts.h"
+#include "panel_gemm.h"
 
 namespace flambeau::cpu {
 namespace {
@@ -139,6 +142,19 @@ void vector_product(const Matrix& a, const Matrix& b, const Matrix& out, const v
              c, out.row_stride);
 }
 
+// Where our own packed product is faster: not with AVX-512, nor with so few rows that packing B does not pay.
+bool is_panel_product(DType dtype, const Matrix& out, int64_t depth) {
+  return dtype == DType::f32 && preferred_block() == 8 && out.rows >= 48 && out.cols >= 16 && depth >= 16;
+}
+
+void panel_product(const Matrix& a, const Matrix& b, const Matrix& out, const void* bias) {
+  const auto panel = [](const Matrix& m) {
+    return PanelMatrix{static_cast<const float*>(m.data), m.row_stride, m.col_stride};
+  };
+  panel_gemm(out.rows, out.cols, a.cols, panel(a), panel(b), static_cast<float*>(const_cast<void*>(out.data)),
+             out.row_stride, static_cast<const float*>(bias));
+}
+
 template <typename T>
 void blas_matmul(const Matrix& a, const Matrix& b, const Matrix& out, const T* bias, int64_t bias_stride) {
   T* c = const_cast<T*>(static_cast<const T*>(out.data));
@@ -235,6 +251,8 @@ Status run(const TensorView& out, const TensorView& a_in, const TensorView& b_in
       const Matrix mb = matrix_of(b, cursor.offsets[2] + i * step(2));
       if (!batched && is_vector_product(out.dtype, mo)) {
         vector_product(ma, mb, mo, bias_data);
+      } else if (!batched && is_panel_product(out.dtype, mo, ma.cols)) {
+        panel_product(ma, mb, mo, bias_data);
       } else if (dnnl) {
         dnnl_matmul(out.dtype, batched ? run_length : 1, ma, step(1), mb, step(2), mo, step(0), bias_data);
       } else {

@@ -85,22 +85,74 @@ void tile(R* c, int64_t ldc, const R* a, int64_t row_stride, int64_t col_stride,
 }
 #endif
 
+// Four rows of four to columns.
+template <typename R>
+HWY_INLINE void turn(R* to, int64_t to_stride, const R* from, int64_t from_stride) {
+#if HWY_TARGET != HWY_SCALAR && !HWY_HAVE_SCALABLE
+  if constexpr (sizeof(R) == 4) {
+    const hn::FixedTag<R, 4> d;
+    const auto a = hn::LoadU(d, from), b = hn::LoadU(d, from + from_stride);
+    const auto e = hn::LoadU(d, from + 2 * from_stride), f = hn::LoadU(d, from + 3 * from_stride);
+    const hn::Repartition<double, decltype(d)> pairs;
+    const auto ab = hn::BitCast(pairs, hn::InterleaveLower(d, a, b));
+    const auto ef = hn::BitCast(pairs, hn::InterleaveLower(d, e, f));
+    const auto ab_upper = hn::BitCast(pairs, hn::InterleaveUpper(d, a, b));
+    const auto ef_upper = hn::BitCast(pairs, hn::InterleaveUpper(d, e, f));
+    hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, ab, ef)), d, to);
+    hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, ab, ef)), d, to + to_stride);
+    hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, ab_upper, ef_upper)), d, to + 2 * to_stride);
+    hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, ab_upper, ef_upper)), d, to + 3 * to_stride);
+    return;
+  }
+#endif
+  for (int i = 0; i < 4; ++i)
+    for (int j = 0; j < 4; ++j) to[j * to_stride + i] = from[i * from_stride + j];
+}
+
 template <typename R>
 void pack(R* panels, const R* b, int64_t row_stride, int64_t col_stride, int64_t k, int64_t n) {
   const int64_t width = panel_width<R>();
+  const hn::ScalableTag<R> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   for (int64_t j = 0; j < n; j += width, panels += k * width) {
     const int64_t cols = n - j < width ? n - j : width;
-    if (col_stride == 1) {
-      for (int64_t p = 0; p < k; ++p) {
-        const R* row = b + p * row_stride + j;
-        for (int64_t q = 0; q < cols; ++q) panels[p * width + q] = row[q];
-        for (int64_t q = cols; q < width; ++q) panels[p * width + q] = 0;
-      }
+    const R* first = b + j * col_stride;
+    if (cols == width && col_stride == 1 && width % lanes == 0) {
+      for (int64_t p = 0; p < k; ++p)
+        for (int64_t q = 0; q < width; q += lanes)
+          hn::StoreU(hn::LoadU(d, first + p * row_stride + q), d, panels + p * width + q);
       continue;
     }
-    for (int64_t q = 0; q < width; ++q) {
-      const R* column = b + (j + q) * col_stride;
-      for (int64_t p = 0; p < k; ++p) panels[p * width + q] = q < cols ? column[p * row_stride] : R(0);
+    int64_t done = 0;
+    if (cols == width && row_stride == 1 && width % 4 == 0)
+      for (; done + 4 <= k; done += 4)
+        for (int64_t q = 0; q < width; q += 4)
+          turn(panels + done * width + q, width, first + q * col_stride + done, col_stride);
+    for (int64_t p = done; p < k; ++p) {
+      for (int64_t q = 0; q < cols; ++q) panels[p * width + q] = first[p * row_stride + q * col_stride];
+      for (int64_t q = cols; q < width; ++q) panels[p * width + q] = 0;
+    }
+  }
+}
+
+// A [m, k] whose rows lie side by side, as tiles of kTile rows: [k][kTile] each, the last one as if its rows were
+// whole.
+template <typename R>
+void pack_rows(R* tiles, const R* a, int64_t col_stride, int64_t m, int64_t k) {
+  const hn::CappedTag<R, kTile> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  for (int64_t i = 0; i < m; i += kTile, tiles += kTile * k) {
+    const R* from = a + i;
+    if (m - i >= kTile) {
+      for (int64_t p = 0; p < k; ++p) {
+        int64_t q = 0;
+        for (; q + lanes <= kTile; q += lanes)
+          hn::StoreU(hn::LoadU(d, from + p * col_stride + q), d, tiles + p * kTile + q);
+        for (; q < kTile; ++q) tiles[p * kTile + q] = from[p * col_stride + q];
+      }
+    } else {
+      for (int64_t p = 0; p < k; ++p)
+        for (int64_t q = 0; q < m - i; ++q) tiles[p * kTile + q] = from[p * col_stride + q];
     }
   }
 }
@@ -116,23 +168,37 @@ HWY_INLINE void rest(int64_t rows, Args... args) {
   }
 }
 
+// Tiles of A's rows begin `tile_stride` apart.
 template <typename R>
-void product(R* c, int64_t ldc, const R* a, int64_t row_stride, int64_t col_stride, const R* panels, int64_t depth,
-             int64_t m, int64_t n, int64_t k, bool accumulate) {
+HWY_INLINE void product_of_tiles(R* c, int64_t ldc, const R* a, int64_t tile_stride, int64_t row_stride,
+                                 int64_t col_stride, const R* panels, int64_t depth, int64_t m, int64_t n, int64_t k,
+                                 bool accumulate) {
   const int64_t width = panel_width<R>();
   for (int64_t j = 0; j < n; j += width, panels += depth * width) {
     const int64_t cols = n - j < width ? n - j : width;
+    const R* rows = a;
     int64_t i = 0;
-    for (; i + kTile <= m; i += kTile)
-      tile<kTile>(c + i * ldc + j, ldc, a + i * row_stride, row_stride, col_stride, panels, cols, k, accumulate);
-    rest<kTile - 1>(m - i, c + i * ldc + j, ldc, a + i * row_stride, row_stride, col_stride, panels, cols, k,
-                    accumulate);
+    for (; i + kTile <= m; i += kTile, rows += tile_stride)
+      tile<kTile>(c + i * ldc + j, ldc, rows, row_stride, col_stride, panels, cols, k, accumulate);
+    rest<kTile - 1>(m - i, c + i * ldc + j, ldc, rows, row_stride, col_stride, panels, cols, k, accumulate);
   }
 }
 
 template <typename R>
+void product(R* c, int64_t ldc, const R* a, int64_t row_stride, int64_t col_stride, const R* panels, int64_t depth,
+             int64_t m, int64_t n, int64_t k, bool accumulate) {
+  product_of_tiles(c, ldc, a, kTile * row_stride, row_stride, col_stride, panels, depth, m, n, k, accumulate);
+}
+
+template <typename R>
+void product_of_packed(R* c, int64_t ldc, const R* tiles, const R* panels, int64_t depth, int64_t m, int64_t n,
+                       int64_t k, bool accumulate) {
+  product_of_tiles(c, ldc, tiles, kTile * k, 1, kTile, panels, depth, m, n, k, accumulate);
+}
+
+template <typename R>
 void find(PanelFunctions<R>& f) {
-  f = {panel_width<R>(), pack<R>, product<R>};
+  f = {panel_width<R>(), kTile, pack<R>, product<R>, pack_rows<R>, product_of_packed<R>};
 }
 void find_float(PanelFunctions<float>& f) { find(f); }
 void find_double(PanelFunctions<double>& f) { find(f); }

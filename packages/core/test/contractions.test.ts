@@ -9,6 +9,7 @@ import {
   equal,
   F,
   finfo,
+  getNumThreads,
   grad,
   gradgradcheck,
   iinfo,
@@ -17,11 +18,13 @@ import {
   kron,
   manualSeed,
   masked,
+  matmul,
   ones,
   randn,
   resultType,
   ShapeError,
   segmentReduce,
+  setNumThreads,
   type Tensor,
   tensor,
   tensordot,
@@ -207,3 +210,37 @@ test('Euclidean distances by products agree with those one by one', () => {
   const exact = cdist(a, a, 2, { computeMode: 'donot_use_mm_for_euclid_dist' })
   expect(allclose(cdist(a, a), exact, { atol: 1e-6 })).toBe(true)
 })
+
+// Sizes beside the product's tiles and panels; depths below and above what is summed at a time.
+test.each([
+  [48, 16, 16],
+  [50, 23, 17],
+  [97, 600, 33],
+  [131, 512, 512],
+  [61, 40, 2100],
+])(
+  'products of [%i, %i] and [%i columns] agree with double precision, transposed or not, for any threads',
+  (m, k, n) => {
+    manualSeed(0)
+    const threads = getNumThreads()
+    for (const [left, right] of [
+      [false, false],
+      [true, false],
+      [false, true],
+      [true, true],
+    ]) {
+      const a = left ? randn([k, m]).t() : randn([m, k])
+      const b = right ? randn([n, k]).t() : randn([k, n])
+      const bias = randn([n])
+      const expected = matmul(a.to('float64'), b.to('float64'))
+      const product = matmul(a, b)
+      expect(allclose(product.to('float64'), expected, { rtol: 1e-5, atol: 1e-4 })).toBe(true)
+      const linear = F.linear(a, b.t(), bias)
+      expect(allclose(linear.to('float64'), expected.add(bias.to('float64')), { rtol: 1e-5, atol: 1e-4 })).toBe(true)
+      setNumThreads(threads === 1 ? 2 : 1)
+      const again = matmul(a, b)
+      setNumThreads(threads)
+      expect(equal(again, product)).toBe(true)
+    }
+  },
+)

@@ -1,0 +1,69 @@
+#include "panel_gemm.h"
+
+#include <algorithm>
+
+#include "engine.h"
+#include "flambeau/parallel.h"
+#include "panel_product.h"
+
+namespace flambeau::cpu {
+namespace {
+
+// The rows of A that are multiplied at a time stay in the second level's cache with this depth, a block of B in the
+// third. Panels of B do not stay in the first: reading C again after a smaller depth costs more.
+constexpr int64_t kDepth = 512, kRows = 48, kColumns = 2048;
+// Multiplications that are worth a thread.
+constexpr int64_t kWork = int64_t{1} << 18;
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+}  // namespace
+
+void panel_gemm(int64_t m, int64_t n, int64_t k, const PanelMatrix& a, const PanelMatrix& b, float* c, int64_t ldc,
+                const float* bias) {
+  const PanelFunctions<float> panels = panel_functions(0.0f);
+  const int64_t width = panels.width, depth = ceil_div(k, ceil_div(k, kDepth)), columns = std::min(n, kColumns);
+  const bool turned = a.row_stride == 1 && a.col_stride != 1;
+  const Workspace b_memory(static_cast<size_t>(panels.size(depth, columns)) * sizeof(float));
+  const Workspace a_memory(static_cast<size_t>(turned ? depth * kRows * omp_get_max_threads() : 0) * sizeof(float));
+  float* packed = b_memory.as<float>();
+  if (bias)
+    for (int64_t i = 0; i < m; ++i) std::copy_n(bias, n, c + i * ldc);
+
+  for (int64_t j = 0; j < n; j += columns)
+    for (int64_t p = 0; p < k; p += depth) {
+      const int64_t cols = std::min(columns, n - j), inner = std::min(depth, k - p);
+      const float* from = b.data + p * b.row_stride + j * b.col_stride;
+      parallel_for(ceil_div(cols, width), std::max<int64_t>(1, kGrain / (width * inner)),
+                   [&](int64_t begin, int64_t end) {
+                     panels.pack(packed + begin * width * inner, from + begin * width * b.col_stride, b.row_stride,
+                                 b.col_stride, inner, std::min(cols, end * width) - begin * width);
+                   });
+      // Some rows and some panels: both are whole where the other is split over threads.
+      const auto product = [&](int64_t row, int64_t rows, int64_t panel, int64_t count) {
+        for (int64_t i = row; i < row + rows; i += kRows) {
+          const int64_t height = std::min(kRows, row + rows - i);
+          const float* left = a.data + i * a.row_stride + p * a.col_stride;
+          float* to = c + i * ldc + j + panel * width;
+          const float* right = packed + panel * width * inner;
+          const bool accumulate = bias != nullptr || p > 0;
+          if (turned) {
+            float* mine = a_memory.as<float>() + (omp_in_parallel() ? omp_get_thread_num() : 0) * depth * kRows;
+            panels.pack_rows(mine, left, a.col_stride, height, inner);
+            panels.product_of_packed(to, ldc, mine, right, inner, height, count, inner, accumulate);
+          } else {
+            panels.product(to, ldc, left, a.row_stride, a.col_stride, right, inner, height, count, inner, accumulate);
+          }
+        }
+      };
+      if (m >= kRows || m >= cols)
+        parallel_for(
+            m, std::max<int64_t>(1, kWork / (cols * inner)),
+            [&](int64_t begin, int64_t end) { product(begin, end - begin, 0, cols); }, panels.rows);
+      else
+        parallel_for(
+            ceil_div(cols, width), std::max<int64_t>(1, kWork / (m * width * inner)),
+            [&](int64_t begin, int64_t end) { product(0, m, begin, std::min(cols, end * width) - begin * width); });
+    }
+}
+
+}  // namespace flambeau::cpu
