@@ -106,9 +106,11 @@ function extractZip(archive: string, folder: string, budget: Budget): void {
       const path = join(folder, checkInside(archive, isFolder ? entry.name.slice(0, -1) : entry.name))
       if (((entry.externalAttributes >>> 16) & TYPE_MASK) === LINK) throw linkError(archive, entry.name)
       budget.spend(entry.size)
-      mkdirSync(isFolder ? path : dirname(path), { recursive: true })
-      if (isFolder) continue
-      const fd = openSync(path, 'wx')
+      const fd = named(archive, entry.name, () => {
+        mkdirSync(isFolder ? path : dirname(path), { recursive: true })
+        return isFolder ? null : openSync(path, 'wx')
+      })
+      if (fd === null) continue
       try {
         zip.stream(entry, (piece) => {
           for (let at = 0; at < piece.length; ) at += writeSync(fd, piece, at)
@@ -118,6 +120,22 @@ function extractZip(archive: string, folder: string, budget: Budget): void {
       }
     }
   })
+}
+
+/** Makes what an entry names. The folder was empty: what is in the way came from the archive itself. */
+function named<R>(archive: string, name: string, make: () => R): R {
+  try {
+    return make()
+  } catch (error) {
+    const { code } = error as { code?: string }
+    if (code === 'EEXIST' || code === 'ENOTDIR' || code === 'EISDIR')
+      throw new FormatError(
+        `${archive}: the archive is corrupt: two entries are '${name}', or one is a file and a folder`,
+      )
+    if (code === 'ENAMETOOLONG' || code === 'EINVAL' || code === 'EILSEQ')
+      throw new FormatError(`${archive}: the archive is refused: '${name}' is no name for a file here (${code})`)
+    throw error
+  }
 }
 
 const linkError = (archive: string, name: string): FormatError =>
