@@ -8,7 +8,8 @@ import { isProvided, loadedBy } from './elf.mjs'
 const release = join(root, 'native/build/Release')
 const addon = join(release, 'flambeau.node')
 /** What the addon loads on demand, where it was built: it goes along. */
-const plugins = ['flambeau_gloo.so'].filter((name) => existsSync(join(release, name)))
+const optional = ['flambeau_gloo.so', 'flambeau_jpeg.node']
+const plugins = optional.filter((name) => existsSync(join(release, name)))
 export const platform = `${process.platform}-${process.arch}`
 export const folder = join(root, `packages/native-${platform}`)
 
@@ -73,7 +74,7 @@ function bundleWindows() {
 
 export async function packNative() {
   if (!existsSync(join(folder, 'package.json'))) throw new StepError(`there is no package for ${platform}: ${folder}`)
-  for (const made of ['flambeau.node', 'flambeau_gloo.so', 'lib', 'third-party'])
+  for (const made of ['flambeau.node', ...optional, 'lib', 'third-party'])
     rmSync(join(folder, made), { recursive: true, force: true })
   copyFileSync(addon, join(folder, 'flambeau.node'))
   if (process.platform === 'darwin') await bundleDarwin()

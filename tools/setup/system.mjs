@@ -13,6 +13,7 @@ const debian = {
     'libhwy-dev',
     'ocl-icd-opencl-dev',
     'libgloo-dev',
+    'libturbojpeg0-dev',
   ],
   test: ['doctest-dev'],
   format: ['clang-format'],

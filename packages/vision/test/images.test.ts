@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crc32, deflateSync } from 'node:zlib'
-import { arange, FormatError, full, ones, stack, type Tensor, tensor, zeros } from '@flambeau/core'
+import { arange, equal, FormatError, full, ones, stack, type Tensor, tensor, zeros } from '@flambeau/core'
 import { io, utils } from '@flambeau/vision'
 import { afterAll, expect, test } from '@jest/globals'
 
@@ -223,4 +223,27 @@ test('saveImage rounds as TorchVision does', async () => {
   expect((await io.readImage(path)).select(0, 1).toArray()).toEqual([[0, 0, 128, 255, 255]])
   await utils.saveImage(path, tensor([[[[3]]], [[[250]]]], { dtype: 'uint8' }), { padding: 0 })
   expect((await io.readImage(path)).select(0, 0).toArray()).toEqual([[3, 250]])
+})
+
+test("libjpeg-turbo's pixels are sharp's", async () => {
+  if (process.platform === 'linux') expect(io.jpegDecoder()).toBe('libjpeg-turbo')
+  const wave = arange(3 * 37 * 53)
+    .view([3, 37, 53])
+    .mul(0.37)
+    .sin()
+    .add(1)
+    .mul(127)
+    .to('uint8')
+  for (const [image, quality] of [
+    [wave, 60],
+    [wave, 98],
+    [wave.narrow(0, 0, 1), 80],
+  ] as const) {
+    const bytes = await io.encodeJpeg(image, { quality })
+    for (const mode of ['unchanged', 'rgb', 'gray'] as const) {
+      const direct = await io.decodeImage(bytes, { mode })
+      // Only sharp knows orientations; these have none.
+      expect(equal(direct, await io.decodeImage(bytes, { mode, applyExifOrientation: true }))).toBe(true)
+    }
+  }
 })

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -89,11 +90,15 @@ function candidates(): string[] {
   ]
 }
 
+/** Where the addon was found. */
+let folder = ''
+
 function load(): Native {
   const tried: string[] = []
   for (const candidate of candidates()) {
     try {
       const addon = require(candidate) as Native
+      folder = dirname(require.resolve(candidate))
       if (addon.fingerprint !== FINGERPRINT)
         throw new Error('it was built from other sources than this package; build or install both anew')
       return addon
@@ -120,3 +125,18 @@ function load(): Native {
 }
 
 export const native: Native = load()
+
+/**
+ * An addon that was built with the native library and lies beside it, or undefined where it was not.
+ *
+ * @throws NativeError where it is there and cannot be loaded
+ */
+export function loadBeside(file: string): unknown {
+  const path = join(folder, file)
+  if (!existsSync(path)) return undefined
+  try {
+    return require(path)
+  } catch (error) {
+    throw new NativeError(`could not load ${path}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}

@@ -4,6 +4,7 @@ import { ArgumentError, FormatError, Tensor, tensor } from '@flambeau/core'
 import type { Metadata, Sharp } from 'sharp'
 import { codec, reasonOf } from './codec.js'
 import { showBeginning, sniffFormat } from './formats.js'
+import { decodeJpeg } from './jpeg.js'
 
 /** Which channels a decoded image has; TorchVision's `ImageReadMode`. */
 export type ImageReadMode = 'unchanged' | 'gray' | 'gray_alpha' | 'rgb' | 'rgb_alpha'
@@ -83,6 +84,11 @@ async function decode(operation: string, bytes: Uint8Array, options: DecodeOptio
     throw new FormatError(
       `${operation}: expected a JPEG, PNG, WebP, GIF, AVIF or TIFF image, got ${showBeginning(bytes)}`,
     )
+  if (format === 'jpeg' && !applyExifOrientation && !animated && (mode === 'unchanged' || !mode.includes('alpha'))) {
+    const channels = mode === 'unchanged' ? null : mode === 'gray' ? 1 : 3
+    const pixels = await decodeJpeg(bytes, channels, (width, height) => width * height <= maxPixels)
+    if (pixels !== null) return picture(pixels.data, 1, pixels.height, pixels.width, pixels.channels).squeeze(0)
+  }
   const sharp = await codec()
   // Buffer.from shares the memory.
   const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -126,12 +132,13 @@ async function pixelsOf(
     mode === 'unchanged' ? (grey ? 1 : 3) + (metadata.hasAlpha && channels % 2 === 0 ? 1 : 0) : CHANNELS[mode]
   const data = arrange(raw.data, channels, wanted, grey)
   const frames = animated ? Math.max(1, Math.round(height / (metadata.pageHeight ?? height))) : 1
-  const picture = tensor(data)
-    .reshape([frames, height / frames, width, wanted])
-    .permute([0, 3, 1, 2])
-    .contiguous()
-  return animated ? picture : picture.squeeze(0)
+  const all = picture(data, frames, height / frames, width, wanted)
+  return animated ? all : all.squeeze(0)
 }
+
+/** [N, C, H, W] with the channels last in memory. */
+const picture = (data: Uint8Array, frames: number, height: number, width: number, channels: number): Tensor =>
+  tensor(data).view([frames, height, width, channels]).permute([0, 3, 1, 2])
 
 const broken = (operation: string, format: string, error: unknown): FormatError =>
   new FormatError(`${operation}: the ${format} image is truncated or corrupt: ${reasonOf(error)}`, { cause: error })

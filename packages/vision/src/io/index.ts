@@ -11,3 +11,4 @@ export {
   writePng,
 } from './encode.js'
 export type { ImageFormat } from './formats.js'
+export { jpegDecoder } from './jpeg.js'
