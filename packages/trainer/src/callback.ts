@@ -21,6 +21,9 @@ type Result = MaybePromise<void>
  * ```
  */
 export abstract class Callback {
+  /** Whether it is for rank 0 alone, such as what writes to a terminal. It may then not wait for other processes. */
+  readonly mainOnly: boolean = false
+
   /** The name of this callback's state in a checkpoint; callbacks of one class that are told apart have different ones. */
   get stateKey(): string {
     return this.constructor.name
@@ -104,4 +107,4 @@ export abstract class CheckpointCallback extends Callback {
 }
 
 /** The names of hooks, in the form in which callbacks have them. */
-export type HookName = Exclude<keyof Callback, 'stateKey' | 'stateDict' | 'loadStateDict'>
+export type HookName = Exclude<keyof Callback, 'mainOnly' | 'stateKey' | 'stateDict' | 'loadStateDict'>

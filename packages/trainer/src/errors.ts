@@ -5,6 +5,12 @@ export class TrainerError extends FlambeauError {
   override name = 'TrainerError'
 }
 
+/** An error in one line, for another process. */
+export function messageOf(error: unknown): string {
+  const { name, message } = (typeof error === 'object' && error !== null ? error : {}) as Record<string, unknown>
+  return message === undefined ? String(error) : `${String(name)}: ${String(message)}`
+}
+
 /** Throws where an object has other keys than the known ones; names the one that was probably meant. */
 export function checkKeys(operation: string, given: object, known: readonly string[]): void {
   for (const key of Object.keys(given)) {

@@ -20,6 +20,7 @@ export { JSONLinesLogger } from './loggers/json-lines.js'
 export { FileLogger, type FileLoggerOptions, Logger } from './loggers/logger.js'
 export { TensorBoardLogger } from './loggers/tensorboard.js'
 export { LightningModule } from './module.js'
+export { type DDPOptions, DDPStrategy } from './run/ddp.js'
 export type {
   ConfiguredOptimizers,
   LightningOptimizer,
@@ -29,7 +30,7 @@ export type {
 export type { TrainerOptions } from './run/options.js'
 export { type Precision, registerPrecision } from './run/precision.js'
 export type { LogOptions, ReduceFx } from './run/results.js'
-export { registerStrategy, type Strategy, type StrategyMaker } from './run/strategy.js'
+export { type ConnectOptions, registerStrategy, type Strategy, type StrategyMaker } from './run/strategy.js'
 export { seedEverything } from './seed.js'
 export { type FitOptions, type RunOptions, Trainer } from './trainer.js'
 export { LRFinder, type LRFindOptions, lrFind } from './tuner.js'

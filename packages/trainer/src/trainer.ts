@@ -5,6 +5,7 @@ import type { Callback } from './callback.js'
 import { ModelCheckpoint } from './callbacks/model-checkpoint.js'
 import type { LightningDataModule } from './datamodule.js'
 import { TrainerError } from './errors.js'
+import { DistantLogger } from './loggers/distant.js'
 import type { Logger } from './loggers/logger.js'
 import { type Evaluation, evaluate } from './loops/evaluation.js'
 import { FitRun } from './loops/fit.js'
@@ -56,13 +57,15 @@ export class Trainer {
   readonly precision: Precision
   readonly strategy: Strategy
   /** What has been logged. */
-  readonly results = new Results()
+  readonly results: Results
   /** How far the run is. */
   progress: Progress = initialProgress()
   /** Set by whoever wants training to end after this batch. */
   shouldStop = false
   /** Whether a signal has ended the run, which can go on from its checkpoint. */
   interrupted = false
+  /** @internal A signal that has come, of which the processes do not know yet in common. */
+  signalled = false
   /** Whether the run goes on from a checkpoint. */
   resumed = false
   sanityChecking = false
@@ -77,13 +80,34 @@ export class Trainer {
   constructor(options: TrainerOptions = {}) {
     this.options = checkOptions(options)
     this.precision = precisionOf(this.options.precision)
-    this.strategy = strategyOf(this.options.strategy, this.options.accelerator)
+    this.strategy = strategyOf(this.options.strategy, this.options)
+    this.results = new Results(this.strategy)
     if (this.options.deterministic && this.strategy.device.startsWith('cuda'))
       throw new ArgumentError(
         'Trainer: deterministic is for the cpu: some kernels of CUDA devices add up in any order; take accelerator: "cpu", or leave it out',
       )
     this.loggers = loggersOf(this.options)
     this.callbacks = callbacksOf(this.options)
+  }
+
+  /** The number of processes that train together. */
+  get worldSize(): number {
+    return this.strategy.worldSize
+  }
+
+  /** Which of all processes this is. */
+  get globalRank(): number {
+    return this.strategy.globalRank
+  }
+
+  /** Which of the processes on its machine this is. */
+  get localRank(): number {
+    return this.strategy.localRank
+  }
+
+  /** Whether this process is the one that logs and writes. */
+  get isGlobalZero(): boolean {
+    return this.globalRank === 0
   }
 
   /** The epoch under way, from 0. */
@@ -147,7 +171,8 @@ export class Trainer {
   }
 
   /**
-   * Saves everything that the run goes on from; a file that is there is replaced once the new one is whole.
+   * Saves everything that the run goes on from; a file that is there is replaced once the new one is whole. Of several
+   * processes, all call it, and rank 0 writes.
    *
    * @param weightsOnly save the module alone
    * @throws TrainerError where it cannot be written: the message says what to do, and what is still there
@@ -155,7 +180,8 @@ export class Trainer {
   saveCheckpoint(path: string, weightsOnly = false): void {
     if (this.#module === null)
       throw new ArgumentError('saveCheckpoint: the trainer has run no module yet; call fit, or save module.stateDict()')
-    checkpoints.write(path, checkpoints.dump(this, this.#module, this.#run, weightsOnly))
+    const checkpoint = checkpoints.dump(this, this.#module, this.#run, weightsOnly)
+    this.strategy.onMain(() => checkpoints.write(path, checkpoint))
   }
 
   /** Trains a module. @throws whatever a step or a callback throws, once loggers are closed */
@@ -167,7 +193,8 @@ export class Trainer {
       this.progress = initialProgress()
       this.shouldStop = false
       this.interrupted = false
-      const path = ckptPath === null ? null : checkpoints.resolve(this, ckptPath)
+      this.signalled = false
+      const path = ckptPath === null ? null : this.strategy.onMain(() => checkpoints.resolve(this, ckptPath))
       const checkpoint = path === null ? null : checkpoints.read(path)
       this.resumed = checkpoint !== null
       const run = await this.#prepared(context, trainDataloaders, valDataloaders)
@@ -175,6 +202,7 @@ export class Trainer {
       if (checkpoint !== null) {
         checkpoints.restoreModule(this, module, checkpoint)
         checkpoints.restoreRun(this, module, run, checkpoint)
+        this.#shareLoggers()
       } else if (Object.keys(module.hparams).length > 0)
         for (const logger of this.loggers) logger.logHyperparams(module.hparams)
       await context.hooks.call('onFitStart')
@@ -191,8 +219,8 @@ export class Trainer {
 
   async #prepared(context: Context, train: Loaders, val: Loaders): Promise<FitRun> {
     const { module } = context
-    let trainLoader = trainLoaderOf(module, this.datamodule, train)
-    let valLoaders = loadersOf(module, this.datamodule, 'valDataloader', val)
+    let trainLoader = await this.strategy.shard(trainLoaderOf(module, this.datamodule, train), true)
+    let valLoaders = await this.#shards(loadersOf(module, this.datamodule, 'valDataloader', val))
     if (this.options.overfitBatches !== 0) {
       trainLoader = await firstBatches(trainLoader, this.options.overfitBatches)
       if (valLoaders.length > 0) valLoaders = [trainLoader]
@@ -200,16 +228,33 @@ export class Trainer {
     return new FitRun(context, trainLoader, valLoaders)
   }
 
+  async #shards(loaders: readonly Loader[]): Promise<Loader[]> {
+    const shards: Loader[] = []
+    for (const loader of loaders) shards.push(await this.strategy.shard(loader, false))
+    return shards
+  }
+
+  /** Loggers of the other processes stand for rank 0's. */
+  #shareLoggers(): void {
+    if (this.worldSize === 1) return
+    const whereabouts = this.strategy.onMain(() =>
+      this.loggers.map(({ name, version, logDir }) => ({ name, version, logDir })),
+    )
+    if (this.isGlobalZero) return
+    this.loggers.splice(0, this.loggers.length, ...whereabouts.map((of) => new DistantLogger(of)))
+  }
+
   #interrupt(signal: string): void {
-    this.interrupted = true
+    this.signalled = true
     console.error(`\n${signal}: ending after this batch, with a checkpoint; once more ends at once`)
   }
 
   #saveInterrupted(): void {
     const folder = this.checkpointCallback?.dirpath ?? join(this.options.defaultRootDir, 'checkpoints')
     const path = join(folder, 'interrupted.ckpt')
-    checkpoints.makeFolder(folder)
+    this.strategy.onMain(() => checkpoints.makeFolder(folder))
     this.saveCheckpoint(path)
+    if (!this.isGlobalZero) return
     console.error(`saved ${path} at step ${this.globalStep}; trainer.fit(module, { ckptPath }) goes on from it`)
   }
 
@@ -231,8 +276,8 @@ export class Trainer {
     limit: number | null,
   ): Promise<Record<string, number>[]> {
     const source = stage === 'validate' ? 'valDataloader' : 'testDataloader'
-    return this.#running(stage, module, options.datamodule ?? null, (context) => {
-      const loaders = this.#loaded(stage, module, options, source)
+    return this.#running(stage, module, options.datamodule ?? null, async (context) => {
+      const loaders = await this.#loaded(stage, module, options, source)
       const limits = loaders.map((loader) =>
         limited(stage === 'test' ? 'limitTestBatches' : 'limitValBatches', limit, loader),
       )
@@ -243,7 +288,7 @@ export class Trainer {
   /** Predicts. @returns what `predictStep` gave: a list of batches, or of such lists where there are several loaders */
   predict(module: AnyLightningModule, options: RunOptions = {}): Promise<unknown[]> {
     return this.#running('predict', module, options.datamodule ?? null, async (context) => {
-      const loaders = this.#loaded('predict', module, options, 'predictDataloader')
+      const loaders = await this.#loaded('predict', module, options, 'predictDataloader')
       const limits = loaders.map((loader) => limited('limitPredictBatches', this.options.limitPredictBatches, loader))
       const outputs = await predict(context, loaders, limits)
       return outputs.length === 1 ? outputs[0] : outputs
@@ -251,22 +296,22 @@ export class Trainer {
   }
 
   /** The loaders of a stage, with the weights that are meant in the module. */
-  #loaded(
+  async #loaded(
     stage: Stage,
     module: AnyLightningModule,
     options: RunOptions,
     source: 'valDataloader' | 'testDataloader' | 'predictDataloader',
-  ): Loader[] {
+  ): Promise<Loader[]> {
     const { ckptPath = null } = options
     if (ckptPath !== null) {
-      const path = checkpoints.resolve(this, ckptPath)
+      const path = this.strategy.onMain(() => checkpoints.resolve(this, ckptPath))
       if (path === null) throw new ArgumentError(`${stage}: there is no checkpoint yet for ckptPath '${ckptPath}'`)
       checkpoints.restoreModule(this, module, checkpoints.read(path))
     }
     const loaders = loadersOf(module, this.datamodule, source, options.dataloaders)
     if (loaders.length === 0)
       throw new ArgumentError(`${stage}: expected a loader; give { dataloaders }, { datamodule }, or write ${source}()`)
-    return loaders
+    return this.#shards(loaders)
   }
 
   /** Sets a module up, runs `body`, and takes all down again, whatever happens. */
@@ -280,6 +325,8 @@ export class Trainer {
       throw new ArgumentError(`${stage}: expected a LightningModule, got ${nameOf(module)}`)
     if (this.#module !== null && this.fitting)
       throw new TrainerError(`${stage}: this trainer is running already; wait for it, or make another`)
+    await this.strategy.connect(this.options)
+    this.#shareLoggers()
     const hooks = new Hooks(this, module)
     this.#module = module
     this.datamodule = datamodule
@@ -287,19 +334,26 @@ export class Trainer {
     module.attach(this)
     let status: 'success' | 'failed' | 'interrupted' = 'failed'
     try {
-      await datamodule?.prepareData?.()
-      await module.prepareData?.()
+      if (this.localRank === 0) {
+        await datamodule?.prepareData?.()
+        await module.prepareData?.()
+      }
+      this.strategy.barrier()
       await datamodule?.setup?.(stage)
       await hooks.call('setup', stage)
       this.precision.convertModule(module)
-      this.strategy.setup(module)
+      this.strategy.setup(module, stage === 'fit')
       const result = await body({ trainer: this, module, hooks, precision: this.precision, strategy: this.strategy })
+      // What rank 0 has written is there for all.
+      this.strategy.barrier()
       status = this.interrupted ? 'interrupted' : 'success'
       return result
-    } catch (error) {
+    } catch (thrown) {
+      const error = this.strategy.failed(thrown)
       await hooks.call('onException', error)
       throw error
     } finally {
+      this.strategy.teardown()
       await hooks.call('teardown', stage)
       await datamodule?.teardown?.(stage)
       this.fitting = false

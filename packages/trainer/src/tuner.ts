@@ -127,6 +127,7 @@ export async function lrFind(module: AnyLightningModule, options: LRFindOptions 
     numSanityValSteps: 0,
     limitValBatches: 0,
     accelerator: 'auto',
+    strategy: 'single_device',
   })
   try {
     await trainer.fit(module, { trainDataloaders: options.trainDataloaders })

@@ -44,8 +44,8 @@ describe('mistakes', () => {
     expect(() => new Trainer({ precision: '16-mixed' })).toThrow(
       /expected precision to be one of '32-true', .*, got '16-mixed'/,
     )
-    expect(() => new Trainer({ strategy: 'ddp' })).toThrow(
-      /expected strategy to be one of 'auto', 'single_device', got 'ddp'/,
+    expect(() => new Trainer({ strategy: 'fsdp' })).toThrow(
+      /expected strategy to be one of 'auto', 'single_device', 'ddp', 'ddp_find_unused_parameters_true', got 'fsdp'/,
     )
     expect(() => new ModelCheckpoint({ saveTop: 3 } as object)).toThrow(/did you mean 'saveTopK'/)
     expect(() => quiet({ callbacks: new ModelCheckpoint() })).toThrow(/enableCheckpointing is false/)

@@ -45,6 +45,7 @@ export {
   isAvailable,
   isGlooAvailable,
   isInitialized,
+  isLaunched,
   isMpiAvailable,
   isNcclAvailable,
   newGroup,

@@ -339,6 +339,9 @@ export function destroyProcessGroup(group?: ProcessGroup | null): void {
 /** The store in which all processes have found each other; what they write there is theirs alone. */
 export const getDefaultStore = (): Store => worldOf('getDefaultStore').store
 
+/** Whether a launcher says which process this is, so that `initProcessGroup()` knows all that it needs. */
+export const isLaunched = (): boolean => launchEnvironment().rank !== undefined
+
 /** Whether this build can join processes. */
 export const isAvailable = (): boolean => lib.glooReason() === ''
 /** Whether there is Gloo. */

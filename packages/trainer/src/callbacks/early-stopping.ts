@@ -77,13 +77,16 @@ export class EarlyStopping extends Callback {
 
   #check(trainer: Trainer): void {
     const { monitor, strict = true, patience = 3 } = this.options
-    if (!strict && trainer.callbackMetrics[monitor] === undefined) return
-    const value = monitored('EarlyStopping', trainer, monitor)
+    // Every process looks at rank 0's value.
+    const value = trainer.strategy.onMain(() =>
+      !strict && trainer.callbackMetrics[monitor] === undefined ? null : monitored('EarlyStopping', trainer, monitor),
+    )
+    if (value === null) return
     const reason = this.#reason(value, patience)
     if (reason === null) return
     trainer.shouldStop = true
     this.stoppedEpoch = trainer.currentEpoch
-    if (this.options.verbose) console.log(`EarlyStopping: ${reason}`)
+    if (this.options.verbose && trainer.isGlobalZero) console.log(`EarlyStopping: ${reason}`)
   }
 
   /** Why training ends now, or null. */

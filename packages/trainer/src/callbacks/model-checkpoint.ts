@@ -112,7 +112,7 @@ export class ModelCheckpoint extends CheckpointCallback {
     const { everyNTrainSteps: steps = null, trainTimeInterval: seconds = null } = this.options
     const due =
       (steps !== null && trainer.globalStep % steps === 0) ||
-      (seconds !== null && Date.now() - this.#savedAt >= seconds * 1000)
+      (seconds !== null && trainer.strategy.onMain(() => Date.now() - this.#savedAt >= seconds * 1000))
     if (due && trainer.globalStep > 0) this.#save(trainer)
   }
 
@@ -142,10 +142,12 @@ export class ModelCheckpoint extends CheckpointCallback {
     this.#lastStep = trainer.globalStep
     this.#savedAt = Date.now()
     const { monitor } = this
-    const score = monitor === null ? null : monitored('ModelCheckpoint', trainer, monitor)
+    // Every process decides by rank 0's value, and writes nothing else.
+    const { strategy } = trainer
+    const score = monitor === null ? null : strategy.onMain(() => monitored('ModelCheckpoint', trainer, monitor))
     const folder = this.dirpath ?? join(trainer.options.defaultRootDir, 'checkpoints')
     this.dirpath = folder
-    makeFolder(folder)
+    strategy.onMain(() => makeFolder(folder))
     if (this.saveTopK !== 0) this.#saveTop(trainer, folder, score)
     if (this.options.saveLast) {
       const path = join(folder, 'last.ckpt')
@@ -160,7 +162,7 @@ export class ModelCheckpoint extends CheckpointCallback {
     kept.sort(([, a], [, b]) => (this.#worse(a, b) ? -1 : this.#worse(b, a) ? 1 : 0))
     const full = this.saveTopK > 0 && kept.length >= this.saveTopK
     if (full && score !== null && !this.#worse(kept[0][1], score)) return
-    const path = this.#free(trainer, join(folder, `${this.#fileName(trainer)}.ckpt`))
+    const path = trainer.strategy.onMain(() => this.#free(trainer, join(folder, `${this.#fileName(trainer)}.ckpt`)))
     this.bestKModels[path] = score ?? trainer.globalStep
     const dropped = full && kept[0][0] !== path ? kept[0][0] : null
     if (dropped !== null) delete this.bestKModels[dropped]
@@ -169,7 +171,7 @@ export class ModelCheckpoint extends CheckpointCallback {
       this.bestModelScore = score
     }
     this.#write(trainer, path)
-    if (dropped !== null) rmSync(dropped, { force: true })
+    if (dropped !== null && trainer.isGlobalZero) rmSync(dropped, { force: true })
   }
 
   #worse(a: number, b: number): boolean {
@@ -180,7 +182,8 @@ export class ModelCheckpoint extends CheckpointCallback {
 
   #write(trainer: Trainer, path: string): void {
     trainer.saveCheckpoint(path, this.options.saveWeightsOnly ?? false)
-    if (this.options.verbose) console.log(`epoch ${trainer.currentEpoch}, step ${trainer.globalStep}: saved ${path}`)
+    if (this.options.verbose && trainer.isGlobalZero)
+      console.log(`epoch ${trainer.currentEpoch}, step ${trainer.globalStep}: saved ${path}`)
   }
 
   /** A name that no other run's checkpoint has; a run that goes on writes its own files again. */

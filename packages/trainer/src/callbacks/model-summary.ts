@@ -15,6 +15,7 @@ const countOf = (module: nn.AnyModule): number => module.parameters().reduce((su
 
 /** Prints the modules of a network with their numbers of parameters, before training. */
 export class ModelSummary extends Callback {
+  override readonly mainOnly = true
   readonly maxDepth: number
 
   /** @param options `maxDepth`: how many levels are shown; 1 for the module's own children, -1 for all. Default 1 */

@@ -18,6 +18,7 @@ const FORMAT = '{what} {bar} {value}/{total} | {rate} batches/s{metrics}'
 
 /** Shows how far a run is, and what is logged with `progBar: true`. */
 export class ProgressBar extends Callback {
+  override readonly mainOnly = true
   readonly #refresh: number
   readonly #interval: number
   readonly #stream: NodeJS.WriteStream

@@ -3,6 +3,7 @@ import { ArgumentError } from '@flambeau/core'
 import type { HookName } from '../callback.js'
 import { type Context, inEvaluation, placed, withoutGrad } from '../run/context.js'
 import { iterate } from '../run/loaders.js'
+import { singleMetricsOf } from '../run/metrics.js'
 import { breathe } from '../run/signals.js'
 import type { Loader } from '../types.js'
 
@@ -64,6 +65,8 @@ export async function evaluate(
     throw new ArgumentError(`${module.constructor.name}: expected ${hook.step} to be written, for the ${kind} loader`)
   // An epoch of training that is under way keeps what it has logged.
   const training = results.exchange()
+  // Statistics are those of each process's part until now.
+  context.strategy.syncBuffers(module)
   let metrics: Record<string, number> = {}
   try {
     await inEvaluation(module, async () => {
@@ -75,7 +78,7 @@ export async function evaluate(
       }
       results.loader = null
       await hooks.call(hook.epochEnd)
-      metrics = results.endEpoch()
+      metrics = results.endEpoch(() => singleMetricsOf(module))
       if (step !== null) trainer.logMetrics(metrics, step)
       await hooks.early(hook.end)
     })

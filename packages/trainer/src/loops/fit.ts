@@ -64,6 +64,15 @@ export class FitRun {
     await Promise.all(this.#called.splice(0))
   }
 
+  /** What one process wants, all do at the same batch: to stop, or to leave because a signal has come. */
+  agree(): void {
+    const { trainer, strategy } = this.context
+    const wanted = [trainer.shouldStop, trainer.signalled]
+    const [stop, leave] = strategy.worldSize === 1 ? wanted : strategy.reduce(wanted.map(Number), 'max').map(Boolean)
+    trainer.shouldStop = stop
+    trainer.interrupted = leave
+  }
+
   /** Whether there is something to validate. */
   get validates(): boolean {
     return (
@@ -140,7 +149,9 @@ export class FitRun {
     if (!resumed) await this.#sanityCheck()
     module.train()
     await hooks.call('onTrainStart')
-    while (!this.finished && !trainer.interrupted) {
+    for (;;) {
+      this.agree()
+      if (this.finished || trainer.interrupted) break
       // A checkpoint of the end of an epoch has no iteration to go on with.
       if (this.resumeRandom !== null && !this.progress.epochStarted) {
         setRandomState(this.resumeRandom, this.generators)

@@ -1,5 +1,5 @@
 // One batch of training: the loss, its gradients, and a step of the optimizer where it is due.
-import { ArgumentError, optim, Tensor } from '@flambeau/core'
+import { ArgumentError, optim, Tensor, tensor } from '@flambeau/core'
 import type { LightningOptimizer } from '../run/optimizers.js'
 import type { StepOutput } from '../types.js'
 import type { FitRun } from './fit.js'
@@ -13,27 +13,33 @@ export interface BatchOutcome {
 
 /** Trains on one batch. @param closes whether the gradients so far become a step */
 export async function optimize(run: FitRun, batch: unknown, index: number, closes: boolean): Promise<BatchOutcome> {
-  const { module, trainer } = run.context
+  const { module } = run.context
   if (!module.automaticOptimization) {
-    const outputs = await trainingStep(run, batch, index)
+    const outputs = await trainingStep(run, batch, index, true)
     await run.settle()
     return { outputs, stepped: true }
   }
   const optimizer = run.optimizers[0] ?? null
   if (optimizer?.optimizer instanceof optim.LBFGS) return repeatedly(run, optimizer, batch, index)
-  const outputs = await trainingStep(run, batch, index)
+  const outputs = await trainingStep(run, batch, index, closes)
   const loss = lossOf(module.constructor.name, outputs)
   if (loss === null) return { outputs, stepped: false }
-  await backward(run, optimizer, loss, trainer.options.accumulateGradBatches)
+  await backward(run, optimizer, loss, closes)
   if (closes && optimizer !== null) await step(run, optimizer)
   return { outputs, stepped: closes }
 }
 
-async function trainingStep(run: FitRun, batch: unknown, index: number): Promise<unknown> {
-  const { module, trainer } = run.context
+/** @param closes whether the gradients become a step, before which processes put theirs together */
+async function trainingStep(run: FitRun, batch: unknown, index: number, closes: boolean): Promise<unknown> {
+  const { module, trainer, strategy } = run.context
   trainer.results.hook = 'trainingStep'
   try {
-    const outputs = module.trainingStep?.(batch, index)
+    let outputs: unknown
+    const body = (): void => {
+      outputs = strategy.step(() => module.trainingStep?.(batch, index))
+    }
+    if (closes) body()
+    else strategy.noSync(body)
     return outputs instanceof Promise ? await outputs : outputs
   } finally {
     trainer.results.hook = null
@@ -53,8 +59,14 @@ function lossOf(module: string, outputs: unknown): Tensor | null {
   return loss
 }
 
-async function backward(run: FitRun, optimizer: LightningOptimizer | null, loss: Tensor, parts: number): Promise<void> {
-  const { hooks } = run.context
+async function backward(
+  run: FitRun,
+  optimizer: LightningOptimizer | null,
+  loss: Tensor,
+  closes: boolean,
+): Promise<void> {
+  const { hooks, strategy, trainer } = run.context
+  const parts = trainer.options.accumulateGradBatches
   if (run.gradientsUsed) {
     if (optimizer !== null) {
       if (hooks.has('onBeforeZeroGrad')) await hooks.call('onBeforeZeroGrad', optimizer)
@@ -64,7 +76,8 @@ async function backward(run: FitRun, optimizer: LightningOptimizer | null, loss:
   }
   if (hooks.has('onBeforeBackward')) await hooks.call('onBeforeBackward', loss)
   const part = parts === 1 ? loss : loss.div(parts)
-  part.backward()
+  if (closes) part.backward()
+  else strategy.noSync(() => part.backward())
   if (hooks.has('onAfterBackward')) await hooks.call('onAfterBackward')
 }
 
@@ -86,12 +99,12 @@ async function repeatedly(
   batch: unknown,
   index: number,
 ): Promise<BatchOutcome> {
-  const { hooks, module, trainer } = run.context
+  const { hooks, module, trainer, strategy } = run.context
   let outputs: unknown
   if (hooks.has('onBeforeOptimizerStep')) await hooks.call('onBeforeOptimizerStep', optimizer)
   optimizer.optimizer.step(() => {
     trainer.results.hook = 'trainingStep'
-    outputs = module.trainingStep?.(batch, index)
+    outputs = strategy.step(() => module.trainingStep?.(batch, index))
     trainer.results.hook = null
     const loss = lossOf(module.constructor.name, outputs)
     if (outputs instanceof Promise || loss === null)
@@ -100,7 +113,8 @@ async function repeatedly(
       )
     optimizer.zeroGrad()
     loss.backward()
-    return loss
+    // What it decides by is the loss of all.
+    return strategy.worldSize === 1 ? loss : tensor(strategy.reduce([loss.item<number>()], 'mean')[0])
   })
   run.progress.globalStep++
   return { outputs, stepped: true }

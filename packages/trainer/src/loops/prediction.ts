@@ -12,6 +12,7 @@ export async function predict(
 ): Promise<unknown[][]> {
   const { trainer, module, hooks } = context
   const predictions: unknown[][] = []
+  context.strategy.syncBuffers(module)
   await inEvaluation(module, async () => {
     await hooks.call('onPredictStart')
     await hooks.call('onPredictEpochStart')

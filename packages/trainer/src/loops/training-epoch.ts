@@ -1,7 +1,8 @@
 // An epoch of training: its batches, validation in between, and what happens at its end.
 
 import { placed } from '../run/context.js'
-import { iterate, randomState, setRandomState } from '../run/loaders.js'
+import { iterate, randomState, setEpoch, setRandomState } from '../run/loaders.js'
+import { singleMetricsOf } from '../run/metrics.js'
 import { stepSchedulers } from '../run/optimizers.js'
 import { breathe } from '../run/signals.js'
 import type { FitRun } from './fit.js'
@@ -36,6 +37,7 @@ async function trainBatches(run: FitRun): Promise<void> {
   try {
     for (;;) {
       if (progress.validatedAt !== progress.batch && dueNow(run)) await run.validate()
+      run.agree()
       if (trainer.interrupted) return
       if (progress.batch >= run.limit || stopped(run)) break
       batches ??= await startBatches(run)
@@ -46,7 +48,10 @@ async function trainBatches(run: FitRun): Promise<void> {
       if (pause !== undefined) await pause
     }
     // A loader that did not say how many batches it has may end in the middle of an accumulation.
-    if (!run.gradientsUsed && run.optimizers[0] !== undefined) await step(run, run.optimizers[0])
+    if (!run.gradientsUsed && run.optimizers[0] !== undefined) {
+      context.strategy.syncGradients(context.module)
+      await step(run, run.optimizers[0])
+    }
     progress.batchesDone = true
   } finally {
     await batches?.return?.()
@@ -62,6 +67,7 @@ function stopped({ context, progress, longEnough }: FitRun): boolean {
 /** The batches of this epoch; of one that goes on, those that are left, in the order in which they would have come. */
 async function startBatches(run: FitRun): Promise<AsyncIterator<unknown> | Iterator<unknown>> {
   const { progress } = run
+  setEpoch(run.trainLoader, progress.epoch)
   const later = run.resumeRandom
   run.resumeRandom = null
   if (run.epochRandom === null) {
@@ -90,8 +96,7 @@ async function trainBatch(run: FitRun, given: unknown): Promise<void> {
   progress.batch++
   progress.totalBatches++
   if (stepped) progress.stepped++
-  if (stepped && module.automaticOptimization)
-    stepSchedulers(run.schedulers, 'step', index, () => trainer.callbackMetrics)
+  if (stepped && module.automaticOptimization) stepSchedulers(run.schedulers, 'step', index, trainer)
   const ended = hooks.early('onTrainBatchEnd', outputs, batch, index)
   if (ended !== undefined) await ended
   if (stepped && (at + 1) % trainer.options.logEveryNSteps === 0) trainer.logMetrics(trainer.results.stepMetrics(), at)
@@ -119,11 +124,11 @@ function dueAtEnd(run: FitRun): boolean {
 async function endEpoch(run: FitRun): Promise<void> {
   const { progress, context } = run
   const { trainer, module, hooks } = context
-  const metrics = trainer.results.endEpoch()
+  const known = () => singleMetricsOf(module)
+  const metrics = trainer.results.endEpoch(known)
   await hooks.early('onTrainEpochEnd')
-  trainer.logMetrics({ ...metrics, ...trainer.results.endEpoch() }, Math.max(0, progress.stepped - 1))
-  if (module.automaticOptimization)
-    stepSchedulers(run.schedulers, 'epoch', progress.epoch, () => trainer.callbackMetrics)
+  trainer.logMetrics({ ...metrics, ...trainer.results.endEpoch(known) }, Math.max(0, progress.stepped - 1))
+  if (module.automaticOptimization) stepSchedulers(run.schedulers, 'epoch', progress.epoch, trainer)
   progress.epoch++
   progress.epochStarted = false
   trainer.endingEpoch = true

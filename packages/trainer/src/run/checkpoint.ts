@@ -13,6 +13,15 @@ import { metricsOf, singleMetricsOf } from './metrics.js'
 /** Of the layout of a checkpoint; a later one may read an earlier. */
 const VERSION = 1
 
+/** What each process has of its own. */
+type Part = {
+  readonly random: { readonly now: unknown; readonly epoch: unknown }
+  /** Of an accumulation that is under way. */
+  readonly gradients: Record<string, Tensor> | null
+  readonly results: Record<string, unknown>
+  readonly metrics: Record<string, unknown>
+}
+
 /** Everything that a run goes on from; with `weightsOnly`, the module alone. Keys are Lightning's where it has them. */
 export function dump(
   trainer: Trainer,
@@ -28,14 +37,17 @@ export function dump(
     hyper_parameters: { ...module.hparams },
   }
   if (!weightsOnly && run !== null) {
-    Object.assign(checkpoint, {
-      loops: { ...run.progress, should_stop: trainer.shouldStop },
-      optimizer_states: run.optimizers.map(({ optimizer }) => optimizer.stateDict()),
-      lr_schedulers: run.ownSchedulers.map(({ scheduler }) => scheduler.stateDict()),
+    const own: Part = {
       random: { now: random(run.resumeRandom ?? randomState(run.generators)), epoch: random(run.epochRandom) },
       gradients: run.gradientsUsed ? null : gradientsOf(module),
       results: trainer.results.stateDict(singleMetricsOf(module)),
       metrics: Object.fromEntries([...metricsOf(module)].map(([path, metric]) => [path, metric.stateDict()])),
+    }
+    Object.assign(checkpoint, own, {
+      ranks: trainer.worldSize === 1 ? null : trainer.strategy.gather(own),
+      loops: { ...run.progress, should_stop: trainer.shouldStop },
+      optimizer_states: run.optimizers.map(({ optimizer }) => optimizer.stateDict()),
+      lr_schedulers: run.ownSchedulers.map(({ scheduler }) => scheduler.stateDict()),
       loggers: trainer.loggers.map((logger) => logger.stateDict()),
       callbacks: Object.fromEntries(trainer.callbacks.map((callback) => [callback.stateKey, callback.stateDict()])),
       datamodule: trainer.datamodule?.stateDict() ?? null,
@@ -163,10 +175,11 @@ export function restoreRun(trainer: Trainer, module: AnyLightningModule, run: Fi
   run.ownSchedulers.forEach(({ scheduler }, i) => {
     scheduler.loadStateDict(schedulers[i])
   })
-  const states = part<{ now: RandomState; epoch: RandomState | null }>('random')
+  const own = ownPart(trainer, checkpoint)
+  const states = own.random as { now: RandomState; epoch: RandomState | null }
   run.resumeRandom = states.now
   run.epochRandom = states.epoch
-  const gradients = part<Record<string, Tensor> | null>('gradients')
+  const { gradients } = own
   if (gradients !== null) {
     noGrad(() => {
       for (const [name, parameter] of module.namedParameters())
@@ -174,8 +187,8 @@ export function restoreRun(trainer: Trainer, module: AnyLightningModule, run: Fi
     })
     run.gradientsUsed = false
   }
-  trainer.results.loadStateDict(part('results'), singleMetricsOf(module))
-  const metrics = part<Record<string, Record<string, unknown>>>('metrics')
+  trainer.results.loadStateDict(own.results, singleMetricsOf(module))
+  const metrics = own.metrics as Record<string, Record<string, unknown>>
   for (const [path, metric] of metricsOf(module)) if (metrics[path] !== undefined) metric.loadStateDict(metrics[path])
   const loggers = part<Record<string, unknown>[]>('loggers')
   trainer.loggers.forEach((logger, i) => {
@@ -188,4 +201,20 @@ export function restoreRun(trainer: Trainer, module: AnyLightningModule, run: Fi
   }
   const datamodule = part<Record<string, unknown> | null>('datamodule')
   if (datamodule !== null) trainer.datamodule?.loadStateDict(datamodule)
+}
+
+/** A checkpoint of a run: rank 0's part, and where there are several processes, everyone's. */
+type Whole = Part & { readonly ranks?: Part[] | null; readonly loops: { readonly epochStarted: boolean } }
+
+/** What this process has of its own in a checkpoint. */
+function ownPart(trainer: Trainer, checkpoint: Checkpoint): Part {
+  const whole = checkpoint as Whole
+  const ranks = whole.ranks ?? [whole]
+  if (ranks.length === trainer.worldSize) return ranks[trainer.globalRank]
+  // Between epochs all processes are in the same state, but for their random numbers.
+  if (!whole.loops.epochStarted) return whole
+  throw new ArgumentError(
+    `ckptPath: the checkpoint is of ${ranks.length} processes in the middle of an epoch, and there are ${trainer.worldSize}; go on with as many, ` +
+      'or from a checkpoint of the end of an epoch',
+  )
 }

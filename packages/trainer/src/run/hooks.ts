@@ -24,6 +24,7 @@ export class Hooks {
       const { callbacks } = this.#trainer
       list = callbacks
         .filter((callback) => callback instanceof CheckpointCallback === late)
+        .filter((callback) => !callback.mainOnly || this.#trainer.isGlobalZero)
         .flatMap((callback) => bindCallback(callback, name, this.#trainer, this.#module))
       if (!late) {
         const own: unknown = Reflect.get(this.#module, name)

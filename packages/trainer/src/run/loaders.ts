@@ -66,6 +66,13 @@ export function iterate(loader: Loader): AsyncIterator<unknown> | Iterator<unkno
   return Symbol.asyncIterator in loader ? loader[Symbol.asyncIterator]() : loader[Symbol.iterator]()
 }
 
+/** Tells a loader's sampler which epoch comes, where it wants to know. */
+export function setEpoch(loader: Loader, epoch: number): void {
+  const sampler: unknown = Reflect.get(loader, 'sampler')
+  if (typeof sampler !== 'object' || sampler === null || !('setEpoch' in sampler)) return
+  if (typeof sampler.setEpoch === 'function') sampler.setEpoch(epoch)
+}
+
 /** The generators that a loader and its sampler have of their own. */
 export function generatorsOf(loader: Loader): Generator[] {
   const sampler: unknown = Reflect.get(loader, 'sampler')

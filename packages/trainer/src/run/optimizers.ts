@@ -1,6 +1,7 @@
 // What `configureOptimizers` gives, in one form.
 import { ArgumentError, optim, type Tensor } from '@flambeau/core'
 import { checkKeys } from '../errors.js'
+import type { Trainer } from '../trainer.js'
 import type { AnyLightningModule } from '../types.js'
 
 /** Any optimizer. */
@@ -134,7 +135,7 @@ export function stepSchedulers(
   schedulers: readonly Scheduled[],
   interval: 'epoch' | 'step',
   index: number,
-  metrics: () => Record<string, number>,
+  trainer: Trainer,
 ): void {
   for (const config of schedulers) {
     if (config.interval !== interval || (index + 1) % config.frequency !== 0) continue
@@ -143,12 +144,15 @@ export function stepSchedulers(
       scheduler.step()
       continue
     }
-    const logged = metrics()
-    const value = monitor === null ? undefined : logged[monitor]
+    // Every process takes the rate that rank 0 takes.
+    const [value, logged] = trainer.strategy.onMain(() => {
+      const metrics = trainer.callbackMetrics
+      return [monitor === null ? undefined : metrics[monitor], Object.keys(metrics)] as const
+    })
     if (value !== undefined) scheduler.step(value)
     else if (config.strict)
       throw new ArgumentError(
-        `ReduceLROnPlateau: nothing logs its monitor '${monitor}' (logged: ${Object.keys(logged).join(', ') || 'nothing'}); ` +
+        `ReduceLROnPlateau: nothing logs its monitor '${monitor}' (logged: ${logged.join(', ') || 'nothing'}); ` +
           `log it by this.log('${monitor}', …) in a step, or name another`,
       )
   }

@@ -10,8 +10,14 @@ import type { Accelerator, Strategy } from './strategy.js'
 export interface TrainerOptions {
   /** Default 'auto': a GPU where there is one. */
   readonly accelerator?: Accelerator
-  /** Default 'auto': one device. */
+  /** 'single_device' or 'ddp', a name that was registered, or a strategy. Default 'auto': 'ddp' for several processes. */
   readonly strategy?: string | Strategy
+  /** Processes on each machine. Default 'auto': as many as the launcher has started, or one. */
+  readonly devices?: number | 'auto'
+  /** Machines. Default 1. */
+  readonly numNodes?: number
+  /** Divide loaders among the processes; otherwise each is to read its own part. Default true. */
+  readonly useDistributedSampler?: boolean
   /** Default '32-true'. */
   readonly precision?: string | number | Precision
   /** A logger, several, true for a `CSVLogger` in `defaultRootDir`, or false. Default true. */
@@ -68,6 +74,9 @@ export type CheckedOptions = { readonly [K in keyof TrainerOptions]-?: Exclude<T
 const defaults: CheckedOptions = {
   accelerator: 'auto',
   strategy: 'auto',
+  devices: 'auto',
+  numNodes: 1,
+  useDistributedSampler: true,
   precision: '32-true',
   logger: true,
   callbacks: [],
@@ -112,10 +121,21 @@ export function checkOptions(given: TrainerOptions): CheckedOptions {
   }
   for (const name of ['maxEpochs', 'maxSteps', 'numSanityValSteps'] as const) whole(name, -1)
   for (const name of ['minEpochs', 'minSteps'] as const) whole(name, 0)
-  for (const name of ['logEveryNSteps', 'accumulateGradBatches', 'checkValEveryNEpoch'] as const) whole(name, 1)
-  for (const name of ['enableCheckpointing', 'enableProgressBar', 'enableModelSummary', 'deterministic'] as const)
+  for (const name of ['numNodes', 'logEveryNSteps', 'accumulateGradBatches', 'checkValEveryNEpoch'] as const)
+    whole(name, 1)
+  for (const name of [
+    'enableCheckpointing',
+    'enableProgressBar',
+    'enableModelSummary',
+    'deterministic',
+    'useDistributedSampler',
+  ] as const)
     if (typeof options[name] !== 'boolean')
       throw new ArgumentError(`Trainer: expected ${name} to be true or false, got ${String(options[name])}`)
+  if (options.devices !== 'auto' && !(Number.isInteger(options.devices) && options.devices >= 1))
+    throw new ArgumentError(
+      `Trainer: expected devices to be a number of processes on each machine, or 'auto', got ${String(options.devices)}`,
+    )
   if (!['norm', 'value'].includes(options.gradientClipAlgorithm))
     throw new ArgumentError(
       `Trainer: expected gradientClipAlgorithm 'norm' or 'value', got '${options.gradientClipAlgorithm}'`,

@@ -1,6 +1,6 @@
 // What modules log: values of a step, and what they add up to over an epoch.
 import { ArgumentError, Tensor } from '@flambeau/core'
-import { type AnyMetric, Metric } from '@flambeau/core/metrics'
+import { type AnyMetric, Metric, type MetricState } from '@flambeau/core/metrics'
 import type { HookName } from '../callback.js'
 import { checkKeys } from '../errors.js'
 
@@ -21,11 +21,16 @@ export interface LogOptions {
   readonly reduceFx?: ReduceFx
   /** Default: the first size of the batch's first tensor. */
   readonly batchSize?: number
+  /**
+   * Whether the value is that of all processes: default for values of an epoch, which are put together at its end. With
+   * `true`, that of each step too, at the cost of an exchange in each.
+   */
+  readonly syncDist?: boolean
   /** Whether the names of several validation sets tell them apart. Default true. */
   readonly addDataloaderIdx?: boolean
 }
 
-const OPTIONS = ['progBar', 'logger', 'onStep', 'onEpoch', 'reduceFx', 'batchSize', 'addDataloaderIdx']
+const OPTIONS = ['progBar', 'logger', 'onStep', 'onEpoch', 'reduceFx', 'batchSize', 'syncDist', 'addDataloaderIdx']
 
 /** What can be logged. */
 export type LogValue = number | Tensor | AnyMetric
@@ -39,6 +44,8 @@ interface Entry {
   readonly logger: boolean
   readonly reduceFx: ReduceFx
   readonly loader: number | null
+  /** Whether processes put it together at the end of an epoch. */
+  readonly shared: boolean
   sum: number
   weight: number
   extreme: number
@@ -84,6 +91,21 @@ export class Values {
 
 const numberOf = (value: number | Tensor): number => (typeof value === 'number' ? value : Number(value.item()))
 
+/** The other processes, as far as values concern them. */
+export interface Peers {
+  readonly worldSize: number
+  gather<T>(value: T): T[]
+  reduce(values: readonly number[], by: ReduceFx): number[]
+}
+
+/** What one process knows of an entry at the end of an epoch. */
+interface Part {
+  readonly key: string
+  readonly entry: Entry
+  readonly path: string | null
+  readonly state: MetricState | null
+}
+
 /** Everything logged in a run. */
 export class Results {
   /** The hook or step that is running. */
@@ -97,6 +119,11 @@ export class Results {
   readonly progress = new Values()
   #entries = new Map<string, Live>()
   #serial = 0
+  readonly #peers: Peers
+
+  constructor(peers: Peers) {
+    this.#peers = peers
+  }
 
   /** Takes a value. */
   log(name: string, value: unknown, options: LogOptions = {}): void {
@@ -111,12 +138,19 @@ export class Results {
     const { onStep = inStep, onEpoch = !inStep, progBar = false, logger = true, reduceFx = 'mean' } = options
     if (!['mean', 'sum', 'min', 'max'].includes(reduceFx))
       throw new ArgumentError(`log('${name}'): expected reduceFx 'mean', 'sum', 'min' or 'max', got '${reduceFx}'`)
+    const { syncDist } = options
+    const several = this.#peers.worldSize > 1
+    if (several && syncDist === true && onStep && !inStep)
+      throw new ArgumentError(
+        `log('${name}'): syncDist of single steps is for training: of validation, processes may have different numbers of batches; ` +
+          'leave onStep out',
+      )
     const loader = (options.addDataloaderIdx ?? true) ? this.loader : null
     const key = `${hook}.${name}.${loader ?? ''}`
     let entry = this.#entries.get(key)
     if (entry === undefined || entry.onStep !== onStep || entry.onEpoch !== onEpoch || entry.reduceFx !== reduceFx) {
       const empty = { sum: 0, weight: 0, extreme: Number.NaN, last: 0, pending: [], metric: null, serial: 0 }
-      entry = { name, onStep, onEpoch, progBar, logger, reduceFx, loader, ...empty }
+      entry = { name, onStep, onEpoch, progBar, logger, reduceFx, loader, shared: syncDist !== false, ...empty }
       this.#entries.set(key, entry)
     }
     entry.serial = this.#serial
@@ -126,7 +160,7 @@ export class Results {
       if (onStep && batchValue !== null) entry.last = checkValue(name, batchValue)
     } else {
       const number = checkValue(name, value)
-      entry.last = number
+      entry.last = several && syncDist === true && onStep ? this.#peers.reduce([numberOf(number)], reduceFx)[0] : number
       if (onEpoch) accumulate(entry, number, options.batchSize ?? this.batchSize)
     }
     if (onStep && (entry.metric === null || entry.metric.batchValue !== null))
@@ -154,7 +188,8 @@ export class Results {
   }
 
   /** Ends an epoch of training or of evaluation: what its steps add up to. @returns what loggers get */
-  endEpoch(): Record<string, number> {
+  endEpoch(metrics: () => ReadonlyMap<string, AnyMetric>): Record<string, number> {
+    if (this.#peers.worldSize > 1) this.#share(metrics())
     const result: Record<string, number> = {}
     for (const [key, entry] of this.#entries) {
       if (!entry.onEpoch) continue
@@ -166,6 +201,34 @@ export class Results {
       this.#entries.delete(key)
     }
     return result
+  }
+
+  /** Puts together what the processes know of the entries of an epoch: sums add up, and so do the states of metrics. */
+  #share(known: ReadonlyMap<string, AnyMetric>): void {
+    const paths = new Map([...known].map(([path, metric]) => [metric, path]))
+    const own = [...this.#entries]
+      .filter(([, live]) => live.onEpoch && live.shared)
+      .map(([key, live]): Part => {
+        flush(live)
+        const { last, pending, metric, serial, ...entry } = live
+        const path = metric === null ? null : pathOf(entry.name, metric, paths)
+        return { key, entry, path, state: metric?.stateDict() ?? null }
+      })
+    const parts = this.#peers.gather(own).flat()
+    for (const key of new Set(parts.map((part) => part.key))) {
+      const of = parts.filter((part) => part.key === key)
+      const [{ entry, path }] = of
+      const { name, onStep, onEpoch, progBar, logger, reduceFx, loader, shared } = entry
+      const total: Live = {
+        ...{ name, onStep, onEpoch, progBar, logger, reduceFx, loader, shared },
+        ...{ sum: 0, weight: 0, extreme: Number.NaN, last: 0, pending: [], serial: -1 },
+        metric: path === null ? null : (known.get(path) ?? null),
+      }
+      for (const part of of) join(total, part.entry)
+      total.metric?.reset()
+      for (const { state } of of) if (state !== null) total.metric?.mergeState(state)
+      this.#entries.set(key, total)
+    }
   }
 
   /** Forgets what is under way, such as that of a sanity check. */
@@ -187,13 +250,7 @@ export class Results {
     const entries = [...this.#entries].map(([key, live]) => {
       flush(live)
       const { last, pending, metric, serial, ...entry } = live
-      const path = metric === null ? null : paths.get(metric)
-      if (path === undefined)
-        throw new ArgumentError(
-          `log('${entry.name}'): expected a metric that is a property of the module, or in a list or collection that is one: ` +
-            'otherwise a run could not go on with it',
-        )
-      return { key, path, ...entry }
+      return { key, path: metric === null ? null : pathOf(entry.name, metric, paths), ...entry }
     })
     return { entries, callback: this.callback.read(), progress: this.progress.read() }
   }
@@ -213,6 +270,25 @@ export class Results {
     this.callback.load(callback)
     this.progress.load(progress)
   }
+}
+
+/** Where the module has a metric. */
+function pathOf(name: string, metric: AnyMetric, paths: ReadonlyMap<AnyMetric, string>): string {
+  const path = paths.get(metric)
+  if (path !== undefined) return path
+  throw new ArgumentError(
+    `log('${name}'): expected a metric that is a property of the module, or in a list or collection that is one: otherwise a run ` +
+      'could not go on with it, nor processes put theirs together',
+  )
+}
+
+/** Adds what another process has logged. */
+function join(total: Entry, part: Entry): void {
+  total.sum += part.sum
+  total.weight += part.weight
+  if (Number.isNaN(part.extreme)) return
+  const better = total.reduceFx === 'min' ? Math.min : Math.max
+  total.extreme = Number.isNaN(total.extreme) ? part.extreme : better(total.extreme, part.extreme)
 }
 
 const suffixed = ({ loader }: Entry, name: string): string =>
