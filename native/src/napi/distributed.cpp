@@ -187,7 +187,7 @@ void* memory_of(const Napi::Object& request, const char* name, double size, std:
   Handle* handle = handle_of(request.Env(), object.Get("handle"));
   const auto at = static_cast<double>(integer(object.Get("at")));
   if (!handle || !handle->storage || !(at >= 0 && size >= 0) ||
-      at + size > static_cast<double>(handle->storage->nbytes))
+      at + size > static_cast<double>(handle->storage->nbytes) || !handle->storage->ready())
     throw Napi::Error::New(request.Env(), "flambeau: memory outside of a storage");
   storages.push_back(handle->storage);
   return static_cast<char*>(handle->storage->data) + static_cast<size_t>(at);

@@ -118,7 +118,12 @@ napi_value allocate(napi_env env, napi_callback_info info) {
   }
   // A number that is no size: converting it would be undefined.
   if (!(nbytes >= 0 && nbytes <= 0x1p60)) return nullptr;
-  Storage* storage = Storage::allocate(*backend, static_cast<size_t>(nbytes));
+  // What calls that are kept for later will write need not be there yet: it is allocated when they come to it, in
+  // memory that those before them have given back. Small storages are chunks, which other calls use meanwhile.
+  constexpr double kSmall = 65536;
+  Storage* storage = environment(env).deferred && backend == &cpu_backend() && nbytes > kSmall
+                         ? Storage::later(*backend, static_cast<size_t>(nbytes))
+                         : Storage::allocate(*backend, static_cast<size_t>(nbytes));
   return storage ? make_handle(env, storage) : nullptr;
 }
 
@@ -164,6 +169,7 @@ napi_value part(napi_env env, napi_callback_info info) {
     throw_error(env, "flambeau: part takes a storage that is not disposed and a range inside of it");
     return nullptr;
   }
+  if (!handle->storage->ready()) return nullptr;
   return make_handle(env, Storage::part(*handle->storage, static_cast<size_t>(offset), static_cast<size_t>(nbytes)));
 }
 
@@ -190,6 +196,10 @@ napi_value transfer(napi_env env, napi_callback_info info, bool to_host) {
     throw_error(env, "flambeau: read or write past the end of a storage");
     return nullptr;
   }
+  if (!storage.ready()) {
+    write_status(environment(env), {StatusCode::out_of_memory, 0, static_cast<int64_t>(storage.nbytes)});
+    return nullptr;
+  }
   write_status(environment(env), to_host ? storage.backend->read(host, storage, offset, length)
                                          : storage.backend->write(storage, offset, host, length));
   return nullptr;
@@ -209,7 +219,7 @@ napi_value share(napi_env env, napi_callback_info info) {
   Handle* handle = handle_of(env, arg);
   if (!handle || !handle->storage) return nullptr;
   Storage* storage = handle->storage;
-  void* data = storage->backend->host_pointer(*storage);
+  void* data = storage->ready() ? storage->backend->host_pointer(*storage) : nullptr;
   if (!data) return nullptr;
   napi_value buffer = nullptr;
   storage->retain();

@@ -30,6 +30,8 @@ struct CpuBackend final : Backend {
     return {};
   }
   Status submit(int kernel, std::span<const double> words, std::span<Storage* const> storages) override {
+    for (Storage* storage : storages)
+      if (!storage->ready()) return {StatusCode::out_of_memory, 0, static_cast<int64_t>(storage->nbytes)};
     return invoke_safely(kernels, kernel, words.data(), storages.data());
   }
   void* host_pointer(Storage& storage) override { return storage.data; }

@@ -6,13 +6,22 @@
 namespace flambeau {
 
 Storage* Storage::allocate(Backend& backend, size_t nbytes) {
-  void* data = backend.allocate(nbytes);
-  if (!data) return nullptr;
+  Storage* storage = later(backend, nbytes);
+  if (storage->ready()) return storage;
+  delete storage;
+  return nullptr;
+}
+
+Storage* Storage::later(Backend& backend, size_t nbytes) {
   auto* storage = new Storage;
-  storage->data = data;
   storage->nbytes = nbytes;
   storage->backend = &backend;
   return storage;
+}
+
+bool Storage::allocate_now() {
+  data = backend->allocate(nbytes);
+  return data != nullptr;
 }
 
 Storage* Storage::part(Storage& whole, size_t offset, size_t nbytes) {
@@ -42,7 +51,7 @@ void Storage::release() {
     whole->release();
   else if (mapped)
     unmap_pages(data, nbytes);
-  else
+  else if (data)
     backend->free(data, nbytes);
   delete this;
 }

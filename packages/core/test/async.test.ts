@@ -1,4 +1,17 @@
-import { compile, F, manualSeed, nn, noGrad, randn, runAsync, tensor, zeros } from '@flambeau/core'
+import {
+  collect,
+  compile,
+  empty,
+  F,
+  manualSeed,
+  memory,
+  nn,
+  noGrad,
+  randn,
+  runAsync,
+  tensor,
+  zeros,
+} from '@flambeau/core'
 import { expect, test } from '@jest/globals'
 
 test('gives what the same operators give at once, and records their graph', async () => {
@@ -20,6 +33,22 @@ test('sequences run in order, and in-place results are there after the await', a
   const seen = (await Promise.all(runs)).map((t) => t.at(7).item())
   expect(seen).toEqual([1, 3, 6])
   expect(x.sum().item()).toBe(6000)
+})
+
+test('memory is allocated when a call comes to it, and given back when the last one is done with it', async () => {
+  const x = randn([1 << 20])
+  collect()
+  const before = memory().peak
+  const y = await runAsync(() => {
+    let y = x
+    for (let i = 0; i < 200; i++) y = y.mul(0.5).add(1)
+    return y
+  })
+  // 400 results of 4 MB each, of which two are needed at a time.
+  expect(memory().peak - before).toBeLessThan(200e6)
+  expect(y.at(0).item()).toBeCloseTo(2, 5)
+  const untouched = await runAsync(() => [empty([1 << 16]), x.add(1)] as const)
+  expect(untouched[0].data().length).toBe(1 << 16)
 })
 
 test('the event loop goes on while it computes', async () => {

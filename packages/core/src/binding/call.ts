@@ -46,6 +46,8 @@ export interface RecordedCall {
 
 /** Sees what the host does with the memory of tensors, while it is set. */
 export interface Observer {
+  /** Whether calls are kept for later instead of run. */
+  readonly defers: boolean
   called(call: RecordedCall): void
   /** A storage was allocated, with nothing in it yet. */
   made(storage: TensorArg['storage']): void

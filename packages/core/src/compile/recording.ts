@@ -19,6 +19,7 @@ export type Slot =
   | { readonly kind: 'made'; readonly nbytes: number; readonly device: Storage['device'] }
 
 export class Recording implements Observer {
+  readonly defers = false
   readonly slots: Slot[] = []
   steps: Step[] = []
   /** Why the function cannot be run from what was taken down, or null. */

@@ -3,15 +3,21 @@ import { type Observer, observed, type RecordedCall } from '../binding/call.js'
 import { native } from '../binding/native.js'
 import { explanation, raise } from '../binding/status.js'
 import { ArgumentError, describe } from '../errors.js'
+import { pace } from './collect.js'
 
 /** Notes the kernel calls that are kept for later, and refuses what needs their results now. */
 class Deferral implements Observer {
+  readonly defers = true
   readonly calls: { readonly name: string; readonly explained: ReturnType<typeof explanation> }[] = []
   readonly #touched = new Set<unknown>()
 
   called({ name, storages }: RecordedCall): void {
     this.calls.push({ name, explained: explanation() })
     for (const storage of storages) this.#touched.add(storage)
+  }
+  /** What it noted is not needed any more once all calls are. */
+  forget(): void {
+    this.#touched.clear()
   }
   made(): void {}
   moved(): void {}
@@ -61,9 +67,12 @@ export async function runAsync<R>(body: () => R): Promise<R> {
   } finally {
     kept = native.keepDeferred()
     observed.by = null
+    deferral.forget()
   }
   const { calls } = deferral
   if (calls.length === 0) return result
+  // What only the calls need is theirs now, and goes as they are done with it.
+  pace(0)
   const before = last
   const done = before.then(
     () =>

@@ -1,7 +1,7 @@
 // When to collect. V8 does not know how much memory a tensor holds, so a loop that makes tensors must ask for
 // collections itself: young ones, which cost under a millisecond and free what a loop drops, and a full one when what
 // survived those has grown. Storages free their memory inside the collection (docs/decisions/memory.md).
-import { liveBytes } from '../binding/call.js'
+import { liveBytes, observed } from '../binding/call.js'
 import { v8, vm } from '../builtins.js'
 
 /**
@@ -53,6 +53,8 @@ export function collectGarbage(): void {
 /** Called before `nbytes` are allocated. */
 export function pace(nbytes: number): void {
   if (liveBytes() + nbytes <= limit) return
+  // Calls that are kept for later hold on to their memory, which they have not got yet.
+  if (observed.by?.defers) return
   const before = liveBytes()
   collector()({ type: 'minor' })
   const live = liveBytes()
