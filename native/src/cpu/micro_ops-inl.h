@@ -176,7 +176,10 @@ struct fmin_op {
 struct clamp_op {
   template <typename T>
   T operator()(T a, T low, T high) const {
-    return minimum_op()(maximum_op()(a, low), high);
+    T result = low > a ? low : a;
+    result = high < result ? high : result;
+    if constexpr (kFloat<T>) result = (low == low) & (high == high) ? result : std::numeric_limits<T>::quiet_NaN();
+    return result;
   }
 };
 struct heaviside_op {

@@ -2,6 +2,8 @@
 // stage reduces along the row, the next ones go on with, while the row is still in the cache. Work is split by shape
 // alone, and sums are made up in the order of reduce.cpp, so that a result depends neither on the number of threads nor
 // on whether what is reduced has been written to memory in between.
+#include <hwy/cache_control.h>
+
 #include <algorithm>
 #include <memory>
 #include <vector>
@@ -26,7 +28,7 @@ enum class InstructionKind : int {
   reduce_all,     // elements to one value, a result only
 };
 
-inline constexpr int kMaxRegisters = 64;
+inline constexpr int kMaxRegisters = 128;
 
 // A strided operand by the row-major positions of its elements.
 template <typename C>
@@ -132,13 +134,13 @@ class TileProgram {
     first_constant_ = first_row_in_ + static_cast<int>(row_ins_.size());
     first_instruction_ = first_constant_ + static_cast<int>(constants_.size());
     // As many rows as RowAdder in reduce.cpp folds.
-    tile_rows_ = row_ < kBlock / 4 ? std::min(rows_, kBlock / row_) : 1;
+    tile_rows_ = row_ < kBlock / 4 ? std::min(rows_, kBlock / std::max<int64_t>(1, row_)) : 1;
   }
 
   Status prepare(const TileProgramArgs& args) {
     const size_t n_code = args.code.size() / 5;
     registers_ = first_instruction_ + static_cast<int>(n_code);
-    if (registers_ > kMaxRegisters || rows_ < 1 || row_ < 1) return {StatusCode::engine_error, 0, 1};
+    if (registers_ > kMaxRegisters) return {StatusCode::engine_error, 0, 1};
     for (size_t k = 0; k < n_code; ++k) {
       Instruction i;
       const int64_t* words = &args.code[5 * k];
@@ -167,6 +169,10 @@ class TileProgram {
   }
 
   void run() const {
+    if (rows_ == 1 && stages_.size() == 1 && all_reductions_ == 0) {
+      const auto body = [&](int64_t b, int64_t e) { Worker(*this).part(0, b, e, nullptr); };
+      return parallel_for(row_, kGrain / static_cast<int64_t>(code_.size() + 1), body, kBlock);
+    }
     if (column_reductions_ + all_reductions_ > 0) return run_across();
     const bool one_stage = stages_.size() == 2 && !stages_[1].has_blocks();
     const int64_t chunks = one_stage && rows_ < kManyOutputs ? row_ / kChunk : 1;
@@ -312,11 +318,12 @@ class TileProgram {
       arena_ = reinterpret_cast<C*>(lanes_ + lanes);
       for (int r = 0; r < p_.registers_; ++r)
         registers_[r] = p_.places_[r].offset < 0 ? arena_ : arena_ + p_.places_[r].offset;
+      const int64_t most = std::min(kBlock, p_.rows_ * p_.row_);
       for (size_t k = 0; k < p_.constants_.size(); ++k)
-        std::fill_n(block(p_.first_constant_ + static_cast<int>(k)), kBlock, p_.constants_[k].template to<C>());
+        std::fill_n(block(p_.first_constant_ + static_cast<int>(k)), most, p_.constants_[k].template to<C>());
       for (size_t v = 0; v < p_.ins_.size(); ++v)
         if (p_.ins_[v].repeats_one())
-          std::fill_n(block(static_cast<int>(v)), kBlock, *p_.ins_[v].read(block(static_cast<int>(v)), 0, 1));
+          std::fill_n(block(static_cast<int>(v)), most, *p_.ins_[v].read(block(static_cast<int>(v)), 0, 1));
     }
 
     void rows(int64_t begin, int64_t end) {
@@ -407,12 +414,19 @@ class TileProgram {
         i.reduce.init(sums_ + i.reduction * kBlock, n_rows);
       }
       if (!stage.has_blocks()) return;
+      const auto n_code = static_cast<int64_t>(stage.code.size());
       const int64_t total = n_rows > 1 ? n_rows * p_.row_ : end - begin;
       for (int64_t done = 0; done < total; done += kBlock) {
         const int64_t n = std::min(kBlock, total - done), col = begin + done, at = row * p_.row_ + col;
         for (const int v : stage.loads) registers_[v] = p_.ins_[v].read(block(v), at, n);
         for (const int r : stage.kept) registers_[r] = position(r, at, col);
+        const int64_t n_ahead = s == 0 ? ahead(stage, at + n) : 0;
+        int64_t step = 0;
         for (const int r : stage.code) {
+          // What the next block reads and writes comes while this one is computed.
+          const int64_t from = n_ahead * step / n_code, to = n_ahead * (step + 1) / n_code;
+          for (int64_t k = from; k < to; ++k) hwy::Prefetch(ahead_[k / kLines] + k % kLines * kLine);
+          ++step;
           const Instruction& i = p_.instruction(r);
           const C* x = registers_[i.operands[0]];
           switch (i.kind) {
@@ -441,6 +455,19 @@ class TileProgram {
         }
         for (const int v : stage.stores) p_.outs_[v].write(registers_[p_.results_[v]], at, n);
       }
+    }
+
+    // Notes where a whole block at `at` will be read and written in place; gives the number of cache lines.
+    int64_t ahead(const Stage& stage, int64_t at) {
+      if (at + kBlock > p_.rows_ * p_.row_) return 0;
+      int64_t count = 0;
+      for (const int v : stage.loads)
+        if (p_.ins_[v].flat()) ahead_[count++] = reinterpret_cast<const char*>(p_.ins_[v].array(at));
+      for (const int r : stage.code) {
+        const int out = p_.places_[r].out;
+        if (out >= 0) ahead_[count++] = reinterpret_cast<const char*>(p_.outs_[out].array(at));
+      }
+      return count * kLines;
     }
 
     void end(int s, int64_t n_rows) {
@@ -487,6 +514,8 @@ class TileProgram {
     char* lanes_;
     C* arena_;
     const C* registers_[kMaxRegisters];
+    static constexpr int64_t kLine = 64, kLines = kBlock * sizeof(C) / kLine;
+    const char* ahead_[2 * kMaxRegisters];
   };
 
   bool is_row_value(int r) const {
@@ -573,7 +602,7 @@ template <typename C>
 Status run_program(TileProgramArgs& args) {
   TileProgram<C> program(args);
   const Status status = program.prepare(args);
-  if (status.ok()) program.run();
+  if (status.ok() && args.rows * args.row > 0) program.run();
   return status;
 }
 

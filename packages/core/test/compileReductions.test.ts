@@ -84,11 +84,11 @@ describe('kernel calls', () => {
       1,
     ],
     ['a norm', (a) => a.mul(2).norm(), [[4000]], 1, 2],
-    ['several reductions of one chain', (a) => a.exp().sum(1).add(a.exp().amax(1)), [[40, 30]], 1, 4],
-    ['softmax', softmax, [[50, 70]], 1, 3],
+    ['several reductions of one chain', (a) => a.exp().sum(1).add(a.exp().amax(1)), [[40, 30]], 1, 1],
+    ['softmax', softmax, [[50, 70]], 1, 1],
     ['layer norm, with gradients of a row', layerNorm, [[4, 50, 70], [70], [70]], 1, 1],
     ['root mean square norm', rmsNorm, [[50, 70], [70]], 1, 1],
-    ['a sum of rows that are normalized first', (a) => softmax(a).log().mul(0.5).sum(), [[50, 70]], 1, 3],
+    ['a sum of rows that are normalized first', (a) => softmax(a).log().mul(0.5).sum(), [[50, 70]], 1, 1],
   ]
   test.each(rows)('%s', (_, fn, shapes, calls, backward) => {
     const args = shapes.map((shape) => randn(shape).requiresGrad_())
@@ -246,5 +246,27 @@ test('chains drawn at random that end in reductions', () => {
     ][seed % 3]
     const args = [randn(shape).requiresGrad_(), (seed % 2 ? randn([shape[1]]) : randn(shape)).requiresGrad_()]
     expectSame(fn, args, close)
+  }
+})
+
+test('what backward computes again is what was there', () => {
+  // `b` is written after `c` was made of it, and only then saved.
+  const fn = (a: Tensor) => {
+    const b = a.mul(2)
+    const c = b.add(1)
+    b.mul_(3)
+    return c.square().mul(b.square()).sum(1)
+  }
+  expectSame(fn, [randn([30, 20]).requiresGrad_()], sameBits)
+  // A parameter from outside may be changed before the backward pass where that needs only what came of it.
+  const shift = randn([20])
+  const shifted = (a: Tensor) => a.add(shift).square().sum()
+  const compiled = compile(shifted)
+  for (let i = 0; i < 3; i++) {
+    const a = randn([30, 20]).requiresGrad_()
+    const [expected] = grad([shifted(a)], [a])
+    const out = compiled(a)
+    noGrad(() => shift.add_(1))
+    sameBits(grad([out], [a])[0] as Tensor, expected as Tensor)
   }
 })

@@ -1,13 +1,14 @@
 // Several calls as one program, so that what lies between them never reaches memory.
 import { KERNEL_NAMES } from '../binding/kernelNames.gen.js'
 import { MICRO } from '../binding/micro.gen.js'
-import { numelOf } from '../tensor/shape.js'
+import { contiguousStrides, numelOf } from '../tensor/shape.js'
 import {
   arityOf,
   BOOL,
   computeOf,
   dividesWhole,
   type Elementwise,
+  evenRow,
   type Fusible,
   isDense,
   isFloat,
@@ -24,9 +25,11 @@ import {
 } from './program.js'
 import type { Step } from './recording.js'
 
-/** kMaxRegisters in native/src/cpu/elementwise.cpp and tile_program.cpp, and kMaxOperands in iterate.h. */
+/** kMaxRegisters in native/src/cpu/elementwise.cpp and kMaxOperands in iterate.h. */
 const MAX_REGISTERS = 64
 const MAX_OPERANDS = 24
+/** kMaxRegisters in native/src/cpu/tile_program.cpp. */
+const MAX_TILE_REGISTERS = 128
 /** Bytes of the longest row of which values are kept from one stage to the next, and of the longest sums across rows. */
 const MAX_ROW_BYTES = 65536
 
@@ -73,16 +76,20 @@ export class Group {
   readonly #compute: number
   readonly #shape: readonly number[]
   readonly #layout: number
+  /** Whether it runs as a program over tiles, which may have reductions. */
+  readonly #tiled: boolean
   #joined = 1
   #closed = false
   #state: State = { row: null, ins: [], rowIns: [], constants: [], instructions: [], outs: [] }
 
-  constructor(step: Step, call: Fusible) {
+  /** @param tiles whether the device has programs over tiles */
+  constructor(step: Step, call: Fusible, tiles: boolean) {
     const [{ shape, layout }] = call.kind === 'reduction' ? call.ins : call.outs
     this.#first = step
     this.#compute = call.compute
     this.#shape = shape
     this.#layout = layout
+    this.#tiled = tiles && layout === 0 && isFloat(call.compute)
     const joined = this.#append(call, true)
     this.#closed = !joined || (call.kind === 'elementwise' && dividesWhole(call))
     // By itself it is what it was; this is what others must not pass.
@@ -164,13 +171,15 @@ export class Group {
   #reduce(call: Reduction, first: boolean): boolean {
     const [out] = call.outs
     const [input] = call.ins
-    if (this.#layout !== 0 || numelOf(input.shape) !== numelOf(this.#shape)) return false
+    if (!this.#tiled || numelOf(input.shape) !== numelOf(this.#shape)) return false
     // A sum of everything fits rows of any length.
     const row = call.over === 'all' ? (this.#state.row ?? call.row) : call.row
     if (this.#state.row !== null && this.#state.row !== row) return false
     if (rowStart(this.#shape, row) < 0 || (call.over === 'column' && !this.#isShort(row))) return false
+    // What everything is summed of decides about the rows, so it must be of the group.
+    const apart = first || call.over !== 'all' || this.#state.row !== null
     this.#state = { ...this.#state, row }
-    const ref = this.#dense(input, first)
+    const ref = this.#dense(input, apart)
     if (ref === null) return false
     const each = call.over === 'row' || row === numelOf(this.#shape)
     const kind = each ? 'reduceRow' : call.over === 'column' ? 'reduceColumn' : 'reduceAll'
@@ -187,8 +196,8 @@ export class Group {
     this.#state = { ...this.#state, outs: [...outs, made] }
   }
 
-  /** A dense input of a reduction, of whatever shape: what the group has computed, or reads as well. */
-  #dense(view: View, first: boolean): Ref | null {
+  /** A dense input of a reduction, of whatever shape: what the group has computed, or reads, or may read, from memory. */
+  #dense(view: View, apart: boolean): Ref | null {
     const { ins, outs } = this.#state
     const alike = (other: View): boolean =>
       other.slot === view.slot && other.offset === view.offset && other.code === view.code && isDense(other)
@@ -196,7 +205,8 @@ export class Group {
     if (made !== undefined) return made.level === 'element' && alike(made.view) ? made.ref : null
     const known = ins.findIndex(alike)
     if (known >= 0) return { kind: 'in', index: known }
-    return first ? this.#in(view) : null
+    if (!apart) return null
+    return this.#in({ ...view, shape: this.#shape, strides: contiguousStrides(this.#shape) })
   }
 
   /** The value of a view: what the group has computed for it, or the memory. Null where it can be neither. */
@@ -263,10 +273,15 @@ export class Group {
 
   #fits(): boolean {
     const { ins, rowIns, constants, instructions, outs } = this.#state
-    return (
-      ins.length + rowIns.length + constants.length + instructions.length <= MAX_REGISTERS &&
-      ins.length + rowIns.length + outs.length <= MAX_OPERANDS
-    )
+    const registers = ins.length + rowIns.length + constants.length + instructions.length
+    return this.#tiled
+      ? registers <= MAX_TILE_REGISTERS
+      : registers <= MAX_REGISTERS && ins.length + outs.length <= MAX_OPERANDS
+  }
+
+  /** How many elements it runs over. */
+  get size(): number {
+    return numelOf(this.#shape)
   }
 
   /** Whether the call and the group must stay in their order: one writes what the other touches. */
@@ -327,19 +342,23 @@ export class Group {
       }
     }
     const program = kept.instruction.map((i) => instructions[i])
-    const tiled = row !== null && (kept.rowIn.length > 0 || program.some(({ kind }) => kind !== 'element'))
+    const reduces = row !== null && (kept.rowIn.length > 0 || program.some(({ kind }) => kind !== 'element'))
+    const numel = numelOf(this.#shape)
     writeViews(outs.map(({ view, level }) => (level === 'row' ? (vector(view) ?? view) : view)))
     writeViews(kept.in.map((i) => ins[i]))
-    if (tiled) writeViews(kept.rowIn.map((i) => rowIns[i]))
+    if (this.#tiled) writeViews(kept.rowIn.map((i) => rowIns[i]))
     words.push(kept.constant.length, ...kept.constant.flatMap((i) => constants[i]))
     const code = program.flatMap(({ kind, op, args }) =>
-      tiled ? [KIND[kind], op, ...operands(args)] : [op, ...operands(args)],
+      this.#tiled ? [KIND[kind], op, ...operands(args)] : [op, ...operands(args)],
     )
     words.push(code.length, ...code)
     words.push(outs.length, ...outs.map(({ ref }) => register(ref)))
-    if (tiled) words.push(numelOf(this.#shape) / row, row)
+    if (this.#tiled) {
+      const length = reduces ? row : evenRow([...outs.map(({ view }) => view), ...kept.in.map((i) => ins[i])])
+      words.push(length === 0 ? 0 : numel / length, length)
+    }
     words.push(this.#compute)
-    const name = tiled ? 'tile_program' : 'elementwise'
+    const name = this.#tiled ? 'tile_program' : 'elementwise'
     const kernel = KERNEL_NAMES.indexOf(name)
     return { call: { kernel, name, words: Float64Array.from(words), storages: [], places }, slots }
   }

@@ -11,6 +11,7 @@ import { isContiguous } from '../tensor/shape.js'
 import type { Storage } from '../tensor/storage.js'
 import { type Edge, type GradNode, Tensor } from '../tensor/tensor.js'
 import { Plan, type Result, resultOf, type Table } from './plan.js'
+import { recompute } from './recompute.js'
 import { Recording } from './recording.js'
 
 /** How one kind of arguments is run. */
@@ -154,12 +155,13 @@ function capture<Args extends unknown[], R extends Outputs>(
     const found = grads.map((t) => (t === null ? null : resultOf(t, recording.slotOf(t.storage))))
     const gradSlots = found.flatMap((g) => (g ? [g.slot] : []))
     const made = new Set(forward.flatMap(({ slots }) => slots))
-    const saved = new Set<number>()
+    const read = new Set<number>()
     for (const slot of [...backwardSteps.flatMap(({ slots }) => slots), ...gradSlots])
-      if (made.has(slot) && recording.slots[slot].kind === 'made') saved.add(slot)
+      if (made.has(slot) && recording.slots[slot].kind === 'made') read.add(slot)
+    const { again, saved } = recompute(recording.slots, forward, read, new Set([...kept, ...gradSlots]))
     for (const slot of saved) kept.add(slot)
     backward = {
-      plan: new Plan(recording.slots, backwardSteps, new Set(gradSlots)),
+      plan: new Plan(recording.slots, [...again, ...backwardSteps], new Set(gradSlots)),
       saved: [...saved],
       cotangents: cotangents.map((t) => recording.slotOf(t.storage)),
       roots: roots.map((t) => results.indexOf(t)),

@@ -117,6 +117,21 @@ export function rowStart(shape: readonly number[], row: number): number {
   return -1
 }
 
+/** Rows shorter than this are better gathered, several to a block. */
+const SHORT_ROW = 256
+
+/** The elements of the longest rows along which every view is evenly spaced; everything where those are short. */
+export function evenRow(views: readonly View[]): number {
+  const [{ shape }] = views
+  const tail = (view: View, d: number): View => ({ ...view, shape: shape.slice(d), strides: view.strides.slice(d) })
+  for (let d = 0; d < shape.length; d++) {
+    const row = numelOf(shape.slice(d))
+    if (row < SHORT_ROW) break
+    if (views.every((view) => vector(tail(view, d)) !== null)) return row
+  }
+  return numelOf(shape)
+}
+
 /** Whether `view` repeats the values of a dense vector, one a row, along the rows. */
 export function repeatsAlongRows(view: View, values: View, row: number): boolean {
   const start = rowStart(view.shape, row)

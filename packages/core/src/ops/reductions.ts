@@ -1,12 +1,11 @@
 // Sums, means, products, extremes and truth over dimensions.
 import { ArgumentError, IndexError, ShapeError } from '../errors.js'
-import { type DType, isComplex, isDifferentiable } from '../tensor/dtype.js'
+import { DTYPES, type DType, isComplex, isDifferentiable } from '../tensor/dtype.js'
 import { checkShape, formatShape, numelOf, sameShape } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { div, mul } from './arithmetic.js'
-import { eq, isnan, logicalNot } from './comparison.js'
+import { eq, isnan, logicalNot, logicalOr } from './comparison.js'
 import { conj } from './complex.js'
-import { where } from './conditional.js'
 import { to } from './copies.js'
 import { composite, primitive } from './dispatch.js'
 import { type Op, saving } from './record.js'
@@ -132,9 +131,10 @@ export const prod: Op<[self: Tensor, dim?: number | null, options?: ReduceOption
 /** Shares a gradient out evenly among the elements that equal the result. */
 function evenly(grad: Tensor, self: Tensor, out: Tensor, dims: readonly number[], keepdim: boolean): Tensor {
   const result = unreduce(out, self.shape, dims, keepdim)
-  const nan = isnan(result)
-  const mask = where(nan, isnan(self), eq(self, result))
-  const count = sum(mask, dims, { keepdim: true })
+  // Where the result is NaN, nothing equals it; where it is not, nothing is NaN.
+  const mask = logicalOr(eq(self, result), isnan(self))
+  const half = DTYPES[self.dtype].size < 4
+  const count = sum(half ? mask : to(mask, self.dtype), dims, { keepdim: true })
   return div(mul(unreduce(grad, self.shape, dims, keepdim), mask), count)
 }
 
