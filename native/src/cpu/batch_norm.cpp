@@ -1,23 +1,27 @@
-// Batch normalization over [N, C, …]: statistics in double precision, one pass to apply, one to sum for the gradient.
+// Batch normalization over [N, C, …]: one pass for the statistics, one to apply; one to sum for the gradient, one for
+// it.
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "blocks.h"
-#include "engine.h"
+#include "channel_rows.h"
 #include "flambeau/kernels/batch_norm.gen.h"
 #include "flambeau/parallel.h"
 
 namespace flambeau::cpu {
 namespace {
 
-// The elements of a channel lie in `batch` runs. Blocked: [N, C / inner, size, inner]; plain: inner = 1.
+// The elements of a channel lie in `batch` runs. Blocked: [N, C / inner, size, inner]; plain: inner = 1. Rows of
+// channels without a size are as good as blocked.
 struct Channels {
   int64_t batch, channels, size, inner;
 
   explicit Channels(const TensorView& t)
       : batch(t.shape[0]), channels(t.shape[1]), size(1), inner(t.layout > 0 ? t.layout : 1) {
     for (int i = 2; i < t.ndim; ++i) size *= t.shape[i];
+    if (size == 1 && inner == 1 && t.dtype != DType::f64) inner = std::gcd(channels, kChannelLanes);
   }
   int64_t groups() const { return channels / inner; }
   int64_t count() const { return batch * size; }
@@ -51,50 +55,49 @@ void put(const TensorView& t, const std::vector<double>& values) {
   });
 }
 
-// Sums over a run of a group, in partial sums of the compute type that are short enough to be exact to its precision.
-template <typename T, typename Term>
-void sum_run(const Channels& c, int64_t g, double* total, const Term& term) {
-  using C = ComputeType<T>;
-  constexpr int64_t kPart = 256;
-  for (int64_t n = 0; n < c.batch; ++n) {
-    const int64_t base = c.at(n, g);
-    for (int64_t i0 = 0; i0 < c.size; i0 += kPart) {
-      const int64_t i1 = std::min(c.size, i0 + kPart);
-      C part[16] = {};
-      if (c.inner == 1) {
-        // Eight independent sums, so that the compiler may vectorise without reordering.
-        C lanes[8] = {};
-        int64_t i = i0;
-        for (; i + 8 <= i1; i += 8)
-          for (int l = 0; l < 8; ++l) lanes[l] += term(base + i + l, 0);
-        for (; i < i1; ++i) lanes[0] += term(base + i, 0);
-        for (C lane : lanes) part[0] += lane;
-      } else {
-        for (int64_t i = i0; i < i1; ++i)
-          for (int64_t l = 0; l < c.inner; ++l) part[l] += term(base + i * c.inner + l, l);
-      }
-      for (int64_t l = 0; l < c.inner; ++l) total[l] += static_cast<double>(part[l]);
-    }
+// Sixteen lanes of a group's parameters, or of its sums (channel_rows.h).
+template <typename R>
+struct Lanes {
+  R at[kChannelLanes] = {};
+  // Lane l has the value of the group's channel l.
+  template <typename Value>
+  static Lanes of(int64_t inner, const Value& value) {
+    Lanes lanes;
+    for (int64_t l = 0; l < kChannelLanes; ++l) lanes.at[l] = static_cast<R>(value(l % inner));
+    return lanes;
   }
-}
+  R total(int64_t inner, int64_t channel) const {
+    R sum = 0;
+    for (int64_t l = channel; l < kChannelLanes; l += inner) sum += at[l];
+    return sum;
+  }
+};
 
 template <typename Body>
-Status visit_float(DType dtype, const Body& body) {
-  switch (dtype) {
-    case DType::f32:
-      body.template operator()<float>();
-      return {};
-    case DType::f64:
-      body.template operator()<double>();
-      return {};
-    case DType::f16:
-      body.template operator()<float16>();
-      return {};
-    case DType::bf16:
-      body.template operator()<bfloat16>();
-      return {};
-    default:
-      return {StatusCode::unsupported_dtype, 0, static_cast<int64_t>(dtype)};
+void each_run(const Channels& c, int64_t g, const Body& body) {
+  for (int64_t n = 0; n < c.batch; ++n) body(c.at(n, g), c.size * c.inner);
+}
+
+// The mean of each channel of a group, and the sum of squared deviations from it, in one pass around each channel's
+// first element; where that lies so far off that digits are lost, in a second pass around the mean.
+template <typename T>
+void moments_of(const Channels& c, int64_t g, const T* x, double* mean, double* squares) {
+  using R = ComputeType<T>;
+  const auto count = static_cast<double>(c.count());
+  auto center = Lanes<R>::of(c.inner, [&](int64_t l) { return static_cast<R>(x[c.at(0, g) + l]); });
+  for (bool again = false;; again = true) {
+    Lanes<double> sum, square;
+    each_run(c, g, [&](int64_t at, int64_t n) { ChannelRuns<T>::moments(x + at, center.at, n, sum.at, square.at); });
+    bool off = false;
+    for (int64_t l = 0; l < c.inner; ++l) {
+      const double total = sum.total(c.inner, l), shifted = total * total / count;
+      if (!again || !std::isnan(total)) mean[l] = static_cast<double>(center.at[l]) + total / count;
+      squares[l] = std::max(0.0, square.total(c.inner, l) - shifted);
+      if (std::isnan(total)) squares[l] = total;
+      off = off || shifted > 100 * squares[l];
+    }
+    if (again || !off) return;
+    center = Lanes<R>::of(c.inner, [&](int64_t l) { return mean[l]; });
   }
 }
 
@@ -102,8 +105,8 @@ Status visit_float(DType dtype, const Body& body) {
 
 Status batch_norm(BatchNormArgs& args) {
   const Channels c(args.input);
-  return visit_float(args.input.dtype, [&]<typename T>() {
-    using C = ComputeType<T>;
+  return visit_floating(args.input.dtype, [&]<typename T>() {
+    using R = ComputeType<T>;
     const T* x = args.input.as<T>();
     T* out = args.out.as<T>();
     const std::vector<double> weight = parameter(args.weight, c.channels, 1),
@@ -114,15 +117,9 @@ Status batch_norm(BatchNormArgs& args) {
     each_group(c, [&](int64_t g) {
       const int64_t first = g * c.inner;
       if (args.training) {
-        const double count = static_cast<double>(c.count());
-        double total[16] = {}, squares[16] = {};
-        sum_run<T>(c, g, total, [&](int64_t i, int64_t) { return static_cast<C>(x[i]); });
-        C center[16] = {};
-        for (int64_t l = 0; l < c.inner; ++l) center[l] = static_cast<C>(mean[first + l] = total[l] / count);
-        sum_run<T>(c, g, squares, [&](int64_t i, int64_t l) {
-          const C d = static_cast<C>(x[i]) - center[l];
-          return d * d;
-        });
+        const auto count = static_cast<double>(c.count());
+        double squares[kChannelLanes];
+        moments_of(c, g, x, mean.data() + first, squares);
         for (int64_t l = 0; l < c.inner; ++l) {
           variance[first + l] = squares[l] / count;
           const double unbiased = count > 1 ? squares[l] / (count - 1) : squares[l] / 0.0;
@@ -130,23 +127,17 @@ Status batch_norm(BatchNormArgs& args) {
           running_var[first + l] += args.momentum * (unbiased - running_var[first + l]);
         }
       }
-      C scale[16], shift[16];
-      for (int64_t l = 0; l < c.inner; ++l) {
-        invstd[first + l] = 1 / std::sqrt(variance[first + l] + args.eps);
-        scale[l] = static_cast<C>(invstd[first + l] * weight[first + l]);
-        shift[l] = static_cast<C>(bias[first + l] - mean[first + l] * invstd[first + l] * weight[first + l]);
-      }
-      for (int64_t n = 0; n < c.batch; ++n) {
-        const int64_t base = c.at(n, g);
-        if (c.inner == 1) {
-          for (int64_t i = 0; i < c.size; ++i)
-            out[base + i] = convert<T>(static_cast<C>(x[base + i]) * scale[0] + shift[0]);
-        } else {
-          for (int64_t i = 0; i < c.size; ++i)
-            for (int64_t l = 0; l < c.inner; ++l)
-              out[base + i * c.inner + l] = convert<T>(static_cast<C>(x[base + i * c.inner + l]) * scale[l] + shift[l]);
-        }
-      }
+      for (int64_t l = 0; l < c.inner; ++l) invstd[first + l] = 1 / std::sqrt(variance[first + l] + args.eps);
+      // The center is rounded; what is lost there is in the shift.
+      const auto center = Lanes<R>::of(c.inner, [&](int64_t l) { return mean[first + l]; });
+      const auto scale = Lanes<R>::of(c.inner, [&](int64_t l) { return invstd[first + l] * weight[first + l]; });
+      const auto shift = Lanes<R>::of(c.inner, [&](int64_t l) {
+        const double rest = static_cast<double>(center.at[l]) - mean[first + l];
+        return bias[first + l] + rest * invstd[first + l] * weight[first + l];
+      });
+      each_run(c, g, [&](int64_t at, int64_t n) {
+        ChannelRuns<T>::apply(out + at, x + at, center.at, scale.at, shift.at, n);
+      });
     });
     put(args.mean, mean);
     put(args.invstd, invstd);
@@ -159,8 +150,8 @@ Status batch_norm(BatchNormArgs& args) {
 
 Status batch_norm_backward(BatchNormBackwardArgs& args) {
   const Channels c(args.input);
-  return visit_float(args.input.dtype, [&]<typename T>() {
-    using C = ComputeType<T>;
+  return visit_floating(args.input.dtype, [&]<typename T>() {
+    using R = ComputeType<T>;
     const T *x = args.input.as<T>(), *dy = args.grad.as<T>();
     T* dx = args.grad_input.as<T>();
     const std::vector<double> weight = parameter(args.weight, c.channels, 1),
@@ -169,37 +160,26 @@ Status batch_norm_backward(BatchNormBackwardArgs& args) {
     std::vector<double> grad_weight(c.channels), grad_bias(c.channels);
     each_group(c, [&](int64_t g) {
       const int64_t first = g * c.inner;
-      double sums[16] = {}, products[16] = {};
-      C center[16] = {};
-      for (int64_t l = 0; l < c.inner; ++l) center[l] = static_cast<C>(mean[first + l]);
-      sum_run<T>(c, g, sums, [&](int64_t i, int64_t) { return static_cast<C>(dy[i]); });
-      sum_run<T>(c, g, products,
-                 [&](int64_t i, int64_t l) { return static_cast<C>(dy[i]) * (static_cast<C>(x[i]) - center[l]); });
+      const auto count = static_cast<double>(c.count());
+      const auto center = Lanes<R>::of(c.inner, [&](int64_t l) { return mean[first + l]; });
+      Lanes<double> sums, products;
+      each_run(c, g, [&](int64_t at, int64_t n) {
+        ChannelRuns<T>::products(dy + at, x + at, center.at, n, sums.at, products.at);
+      });
       // dx = w·σ⁻¹·(dy − mean(dy) − x̂·mean(dy·x̂)) when training; the statistics are constants otherwise.
-      C a[16], b[16], shift[16];
-      const double count = static_cast<double>(c.count());
-      for (int64_t l = 0; l < c.inner; ++l) {
-        const double inv = invstd[first + l], scale = weight[first + l] * inv;
-        grad_bias[first + l] = sums[l];
-        grad_weight[first + l] = products[l] * inv;
-        a[l] = static_cast<C>(scale);
-        const double slope = args.training ? -scale * inv * inv * products[l] / count : 0;
-        b[l] = static_cast<C>(slope);
-        shift[l] = static_cast<C>(args.training ? -scale * sums[l] / count - slope * mean[first + l] : 0);
+      Lanes<R> a, b, shift;
+      for (int64_t l = 0; l < kChannelLanes; ++l) {
+        const int64_t channel = first + l % c.inner;
+        const double inv = invstd[channel], scale = weight[channel] * inv;
+        grad_bias[channel] = sums.total(c.inner, l % c.inner);
+        grad_weight[channel] = products.total(c.inner, l % c.inner) * inv;
+        a.at[l] = static_cast<R>(scale);
+        b.at[l] = static_cast<R>(args.training ? -scale * inv * grad_weight[channel] / count : 0);
+        shift.at[l] = static_cast<R>(args.training ? -scale * grad_bias[channel] / count : 0);
       }
-      for (int64_t n = 0; n < c.batch; ++n) {
-        const int64_t base = c.at(n, g);
-        if (c.inner == 1) {
-          for (int64_t i = base; i < base + c.size; ++i)
-            dx[i] = convert<T>(static_cast<C>(dy[i]) * a[0] + static_cast<C>(x[i]) * b[0] + shift[0]);
-        } else {
-          for (int64_t i = 0; i < c.size; ++i)
-            for (int64_t l = 0; l < c.inner; ++l) {
-              const int64_t at = base + i * c.inner + l;
-              dx[at] = convert<T>(static_cast<C>(dy[at]) * a[l] + static_cast<C>(x[at]) * b[l] + shift[l]);
-            }
-        }
-      }
+      each_run(c, g, [&](int64_t at, int64_t n) {
+        ChannelRuns<T>::combine(dx + at, dy + at, x + at, center.at, a.at, b.at, shift.at, n);
+      });
     });
     put(args.grad_weight, grad_weight);
     put(args.grad_bias, grad_bias);

@@ -111,7 +111,10 @@ const DIFFERENTIABLE: [string, (t: Tensor) => Tensor][] = [
   ['sort', (t) => t.sort(1).values],
   ['median', (t) => t.median(1).values],
   ['layer_norm', (t) => F.layerNorm(t, [4], { weight: t.select(0, 0), bias: t.select(0, 1) })],
-  ['group_norm', (t) => F.groupNorm(t, 2)],
+  [
+    'group_norm',
+    (t) => F.groupNorm(t.reshape([1, 4, 3]), 2, { weight: t.reshape([4, 3]).select(1, 0), bias: t.select(0, 1) }),
+  ],
   ['cross_entropy', (t) => F.crossEntropy(t, ints([1, 3, 0]), { labelSmoothing: 0.2 })],
   ['embedding', (t) => F.embedding(ints([2, 0, 2]), t)],
   ['cosine_similarity', (t) => F.cosineSimilarity(t, t.mul(t).add(1))],

@@ -10,6 +10,7 @@ import { composite, primitive } from '../dispatch.js'
 import { type FunctionOp, saving } from '../record.js'
 import { sumToSize } from '../reductions.js'
 import { reshape } from '../views.js'
+import { present, statisticsOf } from './normalizing.js'
 import { allocateInLayoutOf, dense, inLayoutOf } from './spatial.js'
 
 interface Normalization {
@@ -32,9 +33,9 @@ export const normalizeBatch: BatchNormPrimitive = primitive({
   forward(input: Tensor, weight: Tensor | null, bias: Tensor | null, how: Normalization) {
     const { runningMean, runningVar, training, momentum, eps } = how
     const out = allocateInLayoutOf(input, input.shape)
-    const statistics = input.dtype === 'float64' ? 'float64' : 'float32'
-    const mean = allocate([input.shape[1]], statistics, input.device)
-    const invstd = allocate([input.shape[1]], statistics, input.device)
+    const statistics = () => allocate([input.shape[1]], statisticsOf(input.dtype), input.device)
+    const mean = statistics()
+    const invstd = statistics()
     kernels.batchNorm(out, mean, invstd, dense(input), weight, bias, runningMean, runningVar, training, momentum, eps)
     if (training) for (const t of [runningMean, runningVar]) if (t !== null) t.storage.version++
     return saving([out, mean, invstd], input, weight, bias !== null, mean, invstd, training)
@@ -44,7 +45,7 @@ export const normalizeBatch: BatchNormPrimitive = primitive({
     const parts = gradMode.enabled
       ? differentiableBackward(grad, input, weight, mean, invstd, training)
       : fusedBackward(grad, input, weight, hasBias, mean, invstd, training)
-    return [parts[0], ...(weight ? [parts[1]] : []), ...(hasBias ? [parts[2]] : [])]
+    return present(weight, hasBias, parts[0], parts[1], parts[2])
   },
 })
 

@@ -27,6 +27,7 @@ export {
   type GridSampleOptions,
   gridSample,
 } from './gridSample.js'
+export * from './groupNorm.js'
 export * from './gumbelSoftmax.js'
 export * from './inplaceActivations.js'
 export {
@@ -50,6 +51,7 @@ export * from './localResponseNorm.js'
 export * from './losses.js'
 export * from './lpPool.js'
 export * from './multiHeadAttention.js'
+export type { AffineOptions } from './normalizing.js'
 export { type PadMode, type PadOptions, pad } from './padding.js'
 export * from './pooling.js'
 export {

@@ -1,7 +1,7 @@
-// Normalization over trailing dimensions, over groups of channels, and to unit length.
+// Normalization over trailing dimensions, and to unit length.
 import { gradMode } from '../../autograd/mode.js'
 import * as kernels from '../../binding/kernels.gen.js'
-import { ArgumentError, DTypeError, describe, ShapeError } from '../../errors.js'
+import { DTypeError, describe, ShapeError } from '../../errors.js'
 import { alias, allocate } from '../../tensor/create.js'
 import { isComplex, isFloating, toReal } from '../../tensor/dtype.js'
 import { contiguousStrides, formatShape, numelOf, sameShape, wrapDim } from '../../tensor/shape.js'
@@ -14,8 +14,7 @@ import { type FunctionOp, saving } from '../record.js'
 import type { Dim } from '../reduce.js'
 import { mean, sum } from '../reductions.js'
 import { vectorNorm } from '../statistics.js'
-import { reshape } from '../views.js'
-import { batchNorm } from './batchNorm.js'
+import { type AffineOptions, allocateGrads, present, statisticsOf } from './normalizing.js'
 
 /** The last dimensions as one, the others as another, of a contiguous tensor. */
 function asRows(t: Tensor, n: number): Tensor {
@@ -30,33 +29,34 @@ const flatRaw = (t: Tensor | null): Tensor | null => {
   return alias(flat, [flat.numel()], [1])
 }
 
-type LayerNormOf = FunctionOp<
-  [input: Tensor, weight: Tensor | null, bias: Tensor | null, shape: readonly number[], eps: number],
-  Tensor
->
+/** What a normalization of rows does beside scaling them. */
+interface RowNorm {
+  /** The last dimensions of the input, and the shape of weight and bias. */
+  readonly shape: readonly number[]
+  readonly eps: number
+  /** Take the mean away first; without it, rows are divided by their root mean square. */
+  readonly centered: boolean
+}
 
-const layerNormOf: LayerNormOf = primitive({
-  signature: '_layer_norm(input, weight, bias, normalized_shape, eps)',
-  forward(input: Tensor, weight: Tensor | null, bias: Tensor | null, shape: readonly number[], eps: number) {
-    const n = numelOf(shape)
+type NormalizeRows = FunctionOp<[input: Tensor, weight: Tensor | null, bias: Tensor | null, how: RowNorm], Tensor>
+
+/** Layer normalization, and root-mean-square normalization, which is the same without a mean. */
+const normalizeRows: NormalizeRows = primitive({
+  signature: '_layer_norm(input, weight, bias, how)',
+  forward(input: Tensor, weight: Tensor | null, bias: Tensor | null, how: RowNorm) {
+    const n = numelOf(how.shape)
     const rows = asRows(input, n)
-    const statistics = input.dtype === 'float64' ? 'float64' : 'float32'
-    const average = allocate([rows.shape[0]], statistics, input.device)
-    const rstd = allocate([rows.shape[0]], statistics, input.device)
+    const statistics = () => allocate([rows.shape[0]], statisticsOf(input.dtype), input.device)
+    const average = how.centered ? statistics() : null
+    const rstd = statistics()
     const out = allocate(input.shape, input.dtype, input.device)
-    kernels.layerNorm(asRows(out, n), average, rstd, rows, flatRaw(weight), flatRaw(bias), eps)
-    return saving(out, input, weight, bias !== null, average, rstd, shape, eps)
+    kernels.layerNorm(asRows(out, n), average, rstd, rows, flatRaw(weight), flatRaw(bias), how.eps)
+    return saving(out, input, weight, bias !== null, average, rstd, how)
   },
-  backward(grad, [input, weight, hasBias, average, rstd, shape, eps], needs) {
-    if (gradMode.enabled) return layerNormGrads(grad, input, weight, hasBias, shape, eps)
-    const n = numelOf(shape)
-    // Arguments that are absent have no place among the gradients.
-    const biasAt = weight === null ? 1 : 2
-    const make = (wanted: boolean, like: readonly number[]): Tensor | null =>
-      wanted ? allocate(like, input.dtype, input.device) : null
-    const dx = make(needs(0), input.shape)
-    const dw = make(weight !== null && needs(1), shape)
-    const db = make(hasBias && needs(biasAt), shape)
+  backward(grad, [input, weight, hasBias, average, rstd, how], needs) {
+    if (gradMode.enabled) return rowGrads(grad, input, weight, hasBias, how)
+    const n = numelOf(how.shape)
+    const [dx, dw, db] = allocateGrads(input, how.shape, weight, hasBias, needs)
     kernels.layerNormBackward(
       asRows(grad, n),
       dx && asRows(dx, n),
@@ -67,37 +67,29 @@ const layerNormOf: LayerNormOf = primitive({
       rstd,
       flatRaw(weight),
     )
-    return [dx, ...(weight === null ? [] : [dw]), ...(hasBias ? [db] : [])]
+    return present(weight, hasBias, dx, dw, db)
   },
 })
 
-/** The gradients of layerNorm in operators that can be differentiated again. */
-function layerNormGrads(
+/** The gradients of normalized rows in operators that can be differentiated again. */
+function rowGrads(
   grad: Tensor,
   input: Tensor,
   weight: Tensor | null,
   hasBias: boolean,
-  shape: readonly number[],
-  eps: number,
+  { shape, eps, centered }: RowNorm,
 ): (Tensor | null)[] {
   const dims = shape.map((_, i) => input.ndim - shape.length + i)
   const lead = Array.from({ length: input.ndim - shape.length }, (_, i) => i)
   const average = (t: Tensor): Tensor => mean(t, dims, { keepdim: true })
-  const centered = sub(input, average(input))
-  const scale = rsqrt(add(average(square(centered)), eps))
-  const normal = mul(centered, scale)
+  const x = centered ? sub(input, average(input)) : input
+  const scale = rsqrt(add(average(square(x)), eps))
+  const normal = mul(x, scale)
   const g = weight === null ? grad : mul(grad, weight)
-  const dx = mul(scale, sub(sub(g, average(g)), mul(normal, average(mul(g, normal)))))
+  const free = centered ? sub(g, average(g)) : g
+  const dx = mul(scale, sub(free, mul(normal, average(mul(g, normal)))))
   const total = (t: Tensor): Tensor => (lead.length > 0 ? sum(t, lead) : t)
-  return [dx, ...(weight === null ? [] : [total(mul(grad, normal))]), ...(hasBias ? [total(grad)] : [])]
-}
-
-/** Scale and shift after a normalization. */
-export interface AffineOptions {
-  readonly weight?: Tensor | null
-  readonly bias?: Tensor | null
-  /** Added to the variance. Default 1e-5. */
-  readonly eps?: number
+  return present(weight, hasBias, dx, weight && total(mul(grad, normal)), hasBias ? total(grad) : null)
 }
 
 function checkNormalized(
@@ -135,7 +127,8 @@ export const layerNorm: FunctionOp<
   'nn.functional.layer_norm(input, normalized_shape, {weight, bias, eps})',
   (input: Tensor, normalizedShape: readonly number[], options: AffineOptions = {}): Tensor => {
     checkNormalized('layer_norm', input, normalizedShape, options)
-    return layerNormOf(input, options.weight ?? null, options.bias ?? null, [...normalizedShape], options.eps ?? 1e-5)
+    const how = { shape: [...normalizedShape], eps: options.eps ?? 1e-5, centered: true }
+    return normalizeRows(input, options.weight ?? null, options.bias ?? null, how)
   },
 )
 
@@ -148,63 +141,11 @@ export interface RmsNormOptions {
 
 const EPSILON = { float64: 2 ** -52, float32: 2 ** -23, float16: 2 ** -10, bfloat16: 2 ** -7 } as const
 
-type RmsNormOf = FunctionOp<[input: Tensor, weight: Tensor | null, shape: readonly number[], eps: number], Tensor>
-
-/** The layer-normalization kernel without its mean. */
-const rmsNormOf: RmsNormOf = primitive({
-  signature: '_rms_norm(input, weight, normalized_shape, eps)',
-  forward(input: Tensor, weight: Tensor | null, shape: readonly number[], eps: number) {
-    const n = numelOf(shape)
-    const rows = asRows(input, n)
-    const rstd = allocate([rows.shape[0]], input.dtype === 'float64' ? 'float64' : 'float32', input.device)
-    const out = allocate(input.shape, input.dtype, input.device)
-    kernels.layerNorm(asRows(out, n), null, rstd, rows, flatRaw(weight), null, eps)
-    return saving(out, input, weight, rstd, shape, eps)
-  },
-  backward(grad, [input, weight, rstd, shape, eps], needs) {
-    if (gradMode.enabled) return rmsNormGrads(grad, input, weight, shape, eps)
-    const n = numelOf(shape)
-    const make = (wanted: boolean, like: readonly number[]): Tensor | null =>
-      wanted ? allocate(like, input.dtype, input.device) : null
-    const dx = make(needs(0), input.shape)
-    const dw = make(weight !== null && needs(1), shape)
-    kernels.layerNormBackward(
-      asRows(grad, n),
-      dx && asRows(dx, n),
-      flatRaw(dw),
-      null,
-      asRows(input, n),
-      null,
-      rstd,
-      flatRaw(weight),
-    )
-    return [dx, ...(weight === null ? [] : [dw])]
-  },
-})
-
 /** The same of complex numbers, or with a weight of another dtype. */
 function scaledByRms(x: Tensor, weight: Tensor | null, shape: readonly number[], eps: number): Tensor {
   const dims = shape.map((_, i) => x.ndim - shape.length + i)
   const normal = mul(x, rsqrt(add(mean(square(x), dims, { keepdim: true }), eps)))
   return weight ? mul(normal, weight) : normal
-}
-
-/** The gradients of rmsNorm in operators that can be differentiated again. */
-function rmsNormGrads(
-  grad: Tensor,
-  input: Tensor,
-  weight: Tensor | null,
-  shape: readonly number[],
-  eps: number,
-): (Tensor | null)[] {
-  const dims = shape.map((_, i) => input.ndim - shape.length + i)
-  const lead = Array.from({ length: input.ndim - shape.length }, (_, i) => i)
-  const scale = rsqrt(add(mean(square(input), dims, { keepdim: true }), eps))
-  const normal = mul(input, scale)
-  const g = weight === null ? grad : mul(grad, weight)
-  const dx = mul(scale, sub(g, mul(normal, mean(mul(g, normal), dims, { keepdim: true }))))
-  const products = mul(grad, normal)
-  return [dx, ...(weight === null ? [] : [lead.length > 0 ? sum(products, lead) : products])]
 }
 
 /** Divides by the root mean square over the last dimensions: x / √(mean(x²) + eps) · weight. */
@@ -220,84 +161,7 @@ export const rmsNorm: FunctionOp<
     const step = eps ?? EPSILON[half ? 'float32' : (toReal(dtype) as keyof typeof EPSILON)]
     return isComplex(dtype) || (weight && weight.dtype !== dtype)
       ? scaledByRms(input, weight ?? null, normalizedShape, step)
-      : rmsNormOf(input, weight ?? null, [...normalizedShape], step)
-  },
-)
-
-/** A weight or bias of [C], shaped to broadcast over [N, C, …]. */
-const perChannel = (t: Tensor, ndim: number): Tensor =>
-  reshape(t, [1, t.shape[0], ...Array.from({ length: ndim - 2 }, () => 1)])
-
-/**
- * Normalizes over groups of channels of an input [N, C, …].
- *
- * @param numGroups divides C
- * @see https://arxiv.org/abs/1803.08494
- */
-export const groupNorm: FunctionOp<[input: Tensor, numGroups: number, options?: AffineOptions], Tensor> = composite(
-  'nn.functional.group_norm(input, num_groups, {weight, bias, eps})',
-  (input: Tensor, numGroups: number, { weight, bias, eps = 1e-5 }: AffineOptions = {}): Tensor => {
-    if (input.ndim < 2)
-      throw new ShapeError(`group_norm: expected input of at least 2 dimensions, got ${formatShape(input.shape)}`)
-    const [batch, channels] = input.shape
-    if (!Number.isInteger(numGroups) || numGroups <= 0 || channels % numGroups !== 0)
-      throw new ArgumentError(
-        `group_norm: expected num_groups that divides ${channels} channels, got ${describe(numGroups)}`,
-      )
-    for (const [name, t] of [
-      ['weight', weight],
-      ['bias', bias],
-    ] as const)
-      if (t && !sameShape(t.shape, [channels]))
-        throw new ShapeError(`group_norm: expected ${name} of shape [${channels}], got ${formatShape(t.shape)}`)
-    const size = (channels / numGroups) * numelOf(input.shape.slice(2))
-    const normal = reshape(layerNormOf(reshape(input, [batch * numGroups, size]), null, null, [size], eps), input.shape)
-    const scaled = weight ? mul(normal, perChannel(weight, input.ndim)) : normal
-    return bias ? add(scaled, perChannel(bias, input.ndim)) : scaled
-  },
-)
-
-/** The options of `instanceNorm`. */
-export interface InstanceNormOptions extends AffineOptions {
-  readonly runningMean?: Tensor | null
-  readonly runningVar?: Tensor | null
-  /** Normalize by the input's own statistics rather than the running ones. Default true. */
-  readonly useInputStats?: boolean
-  /** The part of the new in the running statistics. Default 0.1. */
-  readonly momentum?: number
-}
-
-/** Normalizes each channel of each sample of an input [N, C, …]. */
-export const instanceNorm: FunctionOp<[input: Tensor, options?: InstanceNormOptions], Tensor> = composite(
-  'nn.functional.instance_norm(input, {running_mean, running_var, weight, bias, use_input_stats, momentum, eps})',
-  (input: Tensor, options: InstanceNormOptions = {}): Tensor => {
-    const { runningMean, runningVar, weight, bias, useInputStats = true, momentum = 0.1, eps = 1e-5 } = options
-    if (input.ndim < 2)
-      throw new ShapeError(`instance_norm: expected input of at least 2 dimensions, got ${formatShape(input.shape)}`)
-    const [batch, channels, ...rest] = input.shape
-    if (useInputStats && numelOf(rest) === 1)
-      throw new ShapeError(
-        `instance_norm: expected more than one value a channel in training, got input ${formatShape(input.shape)}`,
-      )
-    if (!useInputStats && (!runningMean || !runningVar))
-      throw new ArgumentError('instance_norm: expected runningMean and runningVar where useInputStats is false')
-    // Every sample's channel is a channel of one sample; running statistics are averaged over the samples.
-    const repeated = (t: Tensor | null | undefined): Tensor | null =>
-      t ? reshape(t.expand([batch, channels]), [batch * channels]).clone() : null
-    const averages = [repeated(runningMean), repeated(runningVar)]
-    const out = batchNorm(reshape(input, [1, batch * channels, ...rest]), averages[0], averages[1], {
-      weight: weight ? reshape(weight.expand([batch, channels]), [batch * channels]) : null,
-      bias: bias ? reshape(bias.expand([batch, channels]), [batch * channels]) : null,
-      training: useInputStats,
-      momentum,
-      eps,
-    })
-    for (const [kept, fresh] of [
-      [runningMean, averages[0]],
-      [runningVar, averages[1]],
-    ] as const)
-      if (useInputStats && kept && fresh) kept.copy_(mean(reshape(fresh, [batch, channels]), 0))
-    return reshape(out, input.shape)
+      : normalizeRows(input, weight ?? null, null, { shape: [...normalizedShape], eps: step, centered: false })
   },
 )
 

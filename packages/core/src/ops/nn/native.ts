@@ -11,7 +11,8 @@ import type { FunctionOp } from '../record.js'
 import { mean } from '../reductions.js'
 import { reshape } from '../views.js'
 import { checkBatchNorm, normalizeBatch } from './batchNorm.js'
-import { groupNorm, layerNorm } from './layerNorm.js'
+import { groupNorm } from './groupNorm.js'
+import { layerNorm } from './layerNorm.js'
 
 type BatchNormArgs = [
   input: Tensor,
