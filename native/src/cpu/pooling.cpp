@@ -26,6 +26,19 @@ void set_extents(Pool& pool, const TensorView& output, const TensorView& input, 
   pool.planes /= pool.inner;
 }
 
+Regular regular_part(const std::vector<Window>& windows) {
+  Regular r;
+  const auto count = static_cast<int64_t>(windows.size());
+  const auto size = [&](int64_t o) { return windows[o].end - windows[o].begin; };
+  for (int64_t o = 0; o < count; ++o) r.size = std::max(r.size, size(o));
+  while (r.begin < count && size(r.begin) < r.size) ++r.begin;
+  r.end = std::min(count, r.begin + 1);
+  if (r.end == count) return r;
+  r.stride = windows[r.end].begin - windows[r.begin].begin;
+  while (r.end < count && size(r.end) == r.size && windows[r.end].begin - windows[r.end - 1].begin == r.stride) ++r.end;
+  return r;
+}
+
 Pool make_pool(const TensorView& output, const TensorView& input, const IntList& kernel, const IntList& stride,
                const IntList& padding, const IntList* dilation, bool adaptive) {
   Pool pool;
@@ -51,6 +64,7 @@ Pool make_pool(const TensorView& output, const TensorView& input, const IntList&
       pool.windows[d].push_back(w);
     }
   }
+  pool.regular = regular_part(pool.windows[2]);
   return pool;
 }
 
@@ -90,31 +104,22 @@ bool replaces(T candidate, T best) {
     return candidate > best;
 }
 
-template <typename T, typename Index, int64_t kInner>
+// Of other types than floats, and with int64 positions; these have no blocked layouts.
+template <typename T, typename Index>
 void max_plane(const Pool& p, T* out, Index* indices, const T* in) {
-  const int64_t inner = kInner > 0 ? kInner : p.inner;
   using C = ComputeType<T>;
   each_output(p, [&](int64_t at, const Window& d, const Window& h, const Window& w) {
-    C best[16];
-    Index where[16];
-    const int64_t first = (d.begin * p.in[1] + h.begin) * p.in[2] + w.begin;
-    for (int64_t c = 0; c < inner; ++c) {
-      best[c] =
-          std::numeric_limits<C>::has_infinity ? -std::numeric_limits<C>::infinity() : std::numeric_limits<C>::lowest();
-      where[c] = static_cast<Index>(first);
-    }
+    C best =
+        std::numeric_limits<C>::has_infinity ? -std::numeric_limits<C>::infinity() : std::numeric_limits<C>::lowest();
+    int64_t where = (d.begin * p.in[1] + h.begin) * p.in[2] + w.begin;
     each_input(p, d, h, w, [&](int64_t from) {
-      for (int64_t c = 0; c < inner; ++c) {
-        const C value = static_cast<C>(in[from * inner + c]);
-        const bool take = replaces(value, best[c]);
-        best[c] = take ? value : best[c];
-        where[c] = take ? static_cast<Index>(from) : where[c];
-      }
+      const C value = static_cast<C>(in[from]);
+      const bool take = replaces(value, best);
+      best = take ? value : best;
+      where = take ? from : where;
     });
-    for (int64_t c = 0; c < inner; ++c) {
-      out[at * inner + c] = convert<T>(best[c]);
-      indices[at * inner + c] = where[c];
-    }
+    out[at] = convert<T>(best);
+    indices[at] = static_cast<Index>(where);
   });
 }
 
@@ -146,12 +151,10 @@ Status max_pool(MaxPoolArgs& args) {
       if constexpr (std::is_same_v<T, float> && std::is_same_v<Index, int32_t>) {
         if (p.inner > 1) return max_pool_blocks(p, out, indices, in);
       }
-      if (p.inner == 16)
-        max_plane<T, Index, 16>(p, out, indices, in);
-      else if (p.inner == 8)
-        max_plane<T, Index, 8>(p, out, indices, in);
+      if constexpr (std::is_floating_point_v<T> && std::is_same_v<Index, int32_t>)
+        pool_functions(T()).max(p, out, indices, in);
       else
-        max_plane<T, Index, 1>(p, out, indices, in);
+        max_plane(p, out, indices, in);
     });
   });
 }
@@ -165,10 +168,11 @@ Status max_pool_scatter(MaxPoolScatterArgs& args) {
       const T* grad = args.grad.as<T>() + plane * p.out_size() * p.inner;
       const Index* indices = args.indices.as<Index>() + plane * p.out_size() * p.inner;
       std::fill_n(to, p.in_size() * p.inner, T(0));
-      for (int64_t at = 0; at < p.out_size() * p.inner; ++at) {
-        T& target = to[indices[at] * p.inner + at % p.inner];
-        target = convert<T>(static_cast<ComputeType<T>>(target) + static_cast<ComputeType<T>>(grad[at]));
-      }
+      for (int64_t at = 0; at < p.out_size() * p.inner; at += p.inner)
+        for (int64_t c = 0; c < p.inner; ++c) {
+          T& target = to[indices[at + c] * p.inner + c];
+          target = convert<T>(static_cast<ComputeType<T>>(target) + static_cast<ComputeType<T>>(grad[at + c]));
+        }
     });
   });
 }
@@ -181,58 +185,81 @@ Status max_pool_gather(MaxPoolGatherArgs& args) {
       T* out = args.out.as<T>() + plane * p.out_size() * p.inner;
       const T* in = args.input.as<T>() + plane * p.in_size() * p.inner;
       const Index* indices = args.indices.as<Index>() + plane * p.out_size() * p.inner;
-      for (int64_t at = 0; at < p.out_size() * p.inner; ++at) out[at] = in[indices[at] * p.inner + at % p.inner];
+      for (int64_t at = 0; at < p.out_size() * p.inner; at += p.inner)
+        for (int64_t c = 0; c < p.inner; ++c) out[at + c] = in[indices[at + c] * p.inner + c];
     });
   });
 }
 
 namespace {
 
-template <typename C>
-C divisor_of(const Window& d, const Window& h, const Window& w, bool include_padding, int64_t divisor) {
-  if (divisor != 0) return C(divisor);
-  const auto count = [](const Window& x) { return x.end - x.begin; };
-  return C(include_padding ? d.count * h.count * w.count : count(d) * count(h) * count(w));
+// The plane as `C`s: in place, or in a buffer.
+template <typename C, typename T>
+const C* plane_of(const T* plane, std::vector<C>& buffer, int64_t n) {
+  if constexpr (std::is_same_v<T, C>) {
+    return plane;
+  } else {
+    buffer.resize(n);
+    load_block(buffer.data(), plane, 1, n);
+    return buffer.data();
+  }
 }
 
 }  // namespace
 
 Status avg_pool(AvgPoolArgs& args) {
   const Pool p = make_pool(args.out, args.input, args.kernel, args.stride, args.padding, nullptr, args.adaptive);
+  const Divisor divisor{args.divisor, args.include_padding};
   return visit(args.out, args.out, [&]<typename T, typename>() {
     using C = ComputeType<T>;
     each_plane(p, [&](int64_t plane) {
       T* out = args.out.as<T>() + plane * p.out_size() * p.inner;
       const T* in = args.input.as<T>() + plane * p.in_size() * p.inner;
-      each_output(p, [&](int64_t at, const Window& d, const Window& h, const Window& w) {
-        C sum[16] = {};
-        each_input(p, d, h, w, [&](int64_t from) {
-          for (int64_t c = 0; c < p.inner; ++c) sum[c] += static_cast<C>(in[from * p.inner + c]);
+      if constexpr (std::is_same_v<T, float>) {
+        if (p.inner > 1) return avg_pool_blocks(p, out, in, divisor);
+      }
+      if constexpr (std::is_floating_point_v<C>) {
+        std::vector<C> in_buffer, out_buffer(std::is_same_v<T, C> ? 0 : p.out_size());
+        const C* from = plane_of(in, in_buffer, p.in_size());
+        if constexpr (std::is_same_v<T, C>) {
+          pool_functions(C()).average(p, out, from, divisor);
+        } else {
+          pool_functions(C()).average(p, out_buffer.data(), from, divisor);
+          store_block(out, 1, out_buffer.data(), p.out_size());
+        }
+      } else {
+        each_output(p, [&](int64_t at, const Window& d, const Window& h, const Window& w) {
+          C sum{};
+          each_input(p, d, h, w, [&](int64_t from) { sum += static_cast<C>(in[from]); });
+          out[at] = convert<T>(static_cast<C>(sum / static_cast<C>(divisor.of(d, h, w))));
         });
-        const C divisor = divisor_of<C>(d, h, w, args.include_padding, args.divisor);
-        for (int64_t c = 0; c < p.inner; ++c) out[at * p.inner + c] = convert<T>(static_cast<C>(sum[c] / divisor));
-      });
+      }
     });
   });
 }
 
 Status avg_pool_backward(AvgPoolBackwardArgs& args) {
   const Pool p = make_pool(args.grad, args.grad_input, args.kernel, args.stride, args.padding, nullptr, args.adaptive);
+  const Divisor divisor{args.divisor, args.include_padding};
+  if (!is_floating(args.grad.dtype)) return {StatusCode::unsupported_dtype, 0, static_cast<int64_t>(args.grad.dtype)};
   return visit(args.grad, args.grad, [&]<typename T, typename>() {
     using C = ComputeType<T>;
-    each_plane(p, [&](int64_t plane) {
-      T* to = args.grad_input.as<T>() + plane * p.in_size() * p.inner;
-      const T* grad = args.grad.as<T>() + plane * p.out_size() * p.inner;
-      std::vector<C> sum(p.in_size() * p.inner, C(0));
-      each_output(p, [&](int64_t at, const Window& d, const Window& h, const Window& w) {
-        const C divisor = divisor_of<C>(d, h, w, args.include_padding, args.divisor);
-        each_input(p, d, h, w, [&](int64_t from) {
-          for (int64_t c = 0; c < p.inner; ++c)
-            sum[from * p.inner + c] += static_cast<C>(static_cast<C>(grad[at * p.inner + c]) / divisor);
-        });
+    if constexpr (std::is_floating_point_v<C>) {
+      each_plane(p, [&](int64_t plane) {
+        const int64_t size = p.in_size() * p.inner;
+        T* to = args.grad_input.as<T>() + plane * size;
+        std::vector<C> grad_buffer, to_buffer(std::is_same_v<T, C> ? 0 : size);
+        const C* grad = plane_of(args.grad.as<T>() + plane * p.out_size() * p.inner, grad_buffer, p.out_size());
+        C* sum = to_buffer.data();
+        if constexpr (std::is_same_v<T, C>) sum = to;
+        std::fill_n(sum, size, C(0));
+        if constexpr (std::is_same_v<C, float>) {
+          if (p.inner > 1) return avg_pool_blocks_backward(p, sum, grad, divisor);
+        }
+        pool_functions(C()).average_backward(p, sum, grad, divisor);
+        if constexpr (!std::is_same_v<T, C>) store_block(to, 1, sum, size);
       });
-      store_block(to, 1, sum.data(), p.in_size() * p.inner);
-    });
+    }
   });
 }
 

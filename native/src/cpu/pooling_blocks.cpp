@@ -43,6 +43,45 @@ void max_blocks(const Pool& p, float* out, int32_t* indices, const float* in) {
       }
 }
 
+// Calls visit(output position, first channel of a vector, windows) over a plane.
+template <class D, typename Visit>
+HWY_INLINE void each_vector(D d, const Pool& p, const Visit& visit) {
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t at = 0;
+  for (const Window& depth : p.windows[0])
+    for (const Window& h : p.windows[1])
+      for (const Window& w : p.windows[2]) {
+        for (int64_t c = 0; c < p.inner; c += lanes) visit(at * p.inner + c, c, depth, h, w);
+        ++at;
+      }
+}
+
+void average_blocks(const Pool& p, float* out, const float* in, const Divisor& divisor) {
+  const hn::CappedTag<float, 8> d;
+  each_vector(d, p, [&](int64_t at, int64_t c, const Window& depth, const Window& h, const Window& w) HWY_ATTR {
+    auto sum = hn::Zero(d);
+    for (int64_t i = depth.begin; i < depth.end; ++i)
+      for (int64_t j = h.begin; j < h.end; ++j) {
+        const float* row = in + (i * p.in[1] + j) * p.in[2] * p.inner + c;
+        for (int64_t k = w.begin; k < w.end; ++k) sum = hn::Add(sum, hn::LoadU(d, row + k * p.inner));
+      }
+    hn::StoreU(hn::Div(sum, hn::Set(d, static_cast<float>(divisor.of(depth, h, w)))), d, out + at);
+  });
+}
+
+void average_blocks_backward(const Pool& p, float* to, const float* grad, const Divisor& divisor) {
+  const hn::CappedTag<float, 8> d;
+  each_vector(d, p, [&](int64_t at, int64_t c, const Window& depth, const Window& h, const Window& w) HWY_ATTR {
+    const auto share = hn::Div(hn::LoadU(d, grad + at), hn::Set(d, static_cast<float>(divisor.of(depth, h, w))));
+    for (int64_t i = depth.begin; i < depth.end; ++i)
+      for (int64_t j = h.begin; j < h.end; ++j) {
+        float* row = to + (i * p.in[1] + j) * p.in[2] * p.inner + c;
+        for (int64_t k = w.begin; k < w.end; ++k)
+          hn::StoreU(hn::Add(hn::LoadU(d, row + k * p.inner), share), d, row + k * p.inner);
+      }
+  });
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace flambeau::cpu
 HWY_AFTER_NAMESPACE();
@@ -51,9 +90,17 @@ HWY_AFTER_NAMESPACE();
 namespace flambeau::cpu {
 
 HWY_EXPORT(max_blocks);
+HWY_EXPORT(average_blocks);
+HWY_EXPORT(average_blocks_backward);
 
 void max_pool_blocks(const Pool& p, float* out, int32_t* indices, const float* in) {
   HWY_DYNAMIC_DISPATCH(max_blocks)(p, out, indices, in);
+}
+void avg_pool_blocks(const Pool& p, float* out, const float* in, const Divisor& divisor) {
+  HWY_DYNAMIC_DISPATCH(average_blocks)(p, out, in, divisor);
+}
+void avg_pool_blocks_backward(const Pool& p, float* to, const float* grad, const Divisor& divisor) {
+  HWY_DYNAMIC_DISPATCH(average_blocks_backward)(p, to, grad, divisor);
 }
 
 }  // namespace flambeau::cpu
