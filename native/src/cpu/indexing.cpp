@@ -78,6 +78,34 @@ struct IndexLoop {
     for (int k = 0; k < count; ++k) fixed_in_row &= loop.inner_stride(3 + k) == 0;
   }
 
+  // Calls body(i, position) for the elements [begin, end) of a row.
+  template <typename Body>
+  void each_position(const RowCursor& cursor, int64_t begin, int64_t end, const Body& body) const {
+    if (count != 1) {
+      for (int64_t i = begin; i < end; ++i) body(i, position(cursor, i));
+      return;
+    }
+    const int64_t* index = indices[0] + cursor.offsets[3];
+    const int64_t stride = loop.inner_stride(3), size = sizes[0], step = steps[0];
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t v = index[i * stride];
+      body(i, (v + (v < 0 ? size : 0)) * step);
+    }
+  }
+
+  // Whether all indices of the elements [begin, end) of a row are in range.
+  bool in_range(const RowCursor& cursor, int64_t begin, int64_t end, bool wrap) const {
+    bool bad = false;
+    for (int k = 0; k < count; ++k) {
+      const int64_t* index = indices[k] + cursor.offsets[3 + k];
+      const int64_t stride = loop.inner_stride(3 + k), low = wrap ? -sizes[k] : 0;
+      const auto span = static_cast<uint64_t>(sizes[k] - low), from = static_cast<uint64_t>(low);
+      const int64_t last = stride == 0 ? std::min(end, begin + 1) : end;
+      for (int64_t i = begin; i < last; ++i) bad |= static_cast<uint64_t>(index[i * stride]) - from >= span;
+    }
+    return !bad;
+  }
+
   int64_t position(const RowCursor& cursor, int64_t i) const {
     int64_t at = 0;
     for (int k = 0; k < count; ++k) {
@@ -124,7 +152,7 @@ void scatter(const IndexLoop& at, const T* src, T* dst, const Store& store) {
       d += at.position(cursor, 0);
       for (int64_t i = 0; i < inner; ++i) store(d[i * ds], s[i * ss]);
     } else {
-      for (int64_t i = 0; i < inner; ++i) store(d[i * ds + at.position(cursor, i)], s[i * ss]);
+      at.each_position(cursor, 0, inner, [&](int64_t i, int64_t position) { store(d[i * ds + position], s[i * ss]); });
     }
   }
 }
@@ -150,40 +178,50 @@ void each_in_order(const std::array<const TensorView*, N>& operands, const Body&
 }  // namespace
 
 Status index_get(IndexGetArgs& args) {
-  const Status status = check_indices(args.indices, args.sizes, args.wrap);
-  if (!status.ok()) return status;
   const IndexLoop at(args.out, args.input, args.indices, args.sizes, args.strides);
   const StridedLoop& loop = at.loop;
   const int64_t inner = loop.inner(), rows = loop.rows();
-  if (inner * rows == 0) return {};
+  if (inner * rows == 0) return check_indices(args.indices, args.sizes, args.wrap);
   const int64_t os = loop.inner_stride(1), is = loop.inner_stride(2);
+  // Each part of a row is checked just before it is read; which index is the first bad one is looked for when one was
+  // met.
+  std::atomic<bool> bad{false};
   visit_size(size_of(args.out.dtype), [&]<typename T>() {
     T* out = args.out.as<T>();
     const T* in = args.input.as<T>();
     const auto row = [&](const RowCursor& cursor, int64_t begin, int64_t end) {
       T* o = out + cursor.offsets[1];
       const T* s = in + cursor.offsets[2];
-      if (at.fixed_in_row) {
+      if (!at.in_range(cursor, begin, end, args.wrap)) {
+        bad = true;
+      } else if (at.fixed_in_row) {
         s += at.position(cursor, 0);
         if (os == 1 && is == 1)
           std::copy(s + begin, s + end, o + begin);
         else
           for (int64_t i = begin; i < end; ++i) o[i * os] = s[i * is];
       } else {
-        for (int64_t i = begin; i < end; ++i) o[i * os] = s[i * is + at.position(cursor, i)];
+        at.each_position(cursor, begin, end, [&](int64_t i, int64_t position) { o[i * os] = s[i * is + position]; });
       }
     };
+    constexpr int64_t kPart = 4096;
     if (rows == 1) {
       parallel_for(
-          inner, kGrain / 4, [&](int64_t b, int64_t e) { row(RowCursor(loop, 0), b, e); }, 64);
+          inner, kGrain / 4,
+          [&](int64_t b, int64_t e) {
+            const RowCursor cursor(loop, 0);
+            for (int64_t i = b; i < e; i += kPart) row(cursor, i, std::min(e, i + kPart));
+          },
+          64);
     } else {
       parallel_for(rows, std::max<int64_t>(1, kGrain / 4 / inner), [&](int64_t b, int64_t e) {
         RowCursor cursor(loop, b);
-        for (int64_t r = b; r < e; ++r, cursor.next()) row(cursor, 0, inner);
+        for (int64_t r = b; r < e; ++r, cursor.next())
+          for (int64_t i = 0; i < inner; i += kPart) row(cursor, i, std::min(inner, i + kPart));
       });
     }
   });
-  return {};
+  return bad ? check_indices(args.indices, args.sizes, args.wrap) : Status{};
 }
 
 Status index_set(IndexSetArgs& args) {
