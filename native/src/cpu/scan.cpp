@@ -10,6 +10,7 @@ namespace flambeau::cpu {
 namespace {
 
 inline constexpr int64_t kStrip = 256;
+inline constexpr int64_t kSideBySide = 4;
 
 template <typename C>
 bool is_nan(C x) {
@@ -51,12 +52,23 @@ void accumulate(ScanArgs& args, ScanType<T> start, const Step& step) {
   T* out = args.out.as<T>();
   const int64_t size = along.sizes[0], in_step = along.steps[0], out_step = along.steps[1];
   if (!along.across()) {
-    along.each_line([&](const auto& at) {
-      A running = start;
-      for (int64_t k = 0; k < size; ++k) {
-        running = step(running, convert<A>(in[at[0] + k * in_step]), k);
-        out[at[1] + k * out_step] = convert<T>(running);
-      }
+    // Each step waits for the one before, so several lines go side by side.
+    const int64_t in_line = along.loop.inner_stride(0), out_line = along.loop.inner_stride(1);
+    const auto lines = [&]<int64_t kLines>(const T* src, T* dst) {
+      A running[kLines];
+      std::fill_n(running, kLines, start);
+      for (int64_t k = 0; k < size; ++k)
+        for (int64_t l = 0; l < kLines; ++l) {
+          running[l] = step(running[l], convert<A>(src[l * in_line + k * in_step]), k);
+          dst[l * out_line + k * out_step] = convert<T>(running[l]);
+        }
+    };
+    along.each_strip(kSideBySide, [&](const auto& at, int64_t n) {
+      if (n == kSideBySide)
+        lines.template operator()<kSideBySide>(in + at[0], out + at[1]);
+      else
+        for (int64_t l = 0; l < n; ++l)
+          lines.template operator()<1>(in + at[0] + l * in_line, out + at[1] + l * out_line);
     });
     return;
   }
