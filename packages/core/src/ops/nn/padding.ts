@@ -7,8 +7,12 @@ import type { Tensor } from '../../tensor/tensor.js'
 import { tensor } from '../construct.js'
 import { composite, primitive } from '../dispatch.js'
 import { indexSelect } from '../indexing.js'
+import { cat } from '../joining.js'
 import type { Scalar } from '../pointwise.js'
+import { flip } from '../rearrange.js'
 import { type FunctionOp, saving } from '../record.js'
+import { narrow } from '../slicing.js'
+import { expand } from '../views.js'
 
 /** How the border is filled: with a value, mirrored at the edge, with the edge, or from the other side. */
 export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular'
@@ -84,6 +88,22 @@ function sourceOf(mode: Exclude<PadMode, 'constant' | 'circular'>, at: number, s
   return folded < size ? folded : period - folded
 }
 
+/** A dimension with a border on each side, side by side with what it borders on. */
+function bordered(t: Tensor, d: number, before: number, after: number, mode: Exclude<PadMode, 'constant'>): Tensor {
+  const size = t.shape[d]
+  const repeated = (at: number, n: number): Tensor =>
+    expand(
+      narrow(t, d, at, 1),
+      t.shape.map((m, i) => (i === d ? n : m)),
+    )
+  const [head, tail] = {
+    reflect: () => [flip(narrow(t, d, 1, before), d), flip(narrow(t, d, size - 1 - after, after), d)],
+    replicate: () => [repeated(0, before), repeated(size - 1, after)],
+    circular: () => [narrow(t, d, size - before, before), narrow(t, d, 0, after)],
+  }[mode]()
+  return cat([...(before > 0 ? [head] : []), t, ...(after > 0 ? [tail] : [])], d)
+}
+
 /**
  * Puts a border around a tensor.
  *
@@ -129,6 +149,10 @@ export const pad: FunctionOp<[input: Tensor, pad: readonly number[], options?: P
         throw new ShapeError(
           `pad: expected at most ${most} elements on each side of dimension ${d} with mode '${mode}', got [${before}, ${after}] for an input of shape ${formatShape(input.shape)}`,
         )
+      if (before >= 0 && after >= 0) {
+        result = bordered(result, d, before, after, mode)
+        continue
+      }
       const sources = Array.from({ length: size + before + after }, (_, i) =>
         mode === 'circular'
           ? first + ((((i - before - first) % left) + left) % left)
