@@ -15,6 +15,7 @@
 #include "flambeau/kernels/fold.gen.h"
 #include "flambeau/kernels/fractional_pooling.gen.h"
 #include "flambeau/kernels/grid_sample.gen.h"
+#include "flambeau/kernels/group_norm.gen.h"
 #include "flambeau/kernels/histogram.gen.h"
 #include "flambeau/kernels/indexing.gen.h"
 #include "flambeau/kernels/interpolate.gen.h"
@@ -41,7 +42,7 @@
 namespace flambeau {
 
 // The host loads this library only where it was generated together with it.
-inline constexpr const char* kFingerprint = "097783cdf3b3ba56";
+inline constexpr const char* kFingerprint = "d8b3de29c95ec58f";
 
 enum class Kernel : int {
   attention,
@@ -74,6 +75,8 @@ enum class Kernel : int {
   grid_sample,
   grid_sample_input_backward,
   grid_sample_grid_backward,
+  group_norm,
+  group_norm_backward,
   histc,
   bincount,
   index_get,
@@ -187,6 +190,8 @@ struct KernelTable {
   Status (*grid_sample)(GridSampleArgs&) = nullptr;
   Status (*grid_sample_input_backward)(GridSampleInputBackwardArgs&) = nullptr;
   Status (*grid_sample_grid_backward)(GridSampleGridBackwardArgs&) = nullptr;
+  Status (*group_norm)(GroupNormArgs&) = nullptr;
+  Status (*group_norm_backward)(GroupNormBackwardArgs&) = nullptr;
   Status (*histc)(HistcArgs&) = nullptr;
   Status (*bincount)(BincountArgs&) = nullptr;
   Status (*index_get)(IndexGetArgs&) = nullptr;
@@ -299,6 +304,8 @@ inline constexpr KernelTable kTable{
     grid_sample,
     grid_sample_input_backward,
     grid_sample_grid_backward,
+    group_norm,
+    group_norm_backward,
     histc,
     bincount,
     index_get,
@@ -533,6 +540,16 @@ inline Status invoke(const KernelTable& table, int kernel, const double* words, 
       if (!table.grid_sample_grid_backward) return {StatusCode::no_kernel};
       GridSampleGridBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.integer(), reader.integer(), reader.boolean()};
       return table.grid_sample_grid_backward(args);
+    }
+    case Kernel::group_norm: {
+      if (!table.group_norm) return {StatusCode::no_kernel};
+      GroupNormArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.real()};
+      return table.group_norm(args);
+    }
+    case Kernel::group_norm_backward: {
+      if (!table.group_norm_backward) return {StatusCode::no_kernel};
+      GroupNormBackwardArgs args{reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor(), reader.tensor()};
+      return table.group_norm_backward(args);
     }
     case Kernel::histc: {
       if (!table.histc) return {StatusCode::no_kernel};

@@ -1,7 +1,18 @@
 // Convolutional networks in float32 keep blocked layouts between operators; in float64 everything is strided and
 // convolutions are unfolded. Both must agree, whatever comes between the convolutions.
 
-import { cat, F, getNumThreads, setNumThreads, type Tensor, tensor } from '@flambeau/core'
+import {
+  cat,
+  ELLIPSIS,
+  F,
+  getNumThreads,
+  setNumThreads,
+  slice,
+  type Tensor,
+  tensor,
+  where,
+  zeros,
+} from '@flambeau/core'
 import { expect, test } from '@jest/globals'
 
 /** Reproducible numbers in [-1, 1). */
@@ -107,3 +118,55 @@ for (const [n, c, k, h, w, padding] of [
     setNumThreads(threads)
     for (const [i, t] of again.entries()) expect(single[i].data()).toEqual(t.data())
   })
+
+// In PyTorch: (zeros(3, 1, 1) + zeros(2, 3, 4, 5).to(memory_format=torch.channels_last)).stride(), and so on.
+const channelsLast = (): Tensor => zeros([2, 3, 4, 5]).contiguous({ memoryFormat: 'channels_last' })
+const halved = slice(null, null, 2)
+const STRIDES: [string, () => Tensor, number[]][] = [
+  ['channels last and a channel', () => channelsLast().add(zeros([3, 1, 1])), [60, 1, 15, 3]],
+  ['a channel and channels last', () => zeros([3, 1, 1]).add(channelsLast()), [60, 1, 15, 3]],
+  [
+    'transposed and a row',
+    () =>
+      zeros([4, 3])
+        .t()
+        .mul(zeros([4])),
+    [1, 3],
+  ],
+  [
+    'permuted with gaps',
+    () => zeros([2, 3, 4, 5]).permute([2, 0, 1, 3]).at(ELLIPSIS, halved, slice()).add(1),
+    [5, 40, 20, 1],
+  ],
+  [
+    'transposed with gaps and a column',
+    () =>
+      zeros([6, 4])
+        .t()
+        .at(halved)
+        .mul(zeros([2, 1])),
+    [1, 2],
+  ],
+  [
+    'the first operand decides',
+    () =>
+      zeros([4, 3])
+        .t()
+        .add(zeros([3, 4])),
+    [1, 3],
+  ],
+  ['the first operand decides, contiguous', () => zeros([3, 4]).add(zeros([4, 3]).t()), [4, 1]],
+  ['a condition says nothing', () => where(zeros([5, 1]).gt(0), zeros([3, 5]).t(), 0), [1, 5]],
+]
+
+test.each(STRIDES)('elementwise results lie in memory as PyTorch has them: %s', (_, run, strides) => {
+  expect(run().stride()).toEqual(strides)
+})
+
+test.each([3, 1e4, 1e6])('batch and group normalization around %d keep their digits', (mean) => {
+  const x = noise([8, 16, 5, 5], 7).add(mean)
+  const exact = x.to('float64')
+  const batch = (t: Tensor): Tensor => F.batchNorm(t, null, null, { training: true })
+  close(batch(x), batch(exact))
+  close(F.groupNorm(x, 4), F.groupNorm(exact, 4))
+})

@@ -31,6 +31,8 @@ export const KERNEL_NAMES: readonly string[] = [
   'grid_sample',
   'grid_sample_input_backward',
   'grid_sample_grid_backward',
+  'group_norm',
+  'group_norm_backward',
   'histc',
   'bincount',
   'index_get',

@@ -336,13 +336,38 @@ export function gridSampleGridBackward(gradGrid: TensorArg, grad: TensorArg, inp
   invoke(29, 'grid_sample_grid_backward')
 }
 
+export function groupNorm(out: TensorArg, mean: TensorArg, rstd: TensorArg, input: TensorArg, weight: TensorArg | null, bias: TensorArg | null, eps: number): void {
+  if (!begin(out, false, false)) return
+  writeTensor(out)
+  writeTensor(mean)
+  writeTensor(rstd)
+  writeTensor(input)
+  writeOptionalTensor(weight)
+  writeOptionalTensor(bias)
+  writeNumber(eps)
+  invoke(30, 'group_norm')
+}
+
+export function groupNormBackward(grad: TensorArg, gradInput: TensorArg | null, gradWeight: TensorArg | null, gradBias: TensorArg | null, input: TensorArg, weight: TensorArg | null, mean: TensorArg, rstd: TensorArg): void {
+  if (!begin(grad, false, false)) return
+  writeTensor(grad)
+  writeOptionalTensor(gradInput)
+  writeOptionalTensor(gradWeight)
+  writeOptionalTensor(gradBias)
+  writeTensor(input)
+  writeOptionalTensor(weight)
+  writeTensor(mean)
+  writeTensor(rstd)
+  invoke(31, 'group_norm_backward')
+}
+
 export function histc(out: TensorArg, input: TensorArg, low: number, high: number): void {
   if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(input)
   writeNumber(low)
   writeNumber(high)
-  invoke(30, 'histc')
+  invoke(32, 'histc')
 }
 
 export function bincount(out: TensorArg, input: TensorArg, weights: TensorArg | null): void {
@@ -350,7 +375,7 @@ export function bincount(out: TensorArg, input: TensorArg, weights: TensorArg | 
   writeTensor(out)
   writeTensor(input)
   writeOptionalTensor(weights)
-  invoke(31, 'bincount')
+  invoke(33, 'bincount')
 }
 
 export function indexGet(out: TensorArg, input: TensorArg, indices: readonly TensorArg[], sizes: readonly number[], strides: readonly number[], wrap: boolean): void {
@@ -361,7 +386,7 @@ export function indexGet(out: TensorArg, input: TensorArg, indices: readonly Ten
   writeNumbers(sizes)
   writeNumbers(strides)
   writeBoolean(wrap)
-  invoke(32, 'index_get')
+  invoke(34, 'index_get')
 }
 
 export function indexSet(out: TensorArg, values: TensorArg, indices: readonly TensorArg[], sizes: readonly number[], strides: readonly number[], wrap: boolean, reduce: number): void {
@@ -373,21 +398,21 @@ export function indexSet(out: TensorArg, values: TensorArg, indices: readonly Te
   writeNumbers(strides)
   writeBoolean(wrap)
   writeNumber(reduce)
-  invoke(33, 'index_set')
+  invoke(35, 'index_set')
 }
 
 export function countNonzeroElements(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false, true)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(34, 'count_nonzero_elements')
+  invoke(36, 'count_nonzero_elements')
 }
 
 export function nonzero(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false, true)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(35, 'nonzero')
+  invoke(37, 'nonzero')
 }
 
 export function maskedGather(out: TensorArg, input: TensorArg, mask: TensorArg): void {
@@ -395,7 +420,7 @@ export function maskedGather(out: TensorArg, input: TensorArg, mask: TensorArg):
   writeTensor(out)
   writeTensor(input)
   writeTensor(mask)
-  invoke(36, 'masked_gather')
+  invoke(38, 'masked_gather')
 }
 
 export function maskedPut(out: TensorArg, mask: TensorArg, source: TensorArg): void {
@@ -403,7 +428,7 @@ export function maskedPut(out: TensorArg, mask: TensorArg, source: TensorArg): v
   writeTensor(out)
   writeTensor(mask)
   writeTensor(source)
-  invoke(37, 'masked_put')
+  invoke(39, 'masked_put')
 }
 
 export function triangle(out: TensorArg, input: TensorArg, diagonal: number, upper: boolean): void {
@@ -412,7 +437,7 @@ export function triangle(out: TensorArg, input: TensorArg, diagonal: number, upp
   writeTensor(input)
   writeNumber(diagonal)
   writeBoolean(upper)
-  invoke(38, 'triangle')
+  invoke(40, 'triangle')
 }
 
 export function interpolate(out: TensorArg, input: TensorArg, scales: readonly number[], mode: number, alignCorners: boolean, transposed: boolean): void {
@@ -423,7 +448,7 @@ export function interpolate(out: TensorArg, input: TensorArg, scales: readonly n
   writeNumber(mode)
   writeBoolean(alignCorners)
   writeBoolean(transposed)
-  invoke(39, 'interpolate')
+  invoke(41, 'interpolate')
 }
 
 export function layerNorm(out: TensorArg, mean: TensorArg | null, rstd: TensorArg, input: TensorArg, weight: TensorArg | null, bias: TensorArg | null, eps: number): void {
@@ -435,7 +460,7 @@ export function layerNorm(out: TensorArg, mean: TensorArg | null, rstd: TensorAr
   writeOptionalTensor(weight)
   writeOptionalTensor(bias)
   writeNumber(eps)
-  invoke(40, 'layer_norm')
+  invoke(42, 'layer_norm')
 }
 
 export function layerNormBackward(grad: TensorArg, out: TensorArg | null, weightGrad: TensorArg | null, biasGrad: TensorArg | null, input: TensorArg, mean: TensorArg | null, rstd: TensorArg, weight: TensorArg | null): void {
@@ -448,14 +473,14 @@ export function layerNormBackward(grad: TensorArg, out: TensorArg | null, weight
   writeOptionalTensor(mean)
   writeTensor(rstd)
   writeOptionalTensor(weight)
-  invoke(41, 'layer_norm_backward')
+  invoke(43, 'layer_norm_backward')
 }
 
 export function matrixExp(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(42, 'matrix_exp')
+  invoke(44, 'matrix_exp')
 }
 
 export function luFactor(lu: TensorArg, pivots: TensorArg, info: TensorArg): void {
@@ -463,7 +488,7 @@ export function luFactor(lu: TensorArg, pivots: TensorArg, info: TensorArg): voi
   writeTensor(lu)
   writeTensor(pivots)
   writeTensor(info)
-  invoke(43, 'lu_factor')
+  invoke(45, 'lu_factor')
 }
 
 export function luSolve(x: TensorArg, lu: TensorArg, pivots: TensorArg, transpose: number): void {
@@ -472,7 +497,7 @@ export function luSolve(x: TensorArg, lu: TensorArg, pivots: TensorArg, transpos
   writeTensor(lu)
   writeTensor(pivots)
   writeNumber(transpose)
-  invoke(44, 'lu_solve')
+  invoke(46, 'lu_solve')
 }
 
 export function choleskyFactor(factor: TensorArg, info: TensorArg, upper: boolean): void {
@@ -480,7 +505,7 @@ export function choleskyFactor(factor: TensorArg, info: TensorArg, upper: boolea
   writeTensor(factor)
   writeTensor(info)
   writeBoolean(upper)
-  invoke(45, 'cholesky_factor')
+  invoke(47, 'cholesky_factor')
 }
 
 export function ldlFactor(ld: TensorArg, pivots: TensorArg, info: TensorArg, hermitian: boolean): void {
@@ -489,7 +514,7 @@ export function ldlFactor(ld: TensorArg, pivots: TensorArg, info: TensorArg, her
   writeTensor(pivots)
   writeTensor(info)
   writeBoolean(hermitian)
-  invoke(46, 'ldl_factor')
+  invoke(48, 'ldl_factor')
 }
 
 export function ldlSolve(x: TensorArg, ld: TensorArg, pivots: TensorArg, hermitian: boolean): void {
@@ -498,7 +523,7 @@ export function ldlSolve(x: TensorArg, ld: TensorArg, pivots: TensorArg, hermiti
   writeTensor(ld)
   writeTensor(pivots)
   writeBoolean(hermitian)
-  invoke(47, 'ldl_solve')
+  invoke(49, 'ldl_solve')
 }
 
 export function triangularSolve(x: TensorArg, a: TensorArg, upper: boolean, transpose: number, unit: boolean, left: boolean): void {
@@ -509,34 +534,34 @@ export function triangularSolve(x: TensorArg, a: TensorArg, upper: boolean, tran
   writeNumber(transpose)
   writeBoolean(unit)
   writeBoolean(left)
-  invoke(48, 'triangular_solve')
+  invoke(50, 'triangular_solve')
 }
 
 export function pivotsToPermutation(permutation: TensorArg, pivots: TensorArg): void {
   if (!begin(permutation, false, false)) return
   writeTensor(permutation)
   writeTensor(pivots)
-  invoke(49, 'pivots_to_permutation')
+  invoke(51, 'pivots_to_permutation')
 }
 
 export function checkInfo(info: TensorArg): void {
   if (!begin(info, false, false)) return
   writeTensor(info)
-  invoke(50, 'check_info')
+  invoke(52, 'check_info')
 }
 
 export function qrFactor(a: TensorArg, tau: TensorArg): void {
   if (!begin(a, false, false)) return
   writeTensor(a)
   writeTensor(tau)
-  invoke(51, 'qr_factor')
+  invoke(53, 'qr_factor')
 }
 
 export function householderProduct(q: TensorArg, tau: TensorArg): void {
   if (!begin(q, false, false)) return
   writeTensor(q)
   writeTensor(tau)
-  invoke(52, 'householder_product')
+  invoke(54, 'householder_product')
 }
 
 export function householderMultiply(c: TensorArg, a: TensorArg, tau: TensorArg, left: boolean, transpose: boolean): void {
@@ -546,7 +571,7 @@ export function householderMultiply(c: TensorArg, a: TensorArg, tau: TensorArg, 
   writeTensor(tau)
   writeBoolean(left)
   writeBoolean(transpose)
-  invoke(53, 'householder_multiply')
+  invoke(55, 'householder_multiply')
 }
 
 export function leastSquares(b: TensorArg, a: TensorArg, rank: TensorArg | null, singular: TensorArg | null, info: TensorArg, driver: number, rcond: number): void {
@@ -558,7 +583,7 @@ export function leastSquares(b: TensorArg, a: TensorArg, rank: TensorArg | null,
   writeTensor(info)
   writeNumber(driver)
   writeNumber(rcond)
-  invoke(54, 'least_squares')
+  invoke(56, 'least_squares')
 }
 
 export function singularValues(s: TensorArg, u: TensorArg | null, vh: TensorArg | null, info: TensorArg, a: TensorArg): void {
@@ -568,7 +593,7 @@ export function singularValues(s: TensorArg, u: TensorArg | null, vh: TensorArg 
   writeOptionalTensor(vh)
   writeTensor(info)
   writeTensor(a)
-  invoke(55, 'singular_values')
+  invoke(57, 'singular_values')
 }
 
 export function eigenHermitian(a: TensorArg, w: TensorArg, info: TensorArg, upper: boolean, vectors: boolean): void {
@@ -578,7 +603,7 @@ export function eigenHermitian(a: TensorArg, w: TensorArg, info: TensorArg, uppe
   writeTensor(info)
   writeBoolean(upper)
   writeBoolean(vectors)
-  invoke(56, 'eigen_hermitian')
+  invoke(58, 'eigen_hermitian')
 }
 
 export function eigen(w: TensorArg, v: TensorArg | null, info: TensorArg, a: TensorArg): void {
@@ -587,7 +612,7 @@ export function eigen(w: TensorArg, v: TensorArg | null, info: TensorArg, a: Ten
   writeOptionalTensor(v)
   writeTensor(info)
   writeTensor(a)
-  invoke(57, 'eigen')
+  invoke(59, 'eigen')
 }
 
 export function matmul(out: TensorArg, a: TensorArg, b: TensorArg, bias: TensorArg | null): void {
@@ -596,7 +621,7 @@ export function matmul(out: TensorArg, a: TensorArg, b: TensorArg, bias: TensorA
   writeTensor(a)
   writeTensor(b)
   writeOptionalTensor(bias)
-  invoke(58, 'matmul')
+  invoke(60, 'matmul')
 }
 
 export function nllLoss(out: TensorArg, totalWeight: TensorArg, input: TensorArg, target: TensorArg, weight: TensorArg | null, reduction: number, ignoreIndex: number): void {
@@ -608,7 +633,7 @@ export function nllLoss(out: TensorArg, totalWeight: TensorArg, input: TensorArg
   writeOptionalTensor(weight)
   writeNumber(reduction)
   writeNumber(ignoreIndex)
-  invoke(59, 'nll_loss')
+  invoke(61, 'nll_loss')
 }
 
 export function nllLossBackward(out: TensorArg, grad: TensorArg, target: TensorArg, weight: TensorArg | null, totalWeight: TensorArg, reduction: number, ignoreIndex: number): void {
@@ -620,7 +645,7 @@ export function nllLossBackward(out: TensorArg, grad: TensorArg, target: TensorA
   writeTensor(totalWeight)
   writeNumber(reduction)
   writeNumber(ignoreIndex)
-  invoke(60, 'nll_loss_backward')
+  invoke(62, 'nll_loss_backward')
 }
 
 export function sgdStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -629,7 +654,7 @@ export function sgdStep(params: readonly TensorArg[], grads: readonly TensorArg[
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(61, 'sgd_step')
+  invoke(63, 'sgd_step')
 }
 
 export function adamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -638,7 +663,7 @@ export function adamStep(params: readonly TensorArg[], grads: readonly TensorArg
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(62, 'adam_step')
+  invoke(64, 'adam_step')
 }
 
 export function rmspropStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -647,7 +672,7 @@ export function rmspropStep(params: readonly TensorArg[], grads: readonly Tensor
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(63, 'rmsprop_step')
+  invoke(65, 'rmsprop_step')
 }
 
 export function adagradStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -656,7 +681,7 @@ export function adagradStep(params: readonly TensorArg[], grads: readonly Tensor
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(64, 'adagrad_step')
+  invoke(66, 'adagrad_step')
 }
 
 export function adadeltaStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -665,7 +690,7 @@ export function adadeltaStep(params: readonly TensorArg[], grads: readonly Tenso
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(65, 'adadelta_step')
+  invoke(67, 'adadelta_step')
 }
 
 export function adamaxStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -674,7 +699,7 @@ export function adamaxStep(params: readonly TensorArg[], grads: readonly TensorA
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(66, 'adamax_step')
+  invoke(68, 'adamax_step')
 }
 
 export function nadamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -683,7 +708,7 @@ export function nadamStep(params: readonly TensorArg[], grads: readonly TensorAr
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(67, 'nadam_step')
+  invoke(69, 'nadam_step')
 }
 
 export function radamStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -692,7 +717,7 @@ export function radamStep(params: readonly TensorArg[], grads: readonly TensorAr
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(68, 'radam_step')
+  invoke(70, 'radam_step')
 }
 
 export function asgdStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -701,7 +726,7 @@ export function asgdStep(params: readonly TensorArg[], grads: readonly TensorArg
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(69, 'asgd_step')
+  invoke(71, 'asgd_step')
 }
 
 export function rpropStep(params: readonly TensorArg[], grads: readonly TensorArg[], states: readonly TensorArg[], hyper: readonly number[]): void {
@@ -710,7 +735,7 @@ export function rpropStep(params: readonly TensorArg[], grads: readonly TensorAr
   writeTensors(grads)
   writeTensors(states)
   writeNumbers(hyper)
-  invoke(70, 'rprop_step')
+  invoke(72, 'rprop_step')
 }
 
 export function maxPool(out: TensorArg, indices: TensorArg, input: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], dilation: readonly number[], adaptive: boolean): void {
@@ -723,7 +748,7 @@ export function maxPool(out: TensorArg, indices: TensorArg, input: TensorArg, ke
   writeNumbers(padding)
   writeNumbers(dilation)
   writeBoolean(adaptive)
-  invoke(71, 'max_pool')
+  invoke(73, 'max_pool')
 }
 
 export function maxPoolScatter(gradInput: TensorArg, grad: TensorArg, indices: TensorArg, spatial: number): void {
@@ -732,7 +757,7 @@ export function maxPoolScatter(gradInput: TensorArg, grad: TensorArg, indices: T
   writeTensor(grad)
   writeTensor(indices)
   writeNumber(spatial)
-  invoke(72, 'max_pool_scatter')
+  invoke(74, 'max_pool_scatter')
 }
 
 export function maxPoolGather(out: TensorArg, input: TensorArg, indices: TensorArg, spatial: number): void {
@@ -741,7 +766,7 @@ export function maxPoolGather(out: TensorArg, input: TensorArg, indices: TensorA
   writeTensor(input)
   writeTensor(indices)
   writeNumber(spatial)
-  invoke(73, 'max_pool_gather')
+  invoke(75, 'max_pool_gather')
 }
 
 export function avgPool(out: TensorArg, input: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], adaptive: boolean, includePadding: boolean, divisor: number): void {
@@ -754,7 +779,7 @@ export function avgPool(out: TensorArg, input: TensorArg, kernel: readonly numbe
   writeBoolean(adaptive)
   writeBoolean(includePadding)
   writeNumber(divisor)
-  invoke(74, 'avg_pool')
+  invoke(76, 'avg_pool')
 }
 
 export function avgPoolBackward(gradInput: TensorArg, grad: TensorArg, kernel: readonly number[], stride: readonly number[], padding: readonly number[], adaptive: boolean, includePadding: boolean, divisor: number): void {
@@ -767,14 +792,14 @@ export function avgPoolBackward(gradInput: TensorArg, grad: TensorArg, kernel: r
   writeBoolean(adaptive)
   writeBoolean(includePadding)
   writeNumber(divisor)
-  invoke(75, 'avg_pool_backward')
+  invoke(77, 'avg_pool_backward')
 }
 
 export function generatorSeed(state: TensorArg, seed: Scalar): void {
   if (!begin(state, false, false)) return
   writeTensor(state)
   writeScalar(seed)
-  invoke(76, 'generator_seed')
+  invoke(78, 'generator_seed')
 }
 
 export function randomFill(out: TensorArg, state: TensorArg, distribution: number, a: Scalar, b: Scalar): void {
@@ -784,7 +809,7 @@ export function randomFill(out: TensorArg, state: TensorArg, distribution: numbe
   writeNumber(distribution)
   writeScalar(a)
   writeScalar(b)
-  invoke(77, 'random_fill')
+  invoke(79, 'random_fill')
 }
 
 export function randomBernoulli(out: TensorArg, p: TensorArg, state: TensorArg): void {
@@ -792,14 +817,14 @@ export function randomBernoulli(out: TensorArg, p: TensorArg, state: TensorArg):
   writeTensor(out)
   writeTensor(p)
   writeTensor(state)
-  invoke(78, 'random_bernoulli')
+  invoke(80, 'random_bernoulli')
 }
 
 export function randomPermutation(out: TensorArg, state: TensorArg): void {
   if (!begin(out, false, false)) return
   writeTensor(out)
   writeTensor(state)
-  invoke(79, 'random_permutation')
+  invoke(81, 'random_permutation')
 }
 
 export function randomMultinomial(out: TensorArg, weights: TensorArg, state: TensorArg, replacement: boolean): void {
@@ -808,7 +833,7 @@ export function randomMultinomial(out: TensorArg, weights: TensorArg, state: Ten
   writeTensor(weights)
   writeTensor(state)
   writeBoolean(replacement)
-  invoke(80, 'random_multinomial')
+  invoke(82, 'random_multinomial')
 }
 
 export function dropout(out: TensorArg, mask: TensorArg, input: TensorArg, state: TensorArg, keep: number, scale: number): void {
@@ -819,7 +844,7 @@ export function dropout(out: TensorArg, mask: TensorArg, input: TensorArg, state
   writeTensor(state)
   writeNumber(keep)
   writeNumber(scale)
-  invoke(81, 'dropout')
+  invoke(83, 'dropout')
 }
 
 export function maskScale(out: TensorArg, input: TensorArg, mask: TensorArg, scale: number): void {
@@ -828,7 +853,7 @@ export function maskScale(out: TensorArg, input: TensorArg, mask: TensorArg, sca
   writeTensor(input)
   writeTensor(mask)
   writeNumber(scale)
-  invoke(82, 'mask_scale')
+  invoke(84, 'mask_scale')
 }
 
 export function reduce(out: TensorArg, input: TensorArg, op: number, param: number): void {
@@ -837,7 +862,7 @@ export function reduce(out: TensorArg, input: TensorArg, op: number, param: numb
   writeTensor(input)
   writeNumber(op)
   writeNumber(param)
-  invoke(83, 'reduce')
+  invoke(85, 'reduce')
 }
 
 export function variance(out: TensorArg, mean: TensorArg | null, input: TensorArg, correction: number, root: boolean): void {
@@ -847,7 +872,7 @@ export function variance(out: TensorArg, mean: TensorArg | null, input: TensorAr
   writeTensor(input)
   writeNumber(correction)
   writeBoolean(root)
-  invoke(84, 'variance')
+  invoke(86, 'variance')
 }
 
 export function roiAlign(out: TensorArg, input: TensorArg, rois: TensorArg, scale: number, sampling: number, aligned: boolean): void {
@@ -858,7 +883,7 @@ export function roiAlign(out: TensorArg, input: TensorArg, rois: TensorArg, scal
   writeNumber(scale)
   writeNumber(sampling)
   writeBoolean(aligned)
-  invoke(85, 'roi_align')
+  invoke(87, 'roi_align')
 }
 
 export function roiAlignBackward(gradInput: TensorArg, grad: TensorArg, rois: TensorArg, scale: number, sampling: number, aligned: boolean): void {
@@ -869,7 +894,7 @@ export function roiAlignBackward(gradInput: TensorArg, grad: TensorArg, rois: Te
   writeNumber(scale)
   writeNumber(sampling)
   writeBoolean(aligned)
-  invoke(86, 'roi_align_backward')
+  invoke(88, 'roi_align_backward')
 }
 
 export function roiMaxPositions(indices: TensorArg, input: TensorArg, rois: TensorArg, scale: number): void {
@@ -878,7 +903,7 @@ export function roiMaxPositions(indices: TensorArg, input: TensorArg, rois: Tens
   writeTensor(input)
   writeTensor(rois)
   writeNumber(scale)
-  invoke(87, 'roi_max_positions')
+  invoke(89, 'roi_max_positions')
 }
 
 export function rnnLayer(out: TensorArg, h: TensorArg, c: TensorArg | null, saved: TensorArg | null, cells: TensorArg | null, gates: TensorArg, weight: TensorArg, bias: TensorArg | null, sizes: readonly number[], cell: number, reverse: boolean): void {
@@ -894,7 +919,7 @@ export function rnnLayer(out: TensorArg, h: TensorArg, c: TensorArg | null, save
   writeNumbers(sizes)
   writeNumber(cell)
   writeBoolean(reverse)
-  invoke(88, 'rnn_layer')
+  invoke(90, 'rnn_layer')
 }
 
 export function rnnLayerBackward(gatesGrad: TensorArg, hiddenGrad: TensorArg | null, before: TensorArg, h: TensorArg, c: TensorArg | null, outGrad: TensorArg | null, out: TensorArg, saved: TensorArg | null, cells: TensorArg | null, firstH: TensorArg, firstC: TensorArg | null, weight: TensorArg, sizes: readonly number[], cell: number, reverse: boolean): void {
@@ -914,7 +939,7 @@ export function rnnLayerBackward(gatesGrad: TensorArg, hiddenGrad: TensorArg | n
   writeNumbers(sizes)
   writeNumber(cell)
   writeBoolean(reverse)
-  invoke(89, 'rnn_layer_backward')
+  invoke(91, 'rnn_layer_backward')
 }
 
 export function samplePoisson(out: TensorArg, rate: TensorArg, state: TensorArg): void {
@@ -922,7 +947,7 @@ export function samplePoisson(out: TensorArg, rate: TensorArg, state: TensorArg)
   writeTensor(out)
   writeTensor(rate)
   writeTensor(state)
-  invoke(90, 'sample_poisson')
+  invoke(92, 'sample_poisson')
 }
 
 export function sampleGamma(out: TensorArg, alpha: TensorArg, state: TensorArg): void {
@@ -930,7 +955,7 @@ export function sampleGamma(out: TensorArg, alpha: TensorArg, state: TensorArg):
   writeTensor(out)
   writeTensor(alpha)
   writeTensor(state)
-  invoke(91, 'sample_gamma')
+  invoke(93, 'sample_gamma')
 }
 
 export function sampleBinomial(out: TensorArg, count: TensorArg, p: TensorArg, state: TensorArg): void {
@@ -939,7 +964,7 @@ export function sampleBinomial(out: TensorArg, count: TensorArg, p: TensorArg, s
   writeTensor(count)
   writeTensor(p)
   writeTensor(state)
-  invoke(92, 'sample_binomial')
+  invoke(94, 'sample_binomial')
 }
 
 export function gammaSampleGrad(out: TensorArg, alpha: TensorArg, x: TensorArg): void {
@@ -947,7 +972,7 @@ export function gammaSampleGrad(out: TensorArg, alpha: TensorArg, x: TensorArg):
   writeTensor(out)
   writeTensor(alpha)
   writeTensor(x)
-  invoke(93, 'gamma_sample_grad')
+  invoke(95, 'gamma_sample_grad')
 }
 
 export function dirichletSampleGrad(out: TensorArg, x: TensorArg, alpha: TensorArg, total: TensorArg): void {
@@ -956,7 +981,7 @@ export function dirichletSampleGrad(out: TensorArg, x: TensorArg, alpha: TensorA
   writeTensor(x)
   writeTensor(alpha)
   writeTensor(total)
-  invoke(94, 'dirichlet_sample_grad')
+  invoke(96, 'dirichlet_sample_grad')
 }
 
 export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg, dim: number, op: number): void {
@@ -966,7 +991,7 @@ export function scan(out: TensorArg, indices: TensorArg | null, input: TensorArg
   writeTensor(input)
   writeNumber(dim)
   writeNumber(op)
-  invoke(95, 'scan')
+  invoke(97, 'scan')
 }
 
 export function argExtreme(indices: TensorArg, values: TensorArg | null, input: TensorArg, dim: number, largest: boolean): void {
@@ -976,7 +1001,7 @@ export function argExtreme(indices: TensorArg, values: TensorArg | null, input: 
   writeTensor(input)
   writeNumber(dim)
   writeBoolean(largest)
-  invoke(96, 'arg_extreme')
+  invoke(98, 'arg_extreme')
 }
 
 export function softmax(out: TensorArg, input: TensorArg, dim: number, log: boolean): void {
@@ -985,7 +1010,7 @@ export function softmax(out: TensorArg, input: TensorArg, dim: number, log: bool
   writeTensor(input)
   writeNumber(dim)
   writeBoolean(log)
-  invoke(97, 'softmax')
+  invoke(99, 'softmax')
 }
 
 export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorArg, dim: number, log: boolean): void {
@@ -995,7 +1020,7 @@ export function softmaxBackward(out: TensorArg, grad: TensorArg, output: TensorA
   writeTensor(output)
   writeNumber(dim)
   writeBoolean(log)
-  invoke(98, 'softmax_backward')
+  invoke(100, 'softmax_backward')
 }
 
 export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, descending: boolean, stable: boolean): void {
@@ -1006,7 +1031,7 @@ export function sort(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeNumber(dim)
   writeBoolean(descending)
   writeBoolean(stable)
-  invoke(99, 'sort')
+  invoke(101, 'sort')
 }
 
 export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, largest: boolean, sorted: boolean): void {
@@ -1017,7 +1042,7 @@ export function topk(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeNumber(dim)
   writeBoolean(largest)
   writeBoolean(sorted)
-  invoke(100, 'topk')
+  invoke(102, 'topk')
 }
 
 export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number, k: number): void {
@@ -1027,7 +1052,7 @@ export function kthValue(values: TensorArg, indices: TensorArg, input: TensorArg
   writeTensor(input)
   writeNumber(dim)
   writeNumber(k)
-  invoke(101, 'kth_value')
+  invoke(103, 'kth_value')
 }
 
 export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, dim: number): void {
@@ -1036,7 +1061,7 @@ export function mode(values: TensorArg, indices: TensorArg, input: TensorArg, di
   writeTensor(indices)
   writeTensor(input)
   writeNumber(dim)
-  invoke(102, 'mode')
+  invoke(104, 'mode')
 }
 
 export function searchsorted(out: TensorArg, boundaries: TensorArg, values: TensorArg, sorter: TensorArg | null, right: boolean): void {
@@ -1046,14 +1071,14 @@ export function searchsorted(out: TensorArg, boundaries: TensorArg, values: Tens
   writeTensor(values)
   writeOptionalTensor(sorter)
   writeBoolean(right)
-  invoke(103, 'searchsorted')
+  invoke(105, 'searchsorted')
 }
 
 export function sortRows(order: TensorArg, input: TensorArg): void {
   if (!begin(order, false, false)) return
   writeTensor(order)
   writeTensor(input)
-  invoke(104, 'sort_rows')
+  invoke(106, 'sort_rows')
 }
 
 export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, input: TensorArg, order: TensorArg | null): void {
@@ -1063,14 +1088,14 @@ export function findRuns(run: TensorArg, first: TensorArg, count: TensorArg, inp
   writeTensor(count)
   writeTensor(input)
   writeOptionalTensor(order)
-  invoke(105, 'find_runs')
+  invoke(107, 'find_runs')
 }
 
 export function stridedAdd(out: TensorArg, input: TensorArg): void {
   if (!begin(out, false, true)) return
   writeTensor(out)
   writeTensor(input)
-  invoke(106, 'strided_add')
+  invoke(108, 'strided_add')
 }
 
 export function tileProgram(outs: readonly TensorArg[], ins: readonly TensorArg[], rowIns: readonly TensorArg[], constants: readonly Scalar[], code: readonly number[], results: readonly number[], rows: number, row: number, compute: number): void {
@@ -1084,5 +1109,5 @@ export function tileProgram(outs: readonly TensorArg[], ins: readonly TensorArg[
   writeNumber(rows)
   writeNumber(row)
   writeNumber(compute)
-  invoke(107, 'tile_program')
+  invoke(109, 'tile_program')
 }

@@ -12,7 +12,7 @@ import {
   type FlambeauError,
   ShapeError,
 } from '../errors.js'
-import { allocate } from '../tensor/create.js'
+import { agreedStrides, allocate } from '../tensor/create.js'
 import {
   DTYPES,
   type DType,
@@ -345,7 +345,7 @@ function run(plan: Plan, operands: readonly Operand[], params: readonly Scalar[]
   const layout = commonLayout(operands, shape)
   let out: Tensor
   if (into === null) {
-    out = allocateLike(lead, shape, dtype)
+    out = allocateLike(operands, lead, shape, dtype)
     if (layout !== 0) out.storage.makeBlocked(layout, shape, out.code)
   } else {
     if (!sameShape(shape, into.shape))
@@ -402,25 +402,19 @@ function commonLayout(operands: readonly Operand[], shape: readonly number[]): n
 /** Whether an in-place result may be stored: the kind must not be lowered. */
 export const canCast = (from: DType, to: DType): boolean => category(from) <= category(to)
 
-/** A result laid out like `lead` where that is dense in another order, such as channels last; row-major otherwise. */
-function allocateLike(lead: Tensor, shape: readonly number[], dtype: DType): Tensor {
+/** A result that lies in memory as its operands do, such as channels last; row-major where they do not agree. */
+function allocateLike(operands: readonly Operand[], lead: Tensor, shape: readonly number[], dtype: DType): Tensor {
   const out = allocate(shape, dtype, lead.storage.device)
-  if (lead.shape === shape && !lead.isContiguous() && isDense(lead)) out.strides = lead.strides
+  for (const operand of operands)
+    if (operand instanceof Tensor && !operand.isContiguous()) {
+      const tensors = operands.filter((o): o is Tensor => o instanceof Tensor)
+      out.strides = agreedStrides(
+        shape,
+        tensors.map((t) => broadcastStrides(t.shape, t.strides, shape)),
+      )
+      break
+    }
   return out
-}
-
-/** Whether the elements fill their range of memory without gaps or overlaps, in any order of dimensions. */
-function isDense(t: Tensor): boolean {
-  const order = t.shape
-    .map((_, i) => i)
-    .filter((i) => t.shape[i] !== 1)
-    .sort((a, b) => t.strides[a] - t.strides[b])
-  let expected = 1
-  for (const i of order) {
-    if (t.strides[i] !== expected) return false
-    expected *= t.shape[i]
-  }
-  return true
 }
 
 interface SpecBase {

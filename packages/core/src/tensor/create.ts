@@ -21,12 +21,21 @@ export function alias(
   return new Tensor(t.storage, t.dtype, shape, strides, offset)
 }
 
-/** Strides of a dense tensor whose dimensions lie in memory in the order of `t`'s: PyTorch's preserve_format. */
-export function preservedStrides({ shape, strides }: Tensor): readonly number[] {
+/**
+ * Strides of a dense tensor of `shape` whose dimensions lie in memory as those of the operands do, of which `strides` has each
+ * one's after broadcasting: the first that tells two dimensions apart decides.
+ */
+export function agreedStrides(shape: readonly number[], strides: readonly (readonly number[])[]): readonly number[] {
   // Innermost first; 0 strides say nothing about the order, so those dimensions stay where they are.
   const order = shape.map((_, i) => shape.length - 1 - i)
-  const after = (a: number, b: number): number =>
-    strides[a] === 0 || strides[b] === 0 ? 0 : strides[a] - strides[b] || Math.max(shape[a] - shape[b], 0)
+  const after = (a: number, b: number): number => {
+    for (const s of strides) {
+      if (s[a] === 0 || s[b] === 0) continue
+      const difference = s[a] - s[b] || Math.max(shape[a] - shape[b], 0)
+      if (difference !== 0) return difference
+    }
+    return 0
+  }
   for (let i = 1; i < order.length; i++) {
     let at = i
     for (let before = i - 1; before >= 0; before--) {
@@ -37,7 +46,7 @@ export function preservedStrides({ shape, strides }: Tensor): readonly number[] 
       at = before
     }
   }
-  const result = [...strides]
+  const result = new Array<number>(shape.length)
   let next = 1
   for (const dim of order) {
     result[dim] = next
@@ -45,6 +54,9 @@ export function preservedStrides({ shape, strides }: Tensor): readonly number[] 
   }
   return result
 }
+
+/** Strides of a dense tensor whose dimensions lie in memory in the order of `t`'s: PyTorch's preserve_format. */
+export const preservedStrides = ({ shape, strides }: Tensor): readonly number[] => agreedStrides(shape, [strides])
 
 /** An uninitialised, dense tensor that lies in memory as `t` does. */
 export function allocatePreserving(t: Tensor, dtype: DType, device: Device): Tensor {
