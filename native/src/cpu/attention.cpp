@@ -159,68 +159,68 @@ void forward(AttentionArgs& args) {
   const int64_t tiles = (sizes.queries + kQueries - 1) / kQueries;
   const int64_t parts = std::min(tiles, std::max<int64_t>(1, 2 * get_num_threads() / pairs));
   const int64_t work = sizes.shared() * sizes.queries * sizes.keys * (sizes.features + sizes.values) / parts;
-  parallel_for(pairs * parts, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, work)),
-               [&](int64_t begin, int64_t end) {
-                 PackedTiles<R> keys(panels, sizes.keys, sizes.features, kKeys, true);
-                 PackedTiles<R> values(panels, sizes.keys, sizes.values, kKeys, false);
-                 std::vector<R> rows(std::max(sizes.keys, kQueries) * std::max(sizes.features, sizes.values));
-                 std::vector<R> scores(kQueries * kKeys), out(kQueries * sizes.values);
-                 for (int64_t item = begin; item < end; ++item) {
-                   const int64_t pair = item / parts, b = pair / sizes.groups, group = pair % sizes.groups;
-                   load_rows<T>(rows.data(), args.key, b, group, 0, sizes.keys);
-                   keys.pack(rows.data());
-                   load_rows<T>(rows.data(), args.value, b, group, 0, sizes.keys);
-                   values.pack(rows.data());
-                   const int64_t first = item % parts * tiles / parts, last = (item % parts + 1) * tiles / parts;
-                   for (int64_t h = group * sizes.shared(); h < (group + 1) * sizes.shared(); ++h)
-                     for (int64_t tile = first; tile < last; ++tile) {
-                       const int64_t from = tile * kQueries, count = std::min(kQueries, sizes.queries - from);
-                       R* q = rows.data();
-                       load_rows<T>(q, args.query, b, h, from, count);
-                       f.scale(q, static_cast<R>(args.scale), count * sizes.features);
-                       R largest[kQueries], sum[kQueries];
-                       for (int64_t i = 0; i < count; ++i) {
-                         largest[i] = low;
-                         sum[i] = 0;
-                       }
-                       const int64_t seen = visible_keys(sizes, args.causal, from + count - 1);
-                       for (int64_t at = 0; at < seen; at += kKeys) {
-                         const int64_t n = std::min(kKeys, seen - at);
-                         panels.product(scores.data(), kKeys, q, sizes.features, 1, keys.tile(at), keys.depth(at),
-                                        count, n, sizes.features, false);
-                         for (int64_t i = 0; i < count; ++i) {
-                           R* s = scores.data() + i * kKeys;
-                           const int64_t own =
-                               std::max<int64_t>(0, std::min(n, visible_keys(sizes, args.causal, from + i) - at));
-                           if (args.mask.defined()) apply_mask(s, f, args.mask, b, h, from + i, at, own);
-                           const R before = largest[i];
-                           largest[i] = f.largest(s, before, own);
-                           // A query that sees nothing so far has no maximum to subtract.
-                           const bool nothing = masked && largest[i] == low;
-                           const R total = nothing ? R(0) : f.exponentials(s, largest[i], own);
-                           for (int64_t j = nothing ? 0 : own; j < n; ++j) s[j] = 0;
-                           if (at > 0 && largest[i] != before) {
-                             const R shrink = std::exp(before - largest[i]);
-                             sum[i] *= shrink;
-                             f.scale(out.data() + i * sizes.values, shrink, sizes.values);
-                           }
-                           sum[i] += total;
-                         }
-                         panels.product(out.data(), sizes.values, scores.data(), kKeys, 1, values.tile(at),
-                                        values.depth(at), count, sizes.values, n, at > 0);
-                       }
-                       for (int64_t i = 0; i < count; ++i) {
-                         const bool nothing = masked && sum[i] == R(0);
-                         R* row = out.data() + i * sizes.values;
-                         f.scale(row, nothing ? R(0) : R(1) / sum[i], sizes.values);
-                         store_block(row_of<T>(args.out, b, h, from + i), 1, row, sizes.values);
-                         // Infinite for a query that sees nothing, so that backward finds probabilities of zero.
-                         args.log_sum.as<R>()[(b * sizes.heads + h) * sizes.queries + from + i] =
-                             nothing ? -low : largest[i] + std::log(sum[i]);
-                       }
-                     }
-                 }
-               });
+  parallel_for(
+      pairs * parts, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, work)), [&](int64_t begin, int64_t end) {
+        PackedTiles<R> keys(panels, sizes.keys, sizes.features, kKeys, true);
+        PackedTiles<R> values(panels, sizes.keys, sizes.values, kKeys, false);
+        std::vector<R> rows(std::max(sizes.keys, kQueries) * std::max(sizes.features, sizes.values));
+        std::vector<R> scores(kQueries * kKeys), out(kQueries * sizes.values);
+        for (int64_t item = begin; item < end; ++item) {
+          const int64_t pair = item / parts, b = pair / sizes.groups, group = pair % sizes.groups;
+          load_rows<T>(rows.data(), args.key, b, group, 0, sizes.keys);
+          keys.pack(rows.data());
+          load_rows<T>(rows.data(), args.value, b, group, 0, sizes.keys);
+          values.pack(rows.data());
+          const int64_t first = item % parts * tiles / parts, last = (item % parts + 1) * tiles / parts;
+          for (int64_t h = group * sizes.shared(); h < (group + 1) * sizes.shared(); ++h)
+            for (int64_t tile = first; tile < last; ++tile) {
+              const int64_t from = tile * kQueries, count = std::min(kQueries, sizes.queries - from);
+              R* q = rows.data();
+              load_rows<T>(q, args.query, b, h, from, count);
+              f.scale(q, static_cast<R>(args.scale), count * sizes.features);
+              R largest[kQueries], sum[kQueries];
+              for (int64_t i = 0; i < count; ++i) {
+                largest[i] = low;
+                sum[i] = 0;
+              }
+              const int64_t seen = visible_keys(sizes, args.causal, from + count - 1);
+              for (int64_t at = 0; at < seen; at += kKeys) {
+                const int64_t n = std::min(kKeys, seen - at);
+                panels.product(scores.data(), kKeys, q, sizes.features, 1, keys.tile(at), keys.depth(at), count, n,
+                               sizes.features, nullptr, 0);
+                for (int64_t i = 0; i < count; ++i) {
+                  R* s = scores.data() + i * kKeys;
+                  const int64_t own =
+                      std::max<int64_t>(0, std::min(n, visible_keys(sizes, args.causal, from + i) - at));
+                  if (args.mask.defined()) apply_mask(s, f, args.mask, b, h, from + i, at, own);
+                  const R before = largest[i];
+                  largest[i] = f.largest(s, before, own);
+                  // A query that sees nothing so far has no maximum to subtract.
+                  const bool nothing = masked && largest[i] == low;
+                  const R total = nothing ? R(0) : f.exponentials(s, largest[i], own);
+                  for (int64_t j = nothing ? 0 : own; j < n; ++j) s[j] = 0;
+                  if (at > 0 && largest[i] != before) {
+                    const R shrink = std::exp(before - largest[i]);
+                    sum[i] *= shrink;
+                    f.scale(out.data() + i * sizes.values, shrink, sizes.values);
+                  }
+                  sum[i] += total;
+                }
+                panels.product(out.data(), sizes.values, scores.data(), kKeys, 1, values.tile(at), values.depth(at),
+                               count, sizes.values, n, at > 0 ? out.data() : nullptr, sizes.values);
+              }
+              for (int64_t i = 0; i < count; ++i) {
+                const bool nothing = masked && sum[i] == R(0);
+                R* row = out.data() + i * sizes.values;
+                f.scale(row, nothing ? R(0) : R(1) / sum[i], sizes.values);
+                store_block(row_of<T>(args.out, b, h, from + i), 1, row, sizes.values);
+                // Infinite for a query that sees nothing, so that backward finds probabilities of zero.
+                args.log_sum.as<R>()[(b * sizes.heads + h) * sizes.queries + from + i] =
+                    nothing ? -low : largest[i] + std::log(sum[i]);
+              }
+            }
+        }
+      });
 }
 
 template <typename T, typename R>
@@ -269,9 +269,9 @@ void backward(AttentionBackwardArgs& args) {
                   const int64_t n = std::min(kKeys, visible_keys(sizes, args.causal, from + count - 1) - at);
                   if (n <= 0) continue;
                   panels.product(p.data(), kKeys, q.data() + from * e, e, 1, keys_turned.tile(at),
-                                 keys_turned.depth(at), count, n, e, false);
+                                 keys_turned.depth(at), count, n, e, nullptr, 0);
                   panels.product(dp.data(), kKeys, g.data() + from * v, v, 1, values_turned.tile(at),
-                                 values_turned.depth(at), count, n, v, false);
+                                 values_turned.depth(at), count, n, v, nullptr, 0);
                   for (int64_t i = 0; i < count; ++i) {
                     R *s = p.data() + i * kKeys, *ds = dp.data() + i * kKeys;
                     const int64_t own =
@@ -298,11 +298,11 @@ void backward(AttentionBackwardArgs& args) {
             each_tile([&](int64_t i, const R* s, R* ds, int64_t own) { f.score_grad(ds, s, delta[i], own); },
                       [&](int64_t from, int64_t at, int64_t count, int64_t n) {
                         panels.product(dv.data() + at * v, v, p.data(), 1, kKeys, grads.tile(from), grads.depth(from),
-                                       n, v, count, true);
+                                       n, v, count, dv.data() + at * v, v);
                         panels.product(dq.data() + from * e, e, dp.data(), kKeys, 1, keys.tile(at), keys.depth(at),
-                                       count, e, n, true);
+                                       count, e, n, dq.data() + from * e, e);
                         panels.product(dk.data() + at * e, e, dp.data(), 1, kKeys, queries.tile(from),
-                                       queries.depth(from), n, e, count, true);
+                                       queries.depth(from), n, e, count, dk.data() + at * e, e);
                       });
             f.scale(dq.data(), static_cast<R>(args.scale), sizes.queries * e);
             store_rows<T>(args.query_grad, b, h, dq.data(), sizes.queries);

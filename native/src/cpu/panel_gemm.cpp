@@ -26,8 +26,6 @@ void panel_gemm(int64_t m, int64_t n, int64_t k, const PanelMatrix& a, const Pan
   const Workspace b_memory(static_cast<size_t>(panels.size(depth, columns)) * sizeof(float));
   const Workspace a_memory(static_cast<size_t>(turned ? depth * kRows * omp_get_max_threads() : 0) * sizeof(float));
   float* packed = b_memory.as<float>();
-  if (bias)
-    for (int64_t i = 0; i < m; ++i) std::copy_n(bias, n, c + i * ldc);
 
   for (int64_t j = 0; j < n; j += columns)
     for (int64_t p = 0; p < k; p += depth) {
@@ -45,13 +43,15 @@ void panel_gemm(int64_t m, int64_t n, int64_t k, const PanelMatrix& a, const Pan
           const float* left = a.data + i * a.row_stride + p * a.col_stride;
           float* to = c + i * ldc + j + panel * width;
           const float* right = packed + panel * width * inner;
-          const bool accumulate = bias != nullptr || p > 0;
+          const float* plus = p > 0 ? to : bias ? bias + j + panel * width : nullptr;
+          const int64_t plus_stride = p > 0 ? ldc : 0;
           if (turned) {
             float* mine = a_memory.as<float>() + (omp_in_parallel() ? omp_get_thread_num() : 0) * depth * kRows;
             panels.pack_rows(mine, left, a.col_stride, height, inner);
-            panels.product_of_packed(to, ldc, mine, right, inner, height, count, inner, accumulate);
+            panels.product_of_packed(to, ldc, mine, right, inner, height, count, inner, plus, plus_stride);
           } else {
-            panels.product(to, ldc, left, a.row_stride, a.col_stride, right, inner, height, count, inner, accumulate);
+            panels.product(to, ldc, left, a.row_stride, a.col_stride, right, inner, height, count, inner, plus,
+                           plus_stride);
           }
         }
       };

@@ -21,13 +21,13 @@ constexpr int64_t panel_width() {
 }
 template <int kRows, typename R>
 void tile(R* c, int64_t ldc, const R* a, int64_t row_stride, int64_t col_stride, const R* b, int64_t n, int64_t k,
-          bool accumulate) {
+          const R* plus, int64_t plus_stride) {
   R sums[kRows][16] = {};
   for (int64_t p = 0; p < k; ++p)
     for (int i = 0; i < kRows; ++i)
       for (int j = 0; j < 16; ++j) sums[i][j] += a[i * row_stride + p * col_stride] * b[p * 16 + j];
   for (int i = 0; i < kRows; ++i)
-    for (int64_t j = 0; j < n; ++j) c[i * ldc + j] = sums[i][j] + (accumulate ? c[i * ldc + j] : R(0));
+    for (int64_t j = 0; j < n; ++j) c[i * ldc + j] = sums[i][j] + (plus ? plus[i * plus_stride + j] : R(0));
 }
 inline constexpr int kTile = 6;
 #else
@@ -45,7 +45,7 @@ inline constexpr int kTile = 6;
 
 template <int kRows, typename R>
 void tile(R* c, int64_t ldc, const R* a, int64_t row_stride, int64_t col_stride, const R* b, int64_t n, int64_t k,
-          bool accumulate) {
+          const R* plus, int64_t plus_stride) {
   const hn::ScalableTag<R> d;
   using V = hn::Vec<decltype(d)>;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -65,9 +65,9 @@ void tile(R* c, int64_t ldc, const R* a, int64_t row_stride, int64_t col_stride,
 #pragma GCC unroll 12
     for (int i = 0; i < kRows; ++i) {
       R* row = c + i * ldc;
-      if (accumulate) {
-        left[i] = hn::Add(left[i], hn::LoadU(d, row));
-        right[i] = hn::Add(right[i], hn::LoadU(d, row + lanes));
+      if (plus) {
+        left[i] = hn::Add(left[i], hn::LoadU(d, plus + i * plus_stride));
+        right[i] = hn::Add(right[i], hn::LoadU(d, plus + i * plus_stride + lanes));
       }
       hn::StoreU(left[i], d, row);
       hn::StoreU(right[i], d, row + lanes);
@@ -80,7 +80,7 @@ void tile(R* c, int64_t ldc, const R* a, int64_t row_stride, int64_t col_stride,
     hn::Store(left[i], d, buffer);
     hn::Store(right[i], d, buffer + lanes);
     R* row = c + i * ldc;
-    for (int64_t j = 0; j < n; ++j) row[j] = buffer[j] + (accumulate ? row[j] : R(0));
+    for (int64_t j = 0; j < n; ++j) row[j] = buffer[j] + (plus ? plus[i * plus_stride + j] : R(0));
   }
 }
 #endif
@@ -172,28 +172,30 @@ HWY_INLINE void rest(int64_t rows, Args... args) {
 template <typename R>
 HWY_INLINE void product_of_tiles(R* c, int64_t ldc, const R* a, int64_t tile_stride, int64_t row_stride,
                                  int64_t col_stride, const R* panels, int64_t depth, int64_t m, int64_t n, int64_t k,
-                                 bool accumulate) {
+                                 const R* plus, int64_t plus_stride) {
   const int64_t width = panel_width<R>();
   for (int64_t j = 0; j < n; j += width, panels += depth * width) {
     const int64_t cols = n - j < width ? n - j : width;
     const R* rows = a;
     int64_t i = 0;
     for (; i + kTile <= m; i += kTile, rows += tile_stride)
-      tile<kTile>(c + i * ldc + j, ldc, rows, row_stride, col_stride, panels, cols, k, accumulate);
-    rest<kTile - 1>(m - i, c + i * ldc + j, ldc, rows, row_stride, col_stride, panels, cols, k, accumulate);
+      tile<kTile>(c + i * ldc + j, ldc, rows, row_stride, col_stride, panels, cols, k,
+                  plus ? plus + i * plus_stride + j : nullptr, plus_stride);
+    rest<kTile - 1>(m - i, c + i * ldc + j, ldc, rows, row_stride, col_stride, panels, cols, k,
+                    plus ? plus + i * plus_stride + j : nullptr, plus_stride);
   }
 }
 
 template <typename R>
 void product(R* c, int64_t ldc, const R* a, int64_t row_stride, int64_t col_stride, const R* panels, int64_t depth,
-             int64_t m, int64_t n, int64_t k, bool accumulate) {
-  product_of_tiles(c, ldc, a, kTile * row_stride, row_stride, col_stride, panels, depth, m, n, k, accumulate);
+             int64_t m, int64_t n, int64_t k, const R* plus, int64_t plus_stride) {
+  product_of_tiles(c, ldc, a, kTile * row_stride, row_stride, col_stride, panels, depth, m, n, k, plus, plus_stride);
 }
 
 template <typename R>
 void product_of_packed(R* c, int64_t ldc, const R* tiles, const R* panels, int64_t depth, int64_t m, int64_t n,
-                       int64_t k, bool accumulate) {
-  product_of_tiles(c, ldc, tiles, kTile * k, 1, kTile, panels, depth, m, n, k, accumulate);
+                       int64_t k, const R* plus, int64_t plus_stride) {
+  product_of_tiles(c, ldc, tiles, kTile * k, 1, kTile, panels, depth, m, n, k, plus, plus_stride);
 }
 
 template <typename R>

@@ -49,8 +49,7 @@ void forward(RnnLayerArgs& args) {
       R* h = args.h.as<R>() + begin * hidden;
       R* out = args.out.as<R>() + at * hidden;
       const auto times_weight = [&](R* z, const R* start) {
-        if (start) std::memcpy(z, start, rows * gates * sizeof(R));
-        panels.product(z, gates, h, hidden, 1, packed.as<R>(), hidden, rows, gates, hidden, true);
+        panels.product(z, gates, h, hidden, 1, packed.as<R>(), hidden, rows, gates, hidden, start ? start : z, gates);
       };
       switch (cell) {
         case Cell::kTanh:
@@ -136,7 +135,8 @@ void backward(RnnLayerBackwardArgs& args) {
             break;
         }
       }
-      panels.product(dh, hidden, back, gates, 1, packed.as<R>(), gates, rows, hidden, gates, cell == Cell::kGru);
+      panels.product(dh, hidden, back, gates, 1, packed.as<R>(), gates, rows, hidden, gates,
+                     cell == Cell::kGru ? dh : nullptr, hidden);
     }
   };
   parallel_for(args.h.shape[0], grain_of(args.sizes.size(), gates, hidden), sequences);

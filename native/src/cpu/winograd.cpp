@@ -151,7 +151,7 @@ class Product {
                 int64_t channels) const {
     for (int64_t f = 0; f < kFrequencies; ++f)
       panels_.product(m + f * m_step, channels, u + f * u_step, in_.channels, 1, v + f * v_step, in_.channels, tiles,
-                      channels, in_.channels, false);
+                      channels, in_.channels, nullptr, 0);
   }
 
   // Channels [k, k + channels) of the results of some tiles.
@@ -253,7 +253,8 @@ void backward_weight(float* grad_weight, float* grad_bias, const float* grad_out
         float* m = rounds > 1 ? sums.as<float>() + i * unit : local.mine();
         for (int64_t f = 0; f < kFrequencies; ++f)
           panels.product(m + f * m_step, cols, g.as<float>() + f * g_step + k, 1, s.out_channels,
-                         u.as<float>() + f * u_step + c * chunk, chunk, height, breadth, depth, round > 0);
+                         u.as<float>() + f * u_step + c * chunk, chunk, height, breadth, depth,
+                         round > 0 ? m + f * m_step : nullptr, cols);
         if (round < rounds - 1) continue;
         for (int64_t row = 0; row < height; ++row)
           for (int64_t col = 0; col < breadth; col += kBlock)
