@@ -48,19 +48,19 @@ void forward(RnnLayerArgs& args) {
       const R* x = args.gates.as<R>() + at * gates;
       R* h = args.h.as<R>() + begin * hidden;
       R* out = args.out.as<R>() + at * hidden;
-      const auto times_weight = [&](R* z, const R* start) {
-        panels.product(z, gates, h, hidden, 1, packed.as<R>(), hidden, rows, gates, hidden, start ? start : z, gates);
+      const auto times_weight = [&](R* z, const R* plus, int64_t stride) {
+        panels.product(z, gates, h, hidden, 1, packed.as<R>(), hidden, rows, gates, hidden, plus, stride);
       };
       switch (cell) {
         case Cell::kTanh:
         case Cell::kRelu:
-          times_weight(out, x);
+          times_weight(out, x, gates);
           (cell == Cell::kTanh ? f.tanh : f.relu)(out, rows * hidden);
           std::memcpy(h, out, rows * hidden * sizeof(R));
           break;
         case Cell::kLstm: {
           R* z = args.saved.as<R>() + at * gates;
-          times_weight(z, x);
+          times_weight(z, x, gates);
           for (int64_t r = 0; r < rows; ++r)
             f.lstm(z + r * gates, args.c.as<R>() + (begin + r) * hidden, args.cells.as<R>() + (at + r) * hidden,
                    h + r * hidden, hidden);
@@ -68,9 +68,7 @@ void forward(RnnLayerArgs& args) {
           break;
         }
         case Cell::kGru:
-          for (int64_t r = 0; r < rows; ++r)
-            for (int64_t j = 0; j < gates; ++j) product[r * gates + j] = bias ? bias[j] : R(0);
-          times_weight(product.data(), nullptr);
+          times_weight(product.data(), bias, 0);
           for (int64_t r = 0; r < rows; ++r)
             f.gru(args.saved.as<R>() + (at + r) * 4 * hidden, h + r * hidden, x + r * gates, product.data() + r * gates,
                   hidden);
