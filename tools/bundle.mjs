@@ -17,7 +17,7 @@ export async function bundle() {
       index: join(dist, 'index.js'),
       worker: join(dist, 'data/worker.js'),
       'checkpoint-worker': join(dist, 'files/checkpoint-worker.js'),
-      addons: join(dist, 'binding/addons.js'),
+      addons: join(dist, 'tensor/addons.js'),
       distributed: join(dist, 'distributed/index.js'),
       distributions: join(dist, 'distributions/index.js'),
       hub: join(dist, 'hub/index.js'),

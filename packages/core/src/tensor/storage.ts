@@ -179,10 +179,9 @@ export class Storage {
   /** A holder is gone; the last one takes the memory with it. */
   release(): void {
     if (--this.refs > 0 || this.handle === null) return
-    if (this.shared !== null) native.detach(this.shared)
+    this.unshare()
     if (!this.#pooled) native.dispose(this.handle)
     this.handle = null
-    this.shared = null
   }
 
   /** An ArrayBuffer over the memory itself. */
@@ -198,6 +197,12 @@ export class Storage {
       this.shared = buffer
     }
     return this.shared
+  }
+
+  /** Ends what `share` began: the buffer becomes empty. */
+  unshare(): void {
+    if (this.shared !== null) native.detach(this.shared)
+    this.shared = null
   }
 }
 

@@ -1,6 +1,7 @@
 // Reading images.
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { ArgumentError, FormatError, Tensor, tensor } from '@flambeau/core'
+import { ArgumentError, data, FormatError, Tensor, tensor } from '@flambeau/core'
 import type { Metadata, Sharp } from 'sharp'
 import { codec, reasonOf } from './codec.js'
 import { showBeginning, sniffFormat } from './formats.js'
@@ -51,7 +52,9 @@ export async function decodeImage(bytes: Uint8Array | Tensor, options: DecodeOpt
 
 /** Reads and decodes an image file. @see decodeImage */
 export async function readImage(path: string, options: DecodeOptions = {}): Promise<Tensor> {
-  return decode(`readImage: ${path}`, await readFile(path), options)
+  // A DataLoader's worker has nothing else to do meanwhile, and asking another thread costs more than reading.
+  const bytes = data.getWorkerInfo() === null ? await readFile(path) : readFileSync(path)
+  return decode(`readImage: ${path}`, bytes, options)
 }
 
 /** The bytes of a file as a uint8 tensor of one dimension. */
@@ -87,7 +90,7 @@ async function decode(operation: string, bytes: Uint8Array, options: DecodeOptio
   if (format === 'jpeg' && !applyExifOrientation && !animated && (mode === 'unchanged' || !mode.includes('alpha'))) {
     const channels = mode === 'unchanged' ? null : mode === 'gray' ? 1 : 3
     const pixels = await decodeJpeg(bytes, channels, (width, height) => width * height <= maxPixels)
-    if (pixels !== null) return picture(pixels.data, 1, pixels.height, pixels.width, pixels.channels).squeeze(0)
+    if (pixels !== null) return pixels.permute([2, 0, 1])
   }
   const sharp = await codec()
   // Buffer.from shares the memory.
@@ -130,15 +133,14 @@ async function pixelsOf(
   const { width, height, channels } = raw.info
   const wanted =
     mode === 'unchanged' ? (grey ? 1 : 3) + (metadata.hasAlpha && channels % 2 === 0 ? 1 : 0) : CHANNELS[mode]
-  const data = arrange(raw.data, channels, wanted, grey)
+  const pixels = arrange(raw.data, channels, wanted, grey)
   const frames = animated ? Math.max(1, Math.round(height / (metadata.pageHeight ?? height))) : 1
-  const all = picture(data, frames, height / frames, width, wanted)
-  return animated ? all : all.squeeze(0)
+  // [N, C, H, W] with the channels last in memory.
+  const picture = tensor(pixels)
+    .view([frames, height / frames, width, wanted])
+    .permute([0, 3, 1, 2])
+  return animated ? picture : picture.squeeze(0)
 }
-
-/** [N, C, H, W] with the channels last in memory. */
-const picture = (data: Uint8Array, frames: number, height: number, width: number, channels: number): Tensor =>
-  tensor(data).view([frames, height, width, channels]).permute([0, 3, 1, 2])
 
 const broken = (operation: string, format: string, error: unknown): FormatError =>
   new FormatError(`${operation}: the ${format} image is truncated or corrupt: ${reasonOf(error)}`, { cause: error })

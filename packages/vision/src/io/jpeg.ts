@@ -1,6 +1,7 @@
 // JPEG images by libjpeg-turbo itself, where core's native library was built with it: the pixels are sharp's to the bit,
 // in less than half of the time.
-import { loadBeside } from '@flambeau/core/addons'
+import type { Tensor } from '@flambeau/core'
+import { filledBytes, loadBeside } from '@flambeau/core/addons'
 
 /** native/src/jpeg/addon.cpp */
 interface Addon {
@@ -19,33 +20,27 @@ function turbo(): Addon | null {
 /** What decodes JPEG images: libjpeg-turbo by itself, or as a part of sharp. The pixels are the same. */
 export const jpegDecoder = (): 'libjpeg-turbo' | 'sharp' => (turbo() === null ? 'sharp' : 'libjpeg-turbo')
 
-/** A decoded image, its channels last. */
-export interface Pixels {
-  readonly data: Uint8Array
-  readonly width: number
-  readonly height: number
-  readonly channels: number
-}
-
 /**
  * Decodes on a thread of libuv's pool. Null for what libjpeg-turbo alone does not decode without a warning, or where it
  * is not there: sharp then knows what to do, or to say.
  *
  * @param channels 1 for gray images alone; those and others in 3; or null, as many as there are
  * @param fits whether an image of that size is to be decoded
+ * @returns [H, W, C]
  */
 export async function decodeJpeg(
   bytes: Uint8Array,
   channels: 1 | 3 | null,
   fits: (width: number, height: number) => boolean,
-): Promise<Pixels | null> {
+): Promise<Tensor | null> {
   const decoder = turbo()
   const header = decoder?.header(bytes)
   if (!decoder || header === undefined) return null
   const [width, height, own] = header
   const wanted = channels ?? own
   if ((wanted === 1 && own !== 1) || !fits(width, height)) return null
-  const data = new Uint8Array(width * height * wanted)
-  const good = await new Promise<boolean>((resolve) => decoder.decode(bytes, data, wanted === 1, resolve))
-  return good ? { data, width, height, channels: wanted } : null
+  return filledBytes(
+    [height, width, wanted],
+    (pixels) => new Promise((resolve) => decoder.decode(bytes, pixels, wanted === 1, resolve)),
+  )
 }

@@ -79,7 +79,8 @@ function convert(image: Tensor, dtype: DType, scale: boolean): Tensor {
     return image.mul(2 ** to - 1e-3).to(dtype)
   }
   if (from === undefined) throw new DTypeError(`toDtype: expected a number's dtype to scale from, got ${image.dtype}`)
-  if (floats) return image.to(dtype).div(2 ** from - 1)
+  // `to` has made a tensor of its own.
+  if (floats) return image.to(dtype).div_(2 ** from - 1)
   if (to === undefined) throw new DTypeError(`toDtype: expected a number's dtype to scale to, got ${dtype}`)
   return from > to ? image.bitwiseRightShift(from - to).to(dtype) : image.to(dtype).bitwiseLeftShift(to - from)
 }

@@ -1,2 +1,0 @@
-// `@flambeau/core/addons`: native code of sibling packages, which is built and shipped with core's.
-export { loadBeside } from './native.js'
