@@ -34,7 +34,7 @@ const commands = {
     await runExample(options)
   },
   async test(...suites) {
-    await build('test', 'examples')
+    await build('test', ...(process.env.CI === 'true' ? ['examples'] : []))
     await native('flambeau_tests')
     const { runTests } = await import('./test.mjs')
     process.exitCode = await runTests(suites)

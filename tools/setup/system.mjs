@@ -47,6 +47,9 @@ function missingOnDebian(packages) {
   return packages.filter((name) => !installed.includes(`${name} installed`))
 }
 
+/** Whether all system packages of a group are there. */
+export const hasPackages = (group) => has('dpkg-query') && missingOnDebian(debian[group]).length === 0
+
 /** Makes sure of the system packages that `groups` (build, test, format, …) need. */
 export async function systemPackages(groups) {
   if (!has('apt-get') || !has('dpkg-query')) {
