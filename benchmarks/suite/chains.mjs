@@ -1,4 +1,4 @@
-// Chains of elementwise operators on a million floats, which `compile` fuses; chains.py has the same.
+// Chains of elementwise operators on a million floats and reductions of them, which `compile` fuses; chains.py has the same.
 import { compile, noGrad, randn, where } from '@flambeau/core'
 
 const LINE = [1_000_000]
@@ -30,6 +30,37 @@ const functions = {
     (x, mean, scale) => x.sub(mean).mul(scale.exp()).clamp(-3, 3).div(x.mul(x).add(1).sqrt()),
   ],
   'ending in a sum': [[LINE, LINE], (a, b) => a.sub(b).square().mul(a.sigmoid()).sum()],
+  'mean squared error': [[ROWS, ROWS], (a, b) => a.sub(b).square().mean()],
+  'penalty of squares and sizes': [[LINE], (a) => a.square().sum().mul(0.01).add(a.abs().sum().mul(0.001))],
+  'sums of rows': [[ROWS, ROWS], (a, b) => a.mul(b).tanh().sum(1)],
+  'largest of columns': [[ROWS, [1000]], (a, b) => a.mul(b).abs().amax(0)],
+  'softmax by hand': [
+    [ROWS],
+    (x) => {
+      const e = x.sub(x.amax(-1, { keepdim: true })).exp()
+      return e.div(e.sum(-1, { keepdim: true }))
+    },
+  ],
+  'layer norm by hand': [
+    [ROWS, [1000], [1000]],
+    (x, weight, bias) => {
+      const d = x.sub(x.mean(-1, { keepdim: true }))
+      const scale = d.square().mean(-1, { keepdim: true }).add(1e-5).rsqrt()
+      return d.mul(scale).mul(weight).add(bias)
+    },
+  ],
+  'root mean square norm by hand': [
+    [ROWS, [1000]],
+    (x, weight) => x.mul(x.square().mean(-1, { keepdim: true }).add(1e-6).rsqrt()).mul(weight),
+  ],
+  'cross entropy of probabilities': [
+    [ROWS, ROWS],
+    (x, target) => {
+      const largest = x.amax(-1, { keepdim: true })
+      const total = x.sub(largest).exp().sum(-1, { keepdim: true }).log().add(largest)
+      return total.sub(x).mul(target).sum(-1).mean()
+    },
+  ],
 }
 
 const forward = (shapes, call) => () => {

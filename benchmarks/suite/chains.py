@@ -21,6 +21,22 @@ def huber(a, b):
     return torch.where(d < 1, d * d * 0.5, d - 0.5)
 
 
+def softmax(x):
+    e = (x - x.amax(-1, keepdim=True)).exp()
+    return e / e.sum(-1, keepdim=True)
+
+
+def layer_norm(x, weight, bias):
+    d = x - x.mean(-1, keepdim=True)
+    return d * (d.square().mean(-1, keepdim=True) + 1e-5).rsqrt() * weight + bias
+
+
+def cross_entropy(x, target):
+    largest = x.amax(-1, keepdim=True)
+    total = (x - largest).exp().sum(-1, keepdim=True).log() + largest
+    return ((total - x) * target).sum(-1).mean()
+
+
 functions = {
     "tanh(a·b+a)·sigmoid(b) − sqrt(exp a)": (
         [LINE, LINE],
@@ -34,6 +50,17 @@ functions = {
         lambda x, mean, scale: ((x - mean) * scale.exp()).clamp(-3, 3) / (x * x + 1).sqrt(),
     ),
     "ending in a sum": ([LINE, LINE], lambda a, b: ((a - b).square() * a.sigmoid()).sum()),
+    "mean squared error": ([ROWS, ROWS], lambda a, b: (a - b).square().mean()),
+    "penalty of squares and sizes": ([LINE], lambda a: a.square().sum() * 0.01 + a.abs().sum() * 0.001),
+    "sums of rows": ([ROWS, ROWS], lambda a, b: (a * b).tanh().sum(1)),
+    "largest of columns": ([ROWS, [1000]], lambda a, b: (a * b).abs().amax(0)),
+    "softmax by hand": ([ROWS], softmax),
+    "layer norm by hand": ([ROWS, [1000], [1000]], layer_norm),
+    "root mean square norm by hand": (
+        [ROWS, [1000]],
+        lambda x, weight: x * (x.square().mean(-1, keepdim=True) + 1e-6).rsqrt() * weight,
+    ),
+    "cross entropy of probabilities": ([ROWS, ROWS], cross_entropy),
 }
 
 

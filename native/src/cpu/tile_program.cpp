@@ -29,6 +29,9 @@ enum class InstructionKind : int {
 };
 
 inline constexpr int kMaxRegisters = 128;
+// The variance of a row and its root, after ReduceOp: of elements, with their mean, and what is taken from the number
+// of them.
+inline constexpr int64_t kVariance = static_cast<int64_t>(ReduceOp::count), kDeviation = kVariance + 1;
 
 // A strided operand by the row-major positions of its elements.
 template <typename C>
@@ -104,6 +107,9 @@ struct Instruction {
   int operands[3];
   int stage = 0;       // in which it is carried out
   int reduction = -1;  // which of its kind, for reductions
+  int mean = -1;       // of which reduction a variance has the mean
+  double correction = 0;
+  bool root = false;
 };
 
 // Where a register is while its stage runs.
@@ -152,9 +158,18 @@ class TileProgram {
           return {StatusCode::unsupported_dtype, static_cast<int>(words[1]), static_cast<int>(args.compute)};
         i.arity = kMicroArity[words[1]];
       } else if (i.kind != InstructionKind::expand) {
-        if (words[1] < 0 || words[1] >= static_cast<int64_t>(ReduceOp::norm_p)) return {StatusCode::engine_error, 0, 2};
-        i.op = static_cast<ReduceOp>(words[1]);
-        i.reduce = reduce_functions(kReduceKinds[words[1]], args.compute);
+        const bool variance = words[1] == kVariance || words[1] == kDeviation;
+        if (!variance && (words[1] < 0 || words[1] >= static_cast<int64_t>(ReduceOp::norm_p)))
+          return {StatusCode::engine_error, 0, 2};
+        if (variance) {
+          i.arity = 2;
+          i.mean = instruction(i.operands[1]).reduction;
+          i.correction = constants_[i.operands[2] - first_constant_].template to<double>();
+          i.root = words[1] == kDeviation;
+        } else {
+          i.op = static_cast<ReduceOp>(words[1]);
+        }
+        i.reduce = reduce_functions(variance ? ReduceKind::variation : kReduceKinds[words[1]], args.compute);
         if (!i.reduce.block || i.reduce.accumulator != Accumulator::real)
           return {StatusCode::unsupported_dtype, 0, static_cast<int>(args.compute)};
         i.reduction = (i.kind == InstructionKind::reduce_row      ? row_reductions_
@@ -438,8 +453,10 @@ class TileProgram {
             }
             case InstructionKind::reduce_row: {
               const int64_t count = n_rows > 1 ? p_.row_ : n;
-              for (int64_t k = 0; k < n_rows; ++k)
-                i.reduce.block(sums_ + i.reduction * kBlock + k, x + k * count, count, 0);
+              for (int64_t k = 0; k < n_rows; ++k) {
+                const double mean = i.mean < 0 ? 0 : sums_[i.mean * kBlock + k] / static_cast<double>(p_.row_);
+                i.reduce.block(sums_ + i.reduction * kBlock + k, x + k * count, count, mean);
+              }
               break;
             }
             case InstructionKind::reduce_column:
@@ -474,8 +491,15 @@ class TileProgram {
       for (const int r : p_.stages_[s].ends) {
         const Instruction& i = p_.instruction(r);
         const double* sums = sums_ + i.reduction * kBlock;
-        for (int64_t k = 0; k < n_rows; ++k)
-          block(r)[k] = convert<C>(finish_real(i.op, sums[k], static_cast<double>(p_.row_)));
+        const auto count = static_cast<double>(p_.row_);
+        for (int64_t k = 0; k < n_rows; ++k) {
+          if (i.mean < 0) {
+            block(r)[k] = convert<C>(finish_real(i.op, sums[k], count));
+          } else {
+            const double value = sums[k] / std::max(0.0, count - i.correction);
+            block(r)[k] = convert<C>(i.root ? std::sqrt(value) : value);
+          }
+        }
       }
     }
 

@@ -1,6 +1,7 @@
 // Several calls as one program, so that what lies between them never reaches memory.
 import { KERNEL_NAMES } from '../binding/kernelNames.gen.js'
 import { MICRO } from '../binding/micro.gen.js'
+import { REDUCE } from '../ops/reduce.js'
 import { contiguousStrides, numelOf } from '../tensor/shape.js'
 import {
   arityOf,
@@ -14,6 +15,7 @@ import {
   isFloat,
   isLogic,
   isPredicate,
+  isVariance,
   type Reduction,
   repeatsAlongRows,
   rowStart,
@@ -182,8 +184,18 @@ export class Group {
     const ref = this.#dense(input, apart)
     if (ref === null) return false
     const each = call.over === 'row' || row === numelOf(this.#shape)
+    if (isVariance(call.op)) return each && this.#isShort(row) && this.#variance(call, ref)
     const kind = each ? 'reduceRow' : call.over === 'column' ? 'reduceColumn' : 'reduceAll'
     this.#write({ view: out, ref: this.#instruction(kind, call.op, [ref]), level: each ? 'row' : 'end' })
+    return this.#isDisjoint()
+  }
+
+  /** In two stages, by way of the mean. */
+  #variance({ op, outs: [out, average], correction }: Reduction, ref: Ref): boolean {
+    const mean = this.#instruction('reduceRow', REDUCE.mean, [ref])
+    const less = this.#constant([0, correction, 0])
+    this.#write({ view: out, ref: this.#instruction('reduceRow', op, [ref, mean, less]), level: 'row' })
+    if (average) this.#write({ view: average, ref: mean, level: 'row' })
     return this.#isDisjoint()
   }
 

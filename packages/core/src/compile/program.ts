@@ -31,9 +31,12 @@ export interface Elementwise {
 /** A reduction of rows of `row` elements: of each row, across the rows, or of everything. */
 export interface Reduction {
   readonly kind: 'reduction'
-  readonly outs: readonly [View]
+  /** The result; of a variance, also the mean. */
+  readonly outs: readonly View[]
   readonly ins: readonly [View]
   readonly op: number
+  /** What a variance takes from the number of elements. */
+  readonly correction: number
   readonly over: 'row' | 'column' | 'all'
   readonly row: number
   readonly compute: number
@@ -155,6 +158,11 @@ class Words {
   number = (): number => this.#step.call.words[this.#at++]
   numbers = (n: number): number[] => Array.from({ length: n }, this.number)
   list = <T>(read: () => T): T[] => Array.from({ length: this.number() }, read)
+  optionalTensor = (): View | null => {
+    if (this.#step.call.words[this.#at] >= 0) return this.tensor()
+    this.#at++
+    return null
+  }
   tensor = (): View => {
     const [code, layout, offset, ndim] = this.numbers(4)
     const slot = this.#step.slots[this.#tensors++]
@@ -206,32 +214,40 @@ const REDUCTIONS: readonly number[] = [
   REDUCE.normInf,
   REDUCE.normNegInf,
 ]
+/** After those in native/src/cpu/tile_program.cpp. */
+const VARIANCE = Object.keys(REDUCE).length
+const DEVIATION = VARIANCE + 1
+export const isVariance = (op: number): boolean => op >= VARIANCE
 /** Columns of fewer elements are reduced in another order. */
 const LEAST_COLUMNS = 4
 
 /** A reduction of dense rows or columns whose values keep the dtype in which they are computed. */
-function decodeReduction({ tensor, number }: Words): Reduction | null {
-  const [out, input, op] = [tensor(), tensor(), number()]
+function reduction(outs: readonly View[], input: View, op: number, correction: number): Reduction | null {
+  const [out] = outs
   const numel = numelOf(input.shape)
-  if (numel < 2 || !isFloat(input.code) || computeOf(input.code) !== input.code || out.code !== input.code) return null
-  if (!REDUCTIONS.includes(op) || !isDense(input) || !isDense(out)) return null
+  if (numel < 2 || !isFloat(input.code) || computeOf(input.code) !== input.code) return null
+  if (!isDense(input) || !outs.every((view) => view.code === input.code && isDense(view))) return null
   const sized = input.shape.flatMap((n, d) => (n === 1 ? [] : [{ n, reduced: out.shape[d] !== n }]))
   const first = sized[0].reduced
   const change = sized.findIndex(({ reduced }) => reduced !== first)
-  const made = (over: Reduction['over'], row: number): Reduction => ({
-    kind: 'reduction',
-    outs: [out],
-    ins: [input],
-    op,
-    over,
-    row,
-    compute: input.code,
-  })
+  const made = (over: Reduction['over'], row: number): Reduction => {
+    return { kind: 'reduction', outs, ins: [input], op, correction, over, row, compute: input.code }
+  }
   if (change < 0) return first ? made('all', numel) : null
   if (sized.slice(change).some(({ reduced }) => reduced === first)) return null
   const row = numelOf(sized.slice(change).map(({ n }) => n))
   if (!first) return made('row', row)
   return row < LEAST_COLUMNS ? null : made('column', row)
+}
+
+function decodeReduce({ tensor, number }: Words): Reduction | null {
+  const [out, input, op] = [tensor(), tensor(), number()]
+  return REDUCTIONS.includes(op) ? reduction([out], input, op, 0) : null
+}
+
+function decodeVariance({ tensor, optionalTensor, number }: Words): Reduction | null {
+  const [out, mean, input, correction, root] = [tensor(), optionalTensor(), tensor(), number(), number()]
+  return reduction(mean === null ? [out] : [out, mean], input, root === 0 ? VARIANCE : DEVIATION, correction)
 }
 
 /** What a step does, where it is something that may be joined with others; `reductions` where these may. */
@@ -242,7 +258,9 @@ export function decode(step: Step, reductions: boolean): Fusible | null {
     case 'copy':
       return decodeCopy(new Words(step))
     case 'reduce':
-      return reductions ? decodeReduction(new Words(step)) : null
+      return reductions ? decodeReduce(new Words(step)) : null
+    case 'variance':
+      return reductions ? decodeVariance(new Words(step)) : null
     default:
       return null
   }
