@@ -142,9 +142,10 @@ void vector_product(const Matrix& a, const Matrix& b, const Matrix& out, const v
              c, out.row_stride);
 }
 
-// Where our own packed product is faster: not with AVX-512, nor with so few rows that packing B does not pay.
+// Where our own packed product is faster: not with AVX-512, nor with so few rows that packing a large B does not pay.
 bool is_panel_product(DType dtype, const Matrix& out, int64_t depth) {
-  return dtype == DType::f32 && preferred_block() == 8 && out.rows >= 48 && out.cols >= 16 && depth >= 16;
+  return dtype == DType::f32 && preferred_block() == 8 &&
+         (out.cols * depth <= 4096 || (out.rows >= 48 && out.cols >= 16 && depth >= 16));
 }
 
 void panel_product(const Matrix& a, const Matrix& b, const Matrix& out, const void* bias) {
