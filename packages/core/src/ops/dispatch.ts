@@ -155,8 +155,7 @@ class OpNode extends Node {
   }
 
   get name(): string {
-    const { name } = this.#record
-    return `${name.charAt(0).toUpperCase()}${name.slice(1).replace(/[_.](\w)/g, (_, c: string) => c.toUpperCase())}Backward`
+    return this.#record.nodeName
   }
 
   apply(grads: (Tensor | null)[]): (Tensor | null)[] {
@@ -176,20 +175,20 @@ class OpNode extends Node {
 
 /** Declares an operator with a kernel of its own. */
 export function primitive<Args extends unknown[], Out extends Tensor | Tensor[], Saved extends readonly unknown[]>(
-  record: Omit<PrimitiveRecord<Args, Out, Saved>, 'kind' | 'name'>,
+  record: Omit<PrimitiveRecord<Args, Out, Saved>, 'kind' | 'name' | 'nodeName'>,
 ): Op<Args, Out> {
   return register(
-    { kind: 'primitive', name: nameOf(record.signature), ...record } as PrimitiveRecord<Args, Out, Saved>,
+    { kind: 'primitive', ...namesOf(record.signature), ...record } as PrimitiveRecord<Args, Out, Saved>,
     false,
   )
 }
 
 /** Declares an operator with a kernel of its own and an in-place form, `name_`. */
 export function inplacePrimitive<Args extends [Tensor, ...unknown[]], Saved extends readonly unknown[]>(
-  record: Omit<PrimitiveRecord<Args, Tensor, Saved>, 'kind' | 'name'>,
+  record: Omit<PrimitiveRecord<Args, Tensor, Saved>, 'kind' | 'name' | 'nodeName'>,
 ): InplaceOp<Args, Tensor> {
   return register(
-    { kind: 'primitive', name: nameOf(record.signature), ...record } as PrimitiveRecord<Args, Tensor, Saved>,
+    { kind: 'primitive', ...namesOf(record.signature), ...record } as PrimitiveRecord<Args, Tensor, Saved>,
     true,
   )
 }
@@ -208,6 +207,13 @@ export function inplaceComposite<Args extends [Tensor, ...unknown[]]>(
     { kind: 'composite', name: nameOf(signature), signature, call } as CompositeRecord<Args, Tensor>,
     true,
   )
+}
+
+/** An operator's name and that of its nodes, `MulBackward`. */
+function namesOf(signature: string) {
+  const name = nameOf(signature)
+  const camel = name.slice(1).replace(/[_.](\w)/g, (_, c: string) => c.toUpperCase())
+  return { name, nodeName: `${name.charAt(0).toUpperCase()}${camel}Backward` }
 }
 
 const nameOf = (signature: string): string => signature.slice(0, signature.indexOf('('))

@@ -32,6 +32,8 @@ export interface PrimitiveRecord<
   Saved extends readonly unknown[],
 > extends RecordBase {
   readonly kind: 'primitive'
+  /** The name of its nodes in a graph, as PyTorch has them: `MulBackward`. */
+  readonly nodeName: string
   /** Checks, infers, allocates and calls the kernel. Tensors are positional arguments, or lists of them. */
   forward(...args: Args): Forward<Out, Saved>
   /**
