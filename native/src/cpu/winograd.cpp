@@ -197,7 +197,7 @@ void sum_pixels(float* sums, const Images<const float>& images, int64_t batch) {
 
 bool worthwhile(const Shape& shape) {
   const int64_t width = panel_functions(0.0f).width;
-  const auto channels = [&](int64_t n) { return n >= 32 && n % width == 0; };
+  const auto channels = [&](int64_t n) { return n >= 16 && n % width == 0; };
   return channels(shape.in_channels) && channels(shape.out_channels) && shape.out_height >= 4 && shape.out_width >= 4;
 }
 

@@ -94,6 +94,7 @@ test('elementwise operators, chosen variants among them, keep the layout', () =>
 // Winograd's tiles are 4×4: sizes that they fit and do not, every padding, more tiles than channels and fewer.
 for (const [n, c, k, h, w, padding] of [
   [1, 32, 64, 8, 8, 1],
+  [3, 16, 48, 10, 11, 1],
   [2, 64, 32, 7, 9, 1],
   [3, 32, 32, 13, 5, 2],
   [1, 96, 32, 6, 6, 0],
