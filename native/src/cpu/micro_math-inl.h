@@ -14,6 +14,15 @@ template <typename T>
 inline T with_sign(T magnitude, T sign) {
   return copysign_op()(magnitude, sign);
 }
+// a·b + c, rounded once where that is one instruction.
+template <typename T>
+inline T mul_add(T a, T b, T c) {
+#if HWY_NATIVE_FMA
+  return std::fma(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
 // 2^n for an n in the range of normal exponents.
 inline float power_of_two(int32_t n) { return std::bit_cast<float>((n + 127) << 23); }
 inline double power_of_two(int64_t n) { return std::bit_cast<double>((n + 1023) << 52); }
@@ -26,16 +35,16 @@ struct Reduced {
 };
 inline Reduced<float> reduce_exp(float x) {
   constexpr float magic = 12582912.0f;  // 1.5·2^23: adding it rounds to a whole number
-  const float t = x * 1.44269504088896341f + magic;
+  const float t = mul_add(x, 1.44269504088896341f, magic);
   const float k = t - magic;
-  const float r = (x - k * 0.693359375f) - k * -2.12194440e-4f;
+  const float r = mul_add(k, 2.12194440e-4f, mul_add(k, -0.693359375f, x));
   float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  return {p * (r * r) + r, std::bit_cast<int32_t>(t) - std::bit_cast<int32_t>(magic)};
+  p = mul_add(p, r, 1.3981999507e-3f);
+  p = mul_add(p, r, 8.3334519073e-3f);
+  p = mul_add(p, r, 4.1665795894e-2f);
+  p = mul_add(p, r, 1.6666665459e-1f);
+  p = mul_add(p, r, 5.0000001201e-1f);
+  return {mul_add(p, r * r, r), std::bit_cast<int32_t>(t) - std::bit_cast<int32_t>(magic)};
 }
 // With `wide`, n stays 0 up to |x| = ½, where the fraction still holds: expm1 then loses nothing to the sum.
 inline Reduced<double> reduce_exp(double x, bool wide = false) {
@@ -86,14 +95,14 @@ inline float log_of(float x) {
   const float z = std::bit_cast<float>((offset & 0x007fffff) + 0x3f3504f3) - 1.0f;
   const float k = static_cast<float>(e), s = z * z;
   float p = 7.0376836292e-2f;
-  p = p * z - 1.1514610310e-1f;
-  p = p * z + 1.1676998740e-1f;
-  p = p * z - 1.2420140846e-1f;
-  p = p * z + 1.4249322787e-1f;
-  p = p * z - 1.6668057665e-1f;
-  p = p * z + 2.0000714765e-1f;
-  p = p * z - 2.4999993993e-1f;
-  p = p * z + 3.3333331174e-1f;
+  p = mul_add(p, z, -1.1514610310e-1f);
+  p = mul_add(p, z, 1.1676998740e-1f);
+  p = mul_add(p, z, -1.2420140846e-1f);
+  p = mul_add(p, z, 1.4249322787e-1f);
+  p = mul_add(p, z, -1.6668057665e-1f);
+  p = mul_add(p, z, 2.0000714765e-1f);
+  p = mul_add(p, z, -2.4999993993e-1f);
+  p = mul_add(p, z, 3.3333331174e-1f);
   p = p * z * s + k * -2.12194440e-4f - 0.5f * s;
   float result = (z + p) + k * 0.693359375f;
   result = x < kInf<float> ? result : x;  // infinity and NaN
