@@ -30,6 +30,11 @@ test('what has survived young collections is freed by full ones', () => {
   expect(after).toBe(0)
 })
 
+test('what a backward pass was given is given back at its end', () => {
+  // A step saves 480 MB. Parameter and gradient take 8, and some results die after the collection.
+  expect(run('saved').left).toBeLessThan(40e6)
+})
+
 test.each(['small', 'graphs', 'training'])('%s: resident memory does not grow once warm', (name) => {
   const { warm, end } = run(name) as { warm: number; end: number }
   expect(end / warm).toBeLessThan(1.1)

@@ -1,5 +1,6 @@
 import { observed } from '../binding/call.js'
 import { ArgumentError, AutogradError, describe, ShapeError } from '../errors.js'
+import { collectAfterBackward } from '../tensor/collect.js'
 import { type DType, isComplex } from '../tensor/dtype.js'
 import { formatShape, sameShape } from '../tensor/shape.js'
 import { type Edge, type GradHook, scope, Tensor } from '../tensor/tensor.js'
@@ -165,6 +166,7 @@ class Run {
       if (ending.depth === 0) {
         const callbacks = ending.callbacks.splice(0)
         for (const callback of callbacks) callback(done)
+        collectAfterBackward()
       }
     }
   }

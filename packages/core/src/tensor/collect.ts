@@ -31,6 +31,8 @@ let dropping = 0
 /** Live bytes after the last collection, young or full, and after the last full one. */
 let after = 0
 let survived = 0
+/** Live bytes after the last collection at the end of a backward pass: others may have come in the middle of a step. */
+let settled = 0
 
 function collector(): NonNullable<typeof gc> {
   if (gc === null) {
@@ -48,6 +50,16 @@ export function collectGarbage(): void {
   survived = liveBytes()
   after = survived
   limit = survived + STEP
+}
+
+/**
+ * Called when a backward pass has ended. What it saved is garbage now: if a full collection would be due soon, this is the
+ * moment when it frees most.
+ */
+export function collectAfterBackward(): void {
+  if (liveBytes() - settled <= GROWTH || observed.by?.defers) return
+  collectGarbage()
+  settled = survived
 }
 
 /** Called before `nbytes` are allocated. */

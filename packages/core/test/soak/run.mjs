@@ -37,6 +37,17 @@ const programs = {
     collect()
     return { peak: Math.max(...peaks), after: memory().inUse - before }
   },
+  /** What a graph saved is garbage when its backward pass ends. */
+  saved() {
+    const w = ones([1 << 20]).requiresGrad_()
+    const step = () => {
+      let y = w
+      for (let i = 0; i < 60; i++) y = y.exp().mul(0.3)
+      y.sum().backward()
+    }
+    for (let i = 0; i < 3; i++) step()
+    return { left: memory().inUse }
+  },
   /** Small tensors share chunks; those must go too. */
   small() {
     const at = []
