@@ -20,6 +20,7 @@ export async function bundle() {
       addons: join(dist, 'tensor/addons.js'),
       distributed: join(dist, 'distributed/index.js'),
       distributions: join(dist, 'distributions/index.js'),
+      errors: join(dist, 'errors.js'),
       hub: join(dist, 'hub/index.js'),
       metrics: join(dist, 'metrics/index.js'),
       regions: join(dist, 'ops/regions.js'),

@@ -178,7 +178,7 @@ async function runCommand(folder) {
     [
       '--input-type=module',
       '-e',
-      "import '@flambeau/core/hub'; import '@flambeau/core/metrics'; import '@flambeau/core/tables'; import '@flambeau/core/distributed'; import '@flambeau/core/distributions'",
+      "import '@flambeau/core/hub'; import '@flambeau/core/metrics'; import '@flambeau/core/tables'; import '@flambeau/core/distributed'; import '@flambeau/core/distributions'; import '@flambeau/core/errors'",
     ],
     { cwd: folder },
   )

@@ -1,6 +1,6 @@
 // Checks that many operators share.
 import { ArgumentError, DTypeError, ShapeError, Tensor } from '@flambeau/core'
-import { describe, formatShape } from './messages.js'
+import { describe, formatShape } from '@flambeau/core/errors'
 
 /** Throws unless `value` is a whole number of at least `least`. */
 export function whole(operation: string, name: string, value: unknown, least = 1): number {

@@ -100,6 +100,9 @@ export class DistributedError extends FlambeauError {
   }
 }
 
+/** A shape as messages have it: `[2, 3]`. */
+export const formatShape = (shape: readonly number[]): string => `[${shape.join(', ')}]`
+
 /** How a value reads in an error message: short, and never a whole tensor. */
 export const describe = (value: unknown): string => describeAt(value, 0)
 
@@ -118,6 +121,8 @@ function describeAt(value: unknown, depth: number): string {
     case 'function':
       return `function ${value.name || '(anonymous)'}`
     case 'object': {
+      const { dtype, shape } = value as { dtype?: unknown; shape?: unknown }
+      if (typeof dtype === 'string' && Array.isArray(shape)) return `a ${dtype} tensor of shape ${formatShape(shape)}`
       const name: unknown = value.constructor?.name
       return typeof name === 'string' && name !== 'Object' ? name : 'an object'
     }

@@ -1,6 +1,6 @@
 // Batches of texts that are about equally long, so that little is filled up.
 import { ArgumentError, data, type Generator, nn, randperm, type Tensor, tensor } from '@flambeau/core'
-import { describe } from './utils.js'
+import { describe } from '@flambeau/core/errors'
 
 export interface BucketOptions {
   /** Samples a batch. */

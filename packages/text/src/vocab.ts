@@ -1,6 +1,6 @@
 // Words as numbers, as TorchText has it.
 import { ArgumentError } from '@flambeau/core'
-import { describe } from './utils.js'
+import { describe } from '@flambeau/core/errors'
 
 /**
  * Maps tokens to indices and back.

@@ -38,12 +38,12 @@ test('a vocabulary of what occurs', () => {
     { specials: ['<unk>'], minFreq: 2 },
   )
   expect(built.getItos()).toEqual(['<unk>', 'b', 'a'])
-  expect(() => built.get('c')).toThrow(/"c" is not in the vocabulary, and there is no default index/)
+  expect(() => built.get('c')).toThrow(/'c' is not in the vocabulary, and there is no default index/)
   built.setDefaultIndex(0)
   expect(built.forward(['a', 'zzz'])).toEqual([2, 0])
   built.insertToken('new', 1)
   expect([built.get('b'), built.lookupToken(1), built.length, built.has('new')]).toEqual([2, 'new', 4, true])
-  expect(() => built.insertToken('b', 0)).toThrow(/"b" is in the vocabulary already, at 2/)
+  expect(() => built.insertToken('b', 0)).toThrow(/'b' is in the vocabulary already, at 2/)
   expect(() => built.lookupToken(9)).toThrow(/an index from 0 to 3, got 9/)
   expect(() => built.setDefaultIndex(-1)).toThrow(/an index from 0/)
   expect(
@@ -81,9 +81,9 @@ test('transforms', () => {
     [4, 3],
   ])
   expect(new transforms.LabelToIndex(['no', 'yes']).forward(['yes', 'no'])).toEqual([1, 0])
-  expect(() => new transforms.LabelToIndex(['no']).forward('yes')).toThrow(/expected one of no, got "yes"/)
+  expect(() => new transforms.LabelToIndex(['no']).forward('yes')).toThrow(/expected one of no, got 'yes'/)
   expect(new transforms.StrToInt().forward(['3', '-4'])).toEqual([3, -4])
-  expect(() => new transforms.StrToInt().forward(['3x'])).toThrow(/an integer, got "3x"/)
+  expect(() => new transforms.StrToInt().forward(['3x'])).toThrow(/an integer, got '3x'/)
   expect(() => new transforms.Truncate(-1)).toThrow(/maxSeqLen to be an integer ≥ 0, got -1/)
   const tokenizer = new Tokenizer(new tokenizers.models.WordLevel({ vocab: [['a', 0]], unkToken: 'a' }))
   expect(new transforms.TokenizerTransform(tokenizer).forward(['a', 'a'])).toEqual([[0], [0]])
@@ -150,7 +150,7 @@ test('AG_NEWS', () => {
   expect(() => news.get(2)).toThrow(/index/)
   expect(() => new datasets.AG_NEWS(root)).toThrow(DownloadError)
   expect(() => new datasets.AG_NEWS(root)).toThrow(/train\.csv is missing: `await datasets\.AG_NEWS\.download\(root\)`/)
-  expect(() => new datasets.AG_NEWS(root, { split: 'all' as never })).toThrow(/one of train, test, got "all"/)
+  expect(() => new datasets.AG_NEWS(root, { split: 'all' as never })).toThrow(/one of train, test, got 'all'/)
   expect(() => new datasets.AG_NEWS('')).toThrow(/root to be a folder/)
 })
 

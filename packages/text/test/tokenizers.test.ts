@@ -206,19 +206,19 @@ const file = (change: object) => JSON.stringify({ ...(small().toJSON() as object
 
 test.each([
   ['no JSON', '{', /no JSON/],
-  ['an array', '[]', /expected an object, got an array of 0/],
+  ['an array', '[]', /expected an object, got \[\]/],
   ['nothing', '{}', /tokenizer\.model: expected an object/],
-  ['an unknown model', file({ model: { type: 'Nope' } }), /model\.type: expected one of BPE, .*, got "Nope"/],
+  ['an unknown model', file({ model: { type: 'Nope' } }), /model\.type: expected one of BPE, .*, got 'Nope'/],
   ['the prototype as a model', file({ model: { type: 'constructor' } }), /expected one of BPE/],
   [
     'ids that are none',
     file({ model: { type: 'BPE', vocab: { a: -1 }, merges: [] } }),
-    /ids from 0 to 2³¹ - 1, got -1 for "a"/,
+    /ids from 0 to 2³¹ - 1, got -1 for 'a'/,
   ],
   [
     'merges of unknown tokens',
     file({ model: { type: 'BPE', vocab: { a: 0 }, merges: ['a b'] } }),
-    /tokens of the vocabulary for merges, got "b"/,
+    /tokens of the vocabulary for merges, got 'b'/,
   ],
   [
     'merges that are no pairs',
@@ -233,7 +233,7 @@ test.each([
   [
     'a broken expression',
     file({ pre_tokenizer: { type: 'Split', pattern: { Regex: '((' }, behavior: 'Isolated' } }),
-    /regular expression of Oniguruma, got "\(\("/,
+    /regular expression of Oniguruma, got '\(\('/,
   ],
   [
     'a broken character map',

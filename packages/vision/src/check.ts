@@ -1,16 +1,6 @@
 // Argument checks that the whole package shares.
 import { ArgumentError, ShapeError, Tensor } from '@flambeau/core'
-
-/** A value as a message shows it. */
-export function describe(value: unknown): string {
-  if (value instanceof Tensor) return `a ${value.dtype} tensor of shape ${show(value.shape)}`
-  if (typeof value === 'string') return `'${value}'`
-  if (Array.isArray(value)) return `[${value.slice(0, 10).map(describe).join(', ')}${value.length > 10 ? ', …' : ''}]`
-  if (typeof value === 'object' && value !== null) return value.constructor?.name ?? 'an object'
-  return String(value)
-}
-
-export const show = (shape: readonly number[]): string => `[${shape.join(', ')}]`
+import { describe } from '@flambeau/core/errors'
 
 export function checkInteger(operation: string, name: string, value: number, least: number): number {
   if (!Number.isInteger(value) || value < least)

@@ -1,6 +1,6 @@
 // Tensors that say what they show, so that a transform knows what to do with them.
 import { ArgumentError, Tensor } from '@flambeau/core'
-import { describe } from './check.js'
+import { describe } from '@flambeau/core/errors'
 import type { BoxFormat } from './ops/boxes.js'
 
 /**

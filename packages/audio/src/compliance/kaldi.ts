@@ -19,9 +19,9 @@ import {
   zeros,
   zerosLike,
 } from '@flambeau/core'
+import { describe, formatShape } from '@flambeau/core/errors'
 import { floating, oneOf, positive, whole } from '../check.js'
 import { createDct } from '../functional/mel.js'
-import { describe, formatShape } from '../messages.js'
 
 /** Kaldi's windows; its own, 'povey', is Hann's to the power of 0.85. */
 export type KaldiWindow = 'hamming' | 'hanning' | 'povey' | 'rectangular' | 'blackman'

@@ -1,7 +1,7 @@
 // Texts of what a network with connectionist temporal classification says frame by frame.
 import { ArgumentError, F, ShapeError, type Tensor } from '@flambeau/core'
+import { describe, formatShape } from '@flambeau/core/errors'
 import { floating, whole } from '../check.js'
-import { describe, formatShape } from '../messages.js'
 import type { LanguageModel } from './ngram.js'
 
 /** A text, and how sure it is. */

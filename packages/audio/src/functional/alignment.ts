@@ -1,7 +1,7 @@
 // Which frame says which token: forced alignment, and the loss of recurrent transducers.
 import { ArgumentError, cat, F, gather, ShapeError, stack, type Tensor, tensor, zeros } from '@flambeau/core'
+import { describe, formatShape } from '@flambeau/core/errors'
 import { floating, oneOf } from '../check.js'
-import { describe, formatShape } from '../messages.js'
 
 const NEVER = Number.NEGATIVE_INFINITY
 

@@ -12,8 +12,8 @@ import {
   where,
   zerosLike,
 } from '@flambeau/core'
+import { describe } from '@flambeau/core/errors'
 import { floating, packed, positive, whole } from '../check.js'
-import { describe } from '../messages.js'
 import type { PadMode } from './spectral.js'
 
 /** The options of `computeDeltas`. */

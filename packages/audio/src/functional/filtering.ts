@@ -1,7 +1,7 @@
 // Filters with coefficients: the difference equation, both ways in time, and sections of second order.
 import { ArgumentError, cat, linearFilter, ShapeError, stack, Tensor, tensor, tidy } from '@flambeau/core'
+import { describe, formatShape } from '@flambeau/core/errors'
 import { floating } from '../check.js'
-import { describe, formatShape } from '../messages.js'
 
 /** The options of `lfilter`. */
 export interface LfilterOptions {

@@ -1,7 +1,7 @@
 // Loudness in its many scales: decibels, µ-law, gain.
 import { ArgumentError, amax, maximum, type Tensor, tidy } from '@flambeau/core'
+import { describe } from '@flambeau/core/errors'
 import { floating, positive, whole } from '../check.js'
-import { describe } from '../messages.js'
 
 /** The options of `amplitudeToDB`. */
 export interface DecibelOptions {

@@ -1,7 +1,7 @@
 // Filter banks and the cosine transform behind cepstral coefficients.
 import { ArgumentError, arange, linspace, maximum, minimum, type Tensor, tensor, where } from '@flambeau/core'
+import { describe } from '@flambeau/core/errors'
 import { oneOf, positive, whole } from '../check.js'
-import { describe } from '../messages.js'
 
 /** 'htk' is logarithmic throughout; 'slaney' is linear below 1 kHz. */
 export type MelScaleName = 'htk' | 'slaney'

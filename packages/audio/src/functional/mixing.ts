@@ -12,8 +12,8 @@ import {
   type Tensor,
   tensor,
 } from '@flambeau/core'
+import { describe, formatShape } from '@flambeau/core/errors'
 import { floating, oneOf, positive } from '../check.js'
-import { describe, formatShape } from '../messages.js'
 import { highpassBiquad, trebleBiquad } from './biquads.js'
 import { lfilter } from './filtering.js'
 

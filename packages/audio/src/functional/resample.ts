@@ -15,8 +15,8 @@ import {
   tidy,
   where,
 } from '@flambeau/core'
+import { describe } from '@flambeau/core/errors'
 import { floating, oneOf, packed, positive, whole } from '../check.js'
-import { describe } from '../messages.js'
 import { phaseVocoder } from './spectral.js'
 
 /** The window over the sinc; TorchAudio's older names mean the same. */

@@ -15,8 +15,8 @@ import {
   tidy,
   viewAsReal,
 } from '@flambeau/core'
+import { describe, formatShape } from '@flambeau/core/errors'
 import { floating, packed, positive, whole } from '../check.js'
-import { describe, formatShape } from '../messages.js'
 
 /** How ends are padded. */
 export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular'

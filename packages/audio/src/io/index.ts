@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { ArgumentError, FormatError, Tensor } from '@flambeau/core'
-import { describe, formatShape } from '../messages.js'
+import { describe, formatShape } from '@flambeau/core/errors'
 import { type Container, readCompressed, readCompressedHeader } from './compressed.js'
 import { isFlac } from './flac.js'
 import type { AudioMetaData, Part } from './metadata.js'

@@ -1,6 +1,6 @@
 // Writing WAV.
 import { ArgumentError, type DType, type Tensor } from '@flambeau/core'
-import { describe } from '../messages.js'
+import { describe } from '@flambeau/core/errors'
 import { compress } from './companding.js'
 
 /** What WAV files are written as. */

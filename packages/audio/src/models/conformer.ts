@@ -1,6 +1,6 @@
 // Conformer (https://arxiv.org/abs/2005.08100): attention and convolutions between two halves of a feed-forward layer.
 import { ArgumentError, arange, nn, ShapeError, type Tensor } from '@flambeau/core'
-import { formatShape } from '../messages.js'
+import { formatShape } from '@flambeau/core/errors'
 
 class ConvolutionModule extends nn.Module {
   readonly layer_norm: nn.LayerNorm

@@ -1,7 +1,7 @@
 // Conv-TasNet (https://arxiv.org/abs/1809.07454): voices apart, by masks over a learned transform.
 import { F, nn, ShapeError, type Tensor } from '@flambeau/core'
+import { formatShape } from '@flambeau/core/errors'
 import { oneOf } from '../check.js'
-import { formatShape } from '../messages.js'
 
 class ConvBlock extends nn.Module<[input: Tensor], [residual: Tensor | null, skip: Tensor]> {
   readonly conv_layers: nn.Sequential

@@ -1,7 +1,7 @@
 // The parts of Wav2Vec2: convolutions over the sound, then a transformer. Names of properties are TorchAudio's keys.
 import { ArgumentError, arange, F, nn, rand, ShapeError, type Tensor } from '@flambeau/core'
+import { formatShape } from '@flambeau/core/errors'
 import { whole } from '../check.js'
-import { formatShape } from '../messages.js'
 
 /** A layer of the feature extractor: channels, kernel size and stride. */
 export type ConvShape = readonly [channels: number, kernelSize: number, stride: number]

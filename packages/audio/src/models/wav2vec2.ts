@@ -1,8 +1,8 @@
 // Wav2Vec2 (https://arxiv.org/abs/2006.11477) and HuBERT (https://arxiv.org/abs/2106.07447), which is the same network.
 import { ArgumentError, FormatError, nn, type Tensor } from '@flambeau/core'
+import { describe } from '@flambeau/core/errors'
 import type { LoadedModel } from '@flambeau/core/hub'
 import { oneOf } from '../check.js'
-import { describe } from '../messages.js'
 import {
   type ConvShape,
   Encoder,

@@ -1,5 +1,6 @@
 // Modules over features: masks, deltas, normalization.
 import { ArgumentError, nn, type Tensor } from '@flambeau/core'
+import { describe } from '@flambeau/core/errors'
 import { whole } from '../check.js'
 import {
   type CmnOptions,
@@ -9,7 +10,6 @@ import {
   maskAlongAxisIid,
   slidingWindowCmn,
 } from '../functional/features.js'
-import { describe } from '../messages.js'
 
 function checkPart(operation: string, p: number): number {
   if (!(p >= 0 && p <= 1)) throw new ArgumentError(`${operation}: expected p in [0, 1], got ${describe(p)}`)

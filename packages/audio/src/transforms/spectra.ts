@@ -1,5 +1,6 @@
 // Spectrograms as modules, with the window as a buffer.
 import { ArgumentError, hannWindow, linspace, nn, optim, rand, ShapeError, type Tensor, tidy } from '@flambeau/core'
+import { describe, formatShape } from '@flambeau/core/errors'
 import { oneOf, positive, whole } from '../check.js'
 import { amplitudeToDB } from '../functional/levels.js'
 import { createDct, linearFbanks, type MelScaleName, melscaleFbanks } from '../functional/mel.js'
@@ -12,7 +13,6 @@ import {
   spectralCentroid,
   spectrogram,
 } from '../functional/spectral.js'
-import { describe, formatShape } from '../messages.js'
 
 /** The options of all modules that cut a sound into frames. */
 export interface FrameOptions {

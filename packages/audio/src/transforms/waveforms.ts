@@ -1,5 +1,6 @@
 // Modules from sounds to sounds.
 import { ArgumentError, cat, linspace, nn, ones, type Tensor } from '@flambeau/core'
+import { describe } from '@flambeau/core/errors'
 import { oneOf, positive, whole } from '../check.js'
 import { gain, muLawDecoding, muLawEncoding } from '../functional/levels.js'
 import {
@@ -20,7 +21,6 @@ import {
   sincBank,
   speed,
 } from '../functional/resample.js'
-import { describe } from '../messages.js'
 
 /** µ-law codes. Shape: [...] → [...], int64 */
 export class MuLawEncoding extends nn.Module {

@@ -1,4 +1,6 @@
-import { ArgumentError, describe, IndexError, ShapeError } from '../errors.js'
+import { ArgumentError, describe, formatShape, IndexError, ShapeError } from '../errors.js'
+
+export { formatShape }
 
 /** The most dimensions a tensor may have (kMaxDims in native/include/flambeau/call.h). */
 export const MAX_DIMS = 16
@@ -31,8 +33,6 @@ export function isContiguous(shape: readonly number[], strides: readonly number[
   }
   return true
 }
-
-export const formatShape = (shape: readonly number[]): string => `[${shape.join(', ')}]`
 
 export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   if (a === b) return true

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { ArgumentError, DownloadError, IndexError } from '@flambeau/core'
-import { describe } from '../utils.js'
+import { describe } from '@flambeau/core/errors'
 
 /** The path of a file that must be there. */
 export function needFile(name: string, root: string, path: string): string {

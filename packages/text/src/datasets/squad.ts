@@ -1,8 +1,8 @@
 // Questions about passages of Wikipedia.
 import { readFileSync } from 'node:fs'
 import { data, FormatError } from '@flambeau/core'
+import { describe } from '@flambeau/core/errors'
 import * as hub from '@flambeau/core/hub'
-import { describe } from '../utils.js'
 import { checkIndex, checkSplit, needFile } from './files.js'
 
 export interface SquadSample {

@@ -1,7 +1,7 @@
 // How texts are generated.
 import { ArgumentError, type Generator, type Tensor } from '@flambeau/core'
+import { describe } from '@flambeau/core/errors'
 import type { Tokenizer } from '../tokenizers/index.js'
-import { describe } from '../utils.js'
 
 /** Changes the scores of the next token in place. @param tokens what the sequence has so far */
 export type LogitsProcessor = (tokens: readonly number[], scores: Float32Array) => void

@@ -1,6 +1,6 @@
 // What is done to the scores of the next token.
 import { ArgumentError } from '@flambeau/core'
-import { describe } from '../utils.js'
+import { describe } from '@flambeau/core/errors'
 import type { GenerateOptions, LogitsProcessor, Settings } from './options.js'
 
 const NEVER = Number.NEGATIVE_INFINITY

@@ -1,6 +1,6 @@
 // What the models' constructors and forwards check.
 import { ArgumentError, DTypeError, ShapeError, type Tensor } from '@flambeau/core'
-import { describe } from '../utils.js'
+import { describe } from '@flambeau/core/errors'
 
 /** Throws unless the named sizes are positive integers. */
 export function checkPositive<K extends string>(

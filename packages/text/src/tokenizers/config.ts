@@ -1,6 +1,6 @@
 // Reading tokenizer.json: every value is checked, and a message says where the wrong one is.
 import { FormatError } from '@flambeau/core'
-import { describe } from '../utils.js'
+import { describe } from '@flambeau/core/errors'
 
 /** What JSON can hold. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }

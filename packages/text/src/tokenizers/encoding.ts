@@ -1,6 +1,6 @@
 // The tokens of a text.
 import { ArgumentError } from '@flambeau/core'
-import { describe } from '../utils.js'
+import { describe } from '@flambeau/core/errors'
 
 /** What an `Encoding` is made of: lists of equal length. */
 export interface EncodingParts {

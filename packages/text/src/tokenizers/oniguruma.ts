@@ -1,6 +1,6 @@
 // Oniguruma's regular expressions, which tokenizer.json has, as JavaScript's with the flag v.
 import { FormatError } from '@flambeau/core'
-import { describe } from '../utils.js'
+import { describe } from '@flambeau/core/errors'
 
 /** Letters that case folding brings to these beside their other case. */
 const FOLDS: Readonly<Record<string, string>> = { s: 'ſ', k: '\u212a' }

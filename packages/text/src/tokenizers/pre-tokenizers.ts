@@ -1,6 +1,6 @@
 // How a text is split before the model sees it: the pre-tokenizers of the Python package, by its names.
 import { ArgumentError } from '@flambeau/core'
-import { describe } from '../utils.js'
+import { describe } from '@flambeau/core/errors'
 import { type AlignedText, matchesOf, SPLIT_BEHAVIORS, type SplitBehavior } from './aligned.js'
 import { type Config, fromRegistry, type Json, type Registry } from './config.js'
 import { Pattern, type PatternLike } from './pattern.js'

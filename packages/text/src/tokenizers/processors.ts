@@ -1,6 +1,6 @@
 // What is put around the tokens of a text: the post-processors of the Python package, by its names.
 import { ArgumentError, FormatError } from '@flambeau/core'
-import { describe } from '../utils.js'
+import { describe } from '@flambeau/core/errors'
 import { BYTE_CHARACTERS } from './aligned.js'
 import { Config, fromRegistry, type Json, type Registry } from './config.js'
 import { Encoding } from './encoding.js'

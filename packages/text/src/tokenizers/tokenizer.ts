@@ -1,7 +1,8 @@
 // A tokenizer: normalizer, pre-tokenizer, model, post-processor and decoder, one after the other.
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { ArgumentError, FormatError, type Tensor, tensor } from '@flambeau/core'
-import { describe, loneSurrogate } from '../utils.js'
+import { describe } from '@flambeau/core/errors'
+import { loneSurrogate } from '../utils.js'
 import { AddedToken, AddedVocabulary } from './added-tokens.js'
 import { AlignedText } from './aligned.js'
 import { Config, fromRegistry, type Json, type Registry } from './config.js'

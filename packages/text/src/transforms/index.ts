@@ -1,7 +1,7 @@
 // What is done to texts and tokens on their way into a model: TorchText's transforms.
 import { ArgumentError, type DType, data, F, nn, type Tensor, tensor } from '@flambeau/core'
+import { describe } from '@flambeau/core/errors'
 import type { Tokenizer as AnyTokenizer } from '../tokenizers/index.js'
-import { describe } from '../utils.js'
 import type { Vocab } from '../vocab.js'
 
 /** A list of tokens, or several. */

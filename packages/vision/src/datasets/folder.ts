@@ -2,7 +2,7 @@
 import { type Dirent, existsSync, readdirSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import { ArgumentError, data, IndexError, type Tensor } from '@flambeau/core'
-import { describe } from '../check.js'
+import { describe } from '@flambeau/core/errors'
 import { readImage } from '../io/index.js'
 
 /** The names that images end in. */

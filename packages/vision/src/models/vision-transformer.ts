@@ -1,7 +1,7 @@
 // The vision transformer (Dosovitskiy et al., 2020, arXiv:2010.11929).
 import { ArgumentError, cat, empty, nn, ShapeError, type Tensor, zeros } from '@flambeau/core'
+import { formatShape } from '@flambeau/core/errors'
 import type { PublishedWeights } from '@flambeau/core/hub'
-import { show } from '../check.js'
 import { MLP } from '../ops/index.js'
 import type { ClassifierOptions } from './common.js'
 import { register } from './registry.js'
@@ -130,7 +130,7 @@ export class VisionTransformer extends nn.Module {
   override forward(x: Tensor): Tensor {
     if (x.ndim !== 4 || x.shape[2] !== this.imageSize || x.shape[3] !== this.imageSize)
       throw new ShapeError(
-        `VisionTransformer: expected images [N, 3, ${this.imageSize}, ${this.imageSize}], got shape ${show(x.shape)}`,
+        `VisionTransformer: expected images [N, 3, ${this.imageSize}, ${this.imageSize}], got shape ${formatShape(x.shape)}`,
       )
     const patches = this.conv_proj.forward(x).flatten(2).permute([0, 2, 1]) // [N, patches, hidden]
     const token = this.class_token.expand([x.shape[0], 1, patches.shape[2]])

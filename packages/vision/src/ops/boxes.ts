@@ -1,6 +1,7 @@
 // Boxes: conversion between formats, areas, overlaps.
 import { ArgumentError, clamp, DTypeError, maximum, minimum, stack, type Tensor, tensor, zeros } from '@flambeau/core'
-import { checkBoxes, describe, show } from '../check.js'
+import { describe, formatShape } from '@flambeau/core/errors'
+import { checkBoxes } from '../check.js'
 
 /** How four numbers describe a box: two corners; a corner and a size; the centre and the size. */
 export type BoxFormat = 'xyxy' | 'xywh' | 'cxcywh'
@@ -178,7 +179,8 @@ export function masksToBoxes(masks: Tensor): Tensor {
   if (masks.ndim !== 3) throw new DTypeError(`masksToBoxes: expected masks [N, H, W], got ${describe(masks)}`)
   const count = masks.shape[0]
   if (masks.numel() === 0) {
-    if (count > 0) throw new ArgumentError(`masksToBoxes: expected masks with pixels, got shape ${show(masks.shape)}`)
+    if (count > 0)
+      throw new ArgumentError(`masksToBoxes: expected masks with pixels, got shape ${formatShape(masks.shape)}`)
     return zeros([0, 4])
   }
   const set = masks.ne(0)

@@ -1,6 +1,7 @@
 // Regularizers that drop samples or regions while training.
 import { ArgumentError, empty, F, nn, type Tensor } from '@flambeau/core'
-import { checkInteger, checkProbability, describe, show } from '../check.js'
+import { describe, formatShape } from '@flambeau/core/errors'
+import { checkInteger, checkProbability } from '../check.js'
 
 /** Whether samples are dropped one by one, or the batch as a whole. */
 export type DropMode = 'batch' | 'row'
@@ -60,7 +61,7 @@ function dropBlock(
   checkInteger(operation, 'blockSize', blockSize, 1)
   if (input.ndim !== spatial + 2)
     throw new ArgumentError(
-      `${operation}: expected an input of ${spatial + 2} dimensions, got shape ${show(input.shape)}`,
+      `${operation}: expected an input of ${spatial + 2} dimensions, got shape ${formatShape(input.shape)}`,
     )
   if (!training || p === 0) return input
   const sizes = input.shape.slice(2)

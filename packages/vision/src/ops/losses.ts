@@ -1,6 +1,7 @@
 // Losses of detectors.
 import { ArgumentError, F, maximum, minimum, type Tensor } from '@flambeau/core'
-import { checkBoxes, describe } from '../check.js'
+import { describe } from '@flambeau/core/errors'
+import { checkBoxes } from '../check.js'
 
 /** What becomes of the losses of single elements. */
 export type Reduction = 'none' | 'mean' | 'sum'

@@ -1,7 +1,8 @@
 // Non-maximum suppression. A box is compared with the boxes kept so far only, and of these with those whose centres are
 // near enough for the overlap to reach the threshold. The result is that of comparing all pairs.
 import { ShapeError, Tensor, tensor } from '@flambeau/core'
-import { checkBoxes, describe } from '../check.js'
+import { describe } from '@flambeau/core/errors'
+import { checkBoxes } from '../check.js'
 
 /** The cells of the grid along each side. */
 const SIDE = 64

@@ -1,7 +1,8 @@
 // Pooling over regions of feature maps.
 import { ArgumentError, cat, full, nn, ShapeError, Tensor, where, zeros } from '@flambeau/core'
+import { describe } from '@flambeau/core/errors'
 import * as regions from '@flambeau/core/regions'
-import { checkBoxes, checkInteger, describe } from '../check.js'
+import { checkBoxes, checkInteger } from '../check.js'
 import { boxArea } from './boxes.js'
 import type { Features } from './feature-pyramid.js'
 

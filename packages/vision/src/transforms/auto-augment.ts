@@ -1,6 +1,7 @@
 // Augmentations that were searched for, or drawn from a list.
 import { ArgumentError, arange, linspace, type Tensor } from '@flambeau/core'
-import { checkInteger, describe } from '../check.js'
+import { describe } from '@flambeau/core/errors'
+import { checkInteger } from '../check.js'
 import { BoundingBoxes, Mask } from '../tv-tensors.js'
 import { drawInteger, drawUniform, Transform } from './base.js'
 import { boundOf, type Fill } from './functional/common.js'

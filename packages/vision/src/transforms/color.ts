@@ -1,6 +1,6 @@
 // Random changes of colours.
 import { ArgumentError, randperm, type Tensor } from '@flambeau/core'
-import { describe } from '../check.js'
+import { describe } from '@flambeau/core/errors'
 import { drawBetween, FixedTransform, RandomApplied, Transform } from './base.js'
 import * as F from './functional/index.js'
 import { checkRange } from './geometry.js'

@@ -1,6 +1,7 @@
 // Transforms made of transforms.
 import { ArgumentError, data, multinomial, nn, randperm, tensor } from '@flambeau/core'
-import { checkProbability, describe } from '../check.js'
+import { describe } from '@flambeau/core/errors'
+import { checkProbability } from '../check.js'
 import { drawUniform } from './base.js'
 
 /** Anything that a transform may be: a function, or a module. */

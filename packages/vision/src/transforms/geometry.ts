@@ -1,6 +1,6 @@
 // Sizes, crops, borders and mirror images.
 import { ArgumentError, type Tensor, tensor } from '@flambeau/core'
-import { describe } from '../check.js'
+import { describe } from '@flambeau/core/errors'
 import { boxConvert, boxIou } from '../ops/boxes.js'
 import { BoundingBoxes, wrap } from '../tv-tensors.js'
 import { drawBetween, drawInteger, drawUniform, FixedTransform, RandomApplied, Transform } from './base.js'

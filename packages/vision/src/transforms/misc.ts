@@ -1,6 +1,6 @@
 // Types, normalization, erasing, boxes.
 import { ArgumentError, type DType, type data, empty, Tensor, tensor } from '@flambeau/core'
-import { describe } from '../check.js'
+import { describe } from '@flambeau/core/errors'
 import { type BoxFormat, boxConvert } from '../ops/boxes.js'
 import { BoundingBoxes, Mask, Video, wrap } from '../tv-tensors.js'
 import { drawBetween, drawInteger, FixedTransform, RandomApplied } from './base.js'

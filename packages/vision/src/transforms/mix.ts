@@ -1,7 +1,8 @@
 // Mixing the images of a batch, and their labels with them.
 import { ArgumentError, nn, F as nnF, Tensor } from '@flambeau/core'
 import { Beta } from '@flambeau/core/distributions'
-import { checkInteger, describe } from '../check.js'
+import { describe } from '@flambeau/core/errors'
+import { checkInteger } from '../check.js'
 import { wrap } from '../tv-tensors.js'
 import { drawInteger } from './base.js'
 import { isImage, leavesOf, mapLeaves } from './structure.js'

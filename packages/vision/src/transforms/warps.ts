@@ -1,6 +1,7 @@
 // Random rotations, affine maps and perspectives.
 import { ArgumentError, type Tensor } from '@flambeau/core'
-import { checkProbability, describe } from '../check.js'
+import { describe } from '@flambeau/core/errors'
+import { checkProbability } from '../check.js'
 import { drawBetween, drawInteger, RandomApplied, Transform } from './base.js'
 import { type Fill, roundHalfEven } from './functional/common.js'
 import * as F from './functional/index.js'

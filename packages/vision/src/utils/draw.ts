@@ -1,6 +1,7 @@
 // Drawing what was found into an image.
 import { ArgumentError, Tensor, tensor } from '@flambeau/core'
-import { checkBoxes, checkInteger, describe } from '../check.js'
+import { describe } from '@flambeau/core/errors'
+import { checkBoxes, checkInteger } from '../check.js'
 import { textPixels } from './font.js'
 
 /** A colour: red, green and blue from 0 to 255, or '#rrggbb'. */

@@ -1,6 +1,6 @@
 // Byte-pair encoding.
 import { ArgumentError, FormatError, rand } from '@flambeau/core'
-import { describe } from '../../utils.js'
+import { describe } from '@flambeau/core/errors'
 import type { Config, Json } from '../config.js'
 import { byteTokens, type Model, type ModelTokens, readVocab, TokenCache, Vocabulary } from './model.js'
 

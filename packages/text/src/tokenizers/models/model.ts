@@ -1,6 +1,6 @@
 // What a model of a tokenizer is: it turns a part of a text into tokens.
 import { ArgumentError, FormatError } from '@flambeau/core'
-import { describe } from '../../utils.js'
+import { describe } from '@flambeau/core/errors'
 import type { Config, Json } from '../config.js'
 
 /** The tokens of a part of a text. */

@@ -1,6 +1,6 @@
 // SentencePiece's unigram model.
 import { ArgumentError, FormatError } from '@flambeau/core'
-import { describe } from '../../utils.js'
+import { describe } from '@flambeau/core/errors'
 import type { Config, Json } from '../config.js'
 import { byteTokens, type Model, type ModelTokens, TokenCache } from './model.js'
 import { Trie } from './trie.js'

@@ -1,6 +1,6 @@
 // A token for each word.
 import { ArgumentError } from '@flambeau/core'
-import { describe } from '../../utils.js'
+import { describe } from '@flambeau/core/errors'
 import type { Config, Json } from '../config.js'
 import { type Model, type ModelTokens, readVocab, Vocabulary } from './model.js'
 

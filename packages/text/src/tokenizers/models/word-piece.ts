@@ -1,6 +1,6 @@
 // BERT's words in pieces.
 import { ArgumentError } from '@flambeau/core'
-import { describe } from '../../utils.js'
+import { describe } from '@flambeau/core/errors'
 import type { Config, Json } from '../config.js'
 import { type Model, type ModelTokens, readVocab, TokenCache, Vocabulary } from './model.js'
 

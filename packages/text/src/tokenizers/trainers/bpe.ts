@@ -1,6 +1,6 @@
 // Learning byte-pair encoding.
 import { ArgumentError } from '@flambeau/core'
-import { describe } from '../../utils.js'
+import { describe } from '@flambeau/core/errors'
 import type { AddedToken } from '../added-tokens.js'
 import { BPE, type BPEOptions } from '../models/bpe.js'
 import { WordPiece } from '../models/word-piece.js'

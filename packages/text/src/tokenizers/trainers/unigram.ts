@@ -1,6 +1,6 @@
 // Learning SentencePiece's unigram model.
 import { ArgumentError } from '@flambeau/core'
-import { describe } from '../../utils.js'
+import { describe } from '@flambeau/core/errors'
 import type { AddedToken } from '../added-tokens.js'
 import { Trie } from '../models/trie.js'
 import { Unigram } from '../models/unigram.js'

@@ -1,6 +1,6 @@
 // The boxes that a detector starts from.
 import { ArgumentError, arange, cat, nn, stack, type Tensor, tensor } from '@flambeau/core'
-import { describe } from '../../check.js'
+import { describe } from '@flambeau/core/errors'
 
 /** Boxes of several sizes and shapes around every point of every feature map. */
 export class AnchorGenerator extends nn.Module<

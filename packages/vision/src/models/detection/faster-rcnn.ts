@@ -1,6 +1,7 @@
 // Faster R-CNN (Ren et al., 2015, arXiv:1506.01497).
 import { ArgumentError, nn, noGrad, Tensor } from '@flambeau/core'
-import { checkInteger, describe } from '../../check.js'
+import { describe } from '@flambeau/core/errors'
+import { checkInteger } from '../../check.js'
 import type { Layer } from '../../layer.js'
 import { MultiScaleRoIAlign } from '../../ops/index.js'
 import { mobilenet_v3_large } from '../mobilenet-v3.js'

@@ -1,6 +1,6 @@
 // What is in the proposed regions (Girshick, 2015, arXiv:1504.08083).
 import { ArgumentError, arange, cat, F, nn, type Tensor, zeros } from '@flambeau/core'
-import { show } from '../../check.js'
+import { formatShape } from '@flambeau/core/errors'
 import type { Layer } from '../../layer.js'
 import {
   batchedNms,
@@ -74,7 +74,7 @@ export class FastRCNNPredictor extends nn.Module<[Tensor], [scores: Tensor, code
 
   override forward(x: Tensor): [Tensor, Tensor] {
     if (x.ndim === 4 && (x.shape[2] !== 1 || x.shape[3] !== 1))
-      throw new ArgumentError(`FastRCNNPredictor: expected features [N, C], got shape ${show(x.shape)}`)
+      throw new ArgumentError(`FastRCNNPredictor: expected features [N, C], got shape ${formatShape(x.shape)}`)
     const flat = x.flatten(1)
     return [this.cls_score.forward(flat), this.bbox_pred.forward(flat)]
   }

@@ -1,6 +1,7 @@
 // What happens to images before a detector and to boxes after it.
 import { ArgumentError, empty, F, nn, type Tensor, tensor, zeros } from '@flambeau/core'
-import { checkBoxes, describe } from '../../check.js'
+import { describe } from '@flambeau/core/errors'
+import { checkBoxes } from '../../check.js'
 
 /** Images of a batch, padded to one size, and the size of each. */
 export interface ImageList {

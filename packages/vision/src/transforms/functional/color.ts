@@ -1,6 +1,7 @@
 // Colours: brightness, contrast, saturation, hue and their kin. Boxes and masks pass unchanged.
 import { ArgumentError, F, full, stack, type Tensor, tensor, where } from '@flambeau/core'
-import { checkInteger, describe } from '../../check.js'
+import { describe } from '@flambeau/core/errors'
+import { checkInteger } from '../../check.js'
 import { asBatch, boundOf, checkFactor, dispatchColour } from './common.js'
 
 /** Luma, ITU-R 601. */

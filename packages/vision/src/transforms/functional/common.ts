@@ -1,6 +1,6 @@
 // What the functional transforms share.
 import { ArgumentError, type Tensor } from '@flambeau/core'
-import { describe } from '../../check.js'
+import { describe } from '@flambeau/core/errors'
 import { boxConvert, clipBoxesToImage } from '../../ops/boxes.js'
 import { BoundingBoxes, Mask, wrap } from '../../tv-tensors.js'
 

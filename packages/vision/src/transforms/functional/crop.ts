@@ -1,6 +1,7 @@
 // Parts of images, borders around them, and mirror images.
 import { ArgumentError, F, stack, type Tensor, tensor } from '@flambeau/core'
-import { checkInteger, describe } from '../../check.js'
+import { describe } from '@flambeau/core/errors'
+import { checkInteger } from '../../check.js'
 import { BoundingBoxes, Mask } from '../../tv-tensors.js'
 import { sizeOf } from '../structure.js'
 import { asBatch, checkSize, dispatchKind, type Fill } from './common.js'

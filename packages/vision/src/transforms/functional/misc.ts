@@ -1,6 +1,7 @@
 // Blurring, normalizing, converting, erasing.
 import { ArgumentError, type DType, DTypeError, F, linspace, type Tensor, tensor } from '@flambeau/core'
-import { checkInteger, describe } from '../../check.js'
+import { describe } from '@flambeau/core/errors'
+import { checkInteger } from '../../check.js'
 import { type BoxFormat, boxConvert, clipBoxesToImage } from '../../ops/boxes.js'
 import { BoundingBoxes, Image, Mask, TVTensor, wrap } from '../../tv-tensors.js'
 import { asBatch, dispatchColour, inFloat } from './common.js'

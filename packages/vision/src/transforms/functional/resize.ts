@@ -1,6 +1,7 @@
 // Changing the number of pixels.
 import { ArgumentError, F, type Tensor, tensor } from '@flambeau/core'
-import { checkInteger, describe } from '../../check.js'
+import { describe } from '@flambeau/core/errors'
+import { checkInteger } from '../../check.js'
 import { asBatch, checkSize, dispatchKind, type Interpolation } from './common.js'
 
 /** The options of `resize`. */

@@ -1,6 +1,6 @@
 // Rotations, affine maps and perspective: a grid of points that the result's pixels come from.
 import { ArgumentError, cat, F, linalg, linspace, ones, stack, type Tensor, tensor } from '@flambeau/core'
-import { describe } from '../../check.js'
+import { describe } from '@flambeau/core/errors'
 import { asBatch, dispatchKind, type Fill, type Interpolation, inFloat } from './common.js'
 
 /** How warped images are read. */
