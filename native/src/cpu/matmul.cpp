@@ -10,6 +10,7 @@
 #include "iterate.h"
 #include "layouts.h"
 #include "panel_gemm.h"
+#include "skinny_product.h"
 
 namespace flambeau::cpu {
 namespace {
@@ -132,6 +133,13 @@ bool is_vector_product(DType dtype, const Matrix& out) {
   return dtype == DType::f32 && (out.rows == 1 || out.cols == 1);
 }
 
+// A few rows by a large matrix, such as a step of generation for a few texts: oneDNN would copy the matrix first, which
+// pays from about five rows on, and nine where it is transposed. One row by one that is not is best left to its BLAS.
+bool is_skinny_product(DType dtype, const Matrix& a, const Matrix& b, const Matrix& out) {
+  const bool few = b.transposed() ? out.rows <= kSkinnyRows : out.rows > 1 && out.rows <= kSkinnyRows / 2;
+  return dtype == DType::f32 && few && !a.transposed() && out.cols >= 16 && out.cols * a.cols >= 65536;
+}
+
 void vector_product(const Matrix& a, const Matrix& b, const Matrix& out, const void* bias) {
   float* c = static_cast<float*>(const_cast<void*>(out.data));
   if (bias)
@@ -250,7 +258,11 @@ Status run(const TensorView& out, const TensorView& a_in, const TensorView& b_in
       const Matrix mo = matrix_of(out, cursor.offsets[0] + i * step(0));
       const Matrix ma = matrix_of(a, cursor.offsets[1] + i * step(1));
       const Matrix mb = matrix_of(b, cursor.offsets[2] + i * step(2));
-      if (!batched && is_vector_product(out.dtype, mo)) {
+      if (!batched && is_skinny_product(out.dtype, ma, mb, mo)) {
+        skinny_product(static_cast<float*>(const_cast<void*>(mo.data)), mo.row_stride,
+                       static_cast<const float*>(ma.data), ma.ld(), static_cast<const float*>(mb.data), mb.ld(),
+                       mb.transposed(), static_cast<const float*>(bias_data), mo.rows, mo.cols, ma.cols);
+      } else if (!batched && is_vector_product(out.dtype, mo)) {
         vector_product(ma, mb, mo, bias_data);
       } else if (!batched && is_panel_product(out.dtype, mo, ma.cols)) {
         panel_product(ma, mb, mo, bias_data);
