@@ -6,6 +6,7 @@
 #include "blocks.h"
 #include "flambeau/kernels/elementwise.gen.h"
 #include "flambeau/parallel.h"
+#include "half_arithmetic.h"
 #include "iterate.h"
 #include "micro_ops.h"
 
@@ -170,6 +171,58 @@ bool run_small(const ElementwiseArgs& args) {
   return true;
 }
 
+// One sum, difference, product or quotient of half types along contiguous rows: without blocks of floats in between.
+bool run_halves(const ElementwiseArgs& args) {
+  if (args.code.size() != 4 || args.outs.size() != 1 || args.ins.size() != 2 || args.constants.size() != 0)
+    return false;
+  const TensorView &out = args.outs[0], &a = args.ins[args.code[1]], &b = args.ins[args.code[2]];
+  if ((out.dtype != DType::f16 && out.dtype != DType::bf16) || a.dtype != out.dtype || b.dtype != out.dtype)
+    return false;
+  HalfOp op;
+  switch (static_cast<MicroOp>(args.code[0])) {
+    case MicroOp::add_:
+      op = HalfOp::add;
+      break;
+    case MicroOp::sub_:
+      op = HalfOp::sub;
+      break;
+    case MicroOp::mul_:
+      op = HalfOp::mul;
+      break;
+    case MicroOp::div_:
+      op = HalfOp::div;
+      break;
+    default:
+      return false;
+  }
+  const TensorView* views[] = {&out, &a, &b};
+  const StridedLoop loop = make_loop(views);
+  const int64_t inner = loop.inner(), rows = loop.rows();
+  for (int v = 0; v < 3; ++v)
+    if (loop.inner_stride(v) != 1) return false;
+  if (inner < kShortRow && rows > 1) return false;
+  const auto run = [&]<typename T>() {
+    const auto row = [&](const RowCursor& at, int64_t begin, int64_t end) {
+      half_arithmetic(op, out.as<T>() + at.offsets[0] + begin, a.as<T>() + at.offsets[1] + begin,
+                      b.as<T>() + at.offsets[2] + begin, end - begin);
+    };
+    if (rows == 1)
+      parallel_for(
+          inner, kGrain / 2, [&](int64_t begin, int64_t end) { row(RowCursor(loop, 0), begin, end); }, kBlock);
+    else
+      parallel_for(rows, std::max<int64_t>(1, kGrain / 2 / std::max<int64_t>(1, inner)),
+                   [&](int64_t begin, int64_t end) {
+                     RowCursor cursor(loop, begin);
+                     for (int64_t r = begin; r < end; ++r, cursor.next()) row(cursor, 0, inner);
+                   });
+  };
+  if (out.dtype == DType::f16)
+    run.template operator()<float16>();
+  else
+    run.template operator()<bfloat16>();
+  return true;
+}
+
 // The position of the first zero in a tensor, in row-major order; -1 where there is none.
 int64_t find_zero(const TensorView& t) {
   const int64_t n = t.numel();
@@ -222,6 +275,8 @@ Status run_program(ElementwiseArgs& args) {
     if (!status.ok()) return status;
   }
   if (run_small<C>(args)) return {};
+  if constexpr (std::is_same_v<C, float>)
+    if (run_halves(args)) return {};
   std::span<const TensorView> outs = args.outs, ins = args.ins;
   const size_t n_code = args.code.size() / 4;
   const int first = static_cast<int>(ins.size() + args.constants.size());
