@@ -3,12 +3,25 @@
 #include "flambeau/kernels/copy.gen.h"
 #include "flambeau/parallel.h"
 #include "iterate.h"
+#include "stream.h"
 
 namespace flambeau::cpu {
 namespace {
 
+// Large results go past the caches.
+template <typename T>
+void move(T* dst, const T* src, int64_t n, bool stream) {
+  if (stream)
+    stream_copy(dst, src, n * int64_t{sizeof(T)});
+  else
+    std::copy_n(src, n, dst);
+}
+
 template <typename From, typename To>
-void copy_row(To* dst, int64_t dst_stride, const From* src, int64_t src_stride, int64_t n) {
+void copy_row(To* dst, int64_t dst_stride, const From* src, int64_t src_stride, int64_t n, bool stream) {
+  if constexpr (std::is_same_v<From, To>) {
+    if (dst_stride == 1 && src_stride == 1) return move(dst, src, n, stream);
+  }
   if (dst_stride == 1)
     load_block(dst, src, src_stride, n);
   else if (src_stride == 1)
@@ -17,16 +30,21 @@ void copy_row(To* dst, int64_t dst_stride, const From* src, int64_t src_stride, 
     for (int64_t i = 0; i < n; ++i) dst[i * dst_stride] = convert<To>(src[i * src_stride]);
 }
 
-// A transposed pair of inner dimensions is copied in tiles, so that both sides use whole cache lines.
+inline constexpr int64_t kTileRows = 32, kTileCols = 64;
+
+// A transposed pair of inner dimensions is copied in tiles, so that both sides use whole cache lines; by way of a
+// buffer, since lines whose distance is a power of two drive one another out of the cache.
 template <typename T>
-void transpose_tiles(T* dst, int64_t dst_row, const T* src, int64_t src_col, int64_t rows, int64_t cols) {
-  constexpr int64_t kTile = 32;
-  for (int64_t r0 = 0; r0 < rows; r0 += kTile)
-    for (int64_t c0 = 0; c0 < cols; c0 += kTile) {
-      const int64_t r1 = std::min(rows, r0 + kTile), c1 = std::min(cols, c0 + kTile);
-      for (int64_t r = r0; r < r1; ++r)
-        for (int64_t c = c0; c < c1; ++c) dst[r * dst_row + c] = src[c * src_col + r];
+void transpose_tiles(T* dst, int64_t dst_row, const T* src, int64_t src_col, int64_t rows, int64_t cols, bool stream) {
+  T tile[kTileCols * kTileRows], line[kTileCols];
+  for (int64_t c0 = 0; c0 < cols; c0 += kTileCols) {
+    const int64_t n = std::min(cols - c0, kTileCols);
+    for (int64_t c = 0; c < n; ++c) std::copy_n(src + (c0 + c) * src_col, rows, tile + c * kTileRows);
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t c = 0; c < n; ++c) line[c] = tile[c * kTileRows + r];
+      move(dst + r * dst_row + c0, line, n, stream);
     }
+  }
 }
 
 }  // namespace
@@ -37,6 +55,7 @@ Status copy(CopyArgs& args) {
   const int64_t inner = loop.inner(), rows = loop.rows();
   if (inner * rows == 0) return {};
   const int64_t out_stride = loop.inner_stride(0), in_stride = loop.inner_stride(1);
+  const bool stream = inner * rows * static_cast<int64_t>(size_of(args.out.dtype)) >= kStreamBytes;
 
   visit_stored_dtype(args.out.dtype, [&]<typename To>() {
     visit_stored_dtype(args.input.dtype, [&]<typename From>() {
@@ -46,14 +65,15 @@ Status copy(CopyArgs& args) {
         if (loop.ndim >= 2 && out_stride == 1 && loop.strides[1][1] == 1 && in_stride > 1) {
           const int64_t cols = loop.shape[0], tile_rows = loop.shape[1];
           const int64_t planes = rows / tile_rows;
-          const int64_t strips = (tile_rows + 31) / 32;
-          parallel_for(planes * strips, std::max<int64_t>(1, kGrain / (cols * 32)), [&](int64_t b, int64_t e) {
+          const int64_t strips = (tile_rows + kTileRows - 1) / kTileRows;
+          parallel_for(planes * strips, std::max<int64_t>(1, kGrain / (cols * kTileRows)), [&](int64_t b, int64_t e) {
             for (int64_t s = b; s < e; ++s) {
-              const int64_t row = s % strips * 32;
+              const int64_t row = s % strips * kTileRows;
               const RowCursor cursor(loop, s / strips * tile_rows + row);
               transpose_tiles(out + cursor.offsets[0], loop.strides[1][0], in + cursor.offsets[1], in_stride,
-                              std::min<int64_t>(32, tile_rows - row), cols);
+                              std::min(kTileRows, tile_rows - row), cols, stream);
             }
+            if (stream) stream_done();
           });
           return;
         }
@@ -62,14 +82,16 @@ Status copy(CopyArgs& args) {
         parallel_for(
             inner, kGrain,
             [&](int64_t b, int64_t e) {
-              copy_row(out + b * out_stride, out_stride, in + b * in_stride, in_stride, e - b);
+              copy_row(out + b * out_stride, out_stride, in + b * in_stride, in_stride, e - b, stream);
+              if (stream) stream_done();
             },
             64);
       } else {
         parallel_for(rows, std::max<int64_t>(1, kGrain / inner), [&](int64_t b, int64_t e) {
           RowCursor cursor(loop, b);
           for (int64_t r = b; r < e; ++r, cursor.next())
-            copy_row(out + cursor.offsets[0], out_stride, in + cursor.offsets[1], in_stride, inner);
+            copy_row(out + cursor.offsets[0], out_stride, in + cursor.offsets[1], in_stride, inner, stream);
+          if (stream) stream_done();
         });
       }
     });
@@ -86,8 +108,16 @@ Status fill(FillArgs& args) {
     T* out = args.out.as<T>();
     const T value = args.value.to<T>();
     const int64_t stride = loop.inner_stride(0);
+    const bool stream = stride == 1 && inner * rows * static_cast<int64_t>(sizeof(T)) >= kStreamBytes;
     const auto fill_row = [&](T* dst, int64_t n) {
-      for (int64_t i = 0; i < n; ++i) dst[i * stride] = value;
+      if (!stream) {
+        for (int64_t i = 0; i < n; ++i) dst[i * stride] = value;
+        return;
+      }
+      T block[kBlock];
+      std::fill_n(block, std::min(n, kBlock), value);
+      for (int64_t i = 0; i < n; i += kBlock) move(dst + i, block, std::min(kBlock, n - i), true);
+      stream_done();
     };
     if (rows == 1) {
       parallel_for(

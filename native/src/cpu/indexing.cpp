@@ -8,6 +8,7 @@
 #include "flambeau/parallel.h"
 #include "flambeau/visit_size.h"
 #include "iterate.h"
+#include "stream.h"
 
 namespace flambeau::cpu {
 namespace {
@@ -186,6 +187,7 @@ Status index_get(IndexGetArgs& args) {
   // Each part of a row is checked just before it is read; which index is the first bad one is looked for when one was
   // met.
   std::atomic<bool> bad{false};
+  const bool stream = at.fixed_in_row && inner * rows * static_cast<int64_t>(size_of(args.out.dtype)) >= kStreamBytes;
   visit_size(size_of(args.out.dtype), [&]<typename T>() {
     T* out = args.out.as<T>();
     const T* in = args.input.as<T>();
@@ -196,7 +198,9 @@ Status index_get(IndexGetArgs& args) {
         bad = true;
       } else if (at.fixed_in_row) {
         s += at.position(cursor, 0);
-        if (os == 1 && is == 1)
+        if (os == 1 && is == 1 && stream)
+          stream_copy(o + begin, s + begin, (end - begin) * int64_t{sizeof(T)});
+        else if (os == 1 && is == 1)
           std::copy(s + begin, s + end, o + begin);
         else
           for (int64_t i = begin; i < end; ++i) o[i * os] = s[i * is];
@@ -211,6 +215,7 @@ Status index_get(IndexGetArgs& args) {
           [&](int64_t b, int64_t e) {
             const RowCursor cursor(loop, 0);
             for (int64_t i = b; i < e; i += kPart) row(cursor, i, std::min(e, i + kPart));
+            if (stream) stream_done();
           },
           64);
     } else {
@@ -218,6 +223,7 @@ Status index_get(IndexGetArgs& args) {
         RowCursor cursor(loop, b);
         for (int64_t r = b; r < e; ++r, cursor.next())
           for (int64_t i = 0; i < inner; i += kPart) row(cursor, i, std::min(inner, i + kPart));
+        if (stream) stream_done();
       });
     }
   });
