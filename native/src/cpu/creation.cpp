@@ -14,14 +14,23 @@ using RangeType = std::conditional_t<kIsComplex<T>, T,
                                      std::conditional_t<kIsHalf<T> || std::is_same_v<T, float>, float,
                                                         std::conditional_t<std::is_same_v<T, double>, double, float>>>;
 
-// Counts from the nearer end, as PyTorch does, so that both ends are exact.
+// a · b + c
+template <typename Value>
+Value multiply_add(Value a, Value b, Value c) {
+  if constexpr (kIsComplex<Value>)
+    return a * b + c;
+  else
+    return std::fma(a, b, c);
+}
+
+// Counts from the nearer end, as PyTorch does, so that both ends are exact; each is rounded once.
 template <typename T, typename Value>
 void spaced(T* out, int64_t n, Value start, Value end, const auto& finish) {
   const Value step = n > 1 ? (end - start) / Value(static_cast<double>(n - 1)) : Value(0);
   parallel_for(n, kGrain, [&](int64_t b, int64_t e) {
     for (int64_t i = b; i < e; ++i) {
-      const Value v = i < n / 2 || n == 1 ? start + step * Value(static_cast<double>(i))
-                                          : end - step * Value(static_cast<double>(n - i - 1));
+      const Value v = i < n / 2 || n == 1 ? multiply_add(step, Value(static_cast<double>(i)), start)
+                                          : multiply_add(-step, Value(static_cast<double>(n - i - 1)), end);
       out[i] = finish(v);
     }
   });

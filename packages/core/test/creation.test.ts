@@ -198,3 +198,16 @@ test('threads, iteration, synchronize', () => {
   expect(() => synchronize('debug')).toThrow('out of range')
   expect(Tensor.prototype.tolist.call(ones([1]))).toEqual([1])
 })
+
+test('linspace rounds each value once, as PyTorch does', () => {
+  // torch.linspace(0, 1, 101)[[53, 57, 58, 65, 66, 70, 71, 78]]
+  const values = linspace(0, 1, 101).data() as Float32Array
+  const expected = [
+    0.5300000309944153, 0.5699999928474426, 0.5799999833106995, 0.6500000357627869, 0.6600000262260437,
+    0.699999988079071, 0.7099999785423279, 0.7800000309944153,
+  ]
+  expect([53, 57, 58, 65, 66, 70, 71, 78].map((i) => values[i])).toEqual(expected)
+  // torch.linspace(0, 1, 101, dtype=torch.float64)[[56, 57, 67, 81, 93]]
+  const wide = linspace(0, 1, 101, { dtype: 'float64' }).data() as Float64Array
+  expect([56, 57, 67, 81, 93].map((i) => wide[i])).toEqual([0.5599999999999999, 0.57, 0.67, 0.8099999999999999, 0.93])
+})
