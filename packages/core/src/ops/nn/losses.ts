@@ -18,6 +18,7 @@ import { exp, log, log1p, xlogy } from '../transcendental.js'
 import { expand, reshape } from '../views.js'
 import { logsigmoid, softplus } from './activations.js'
 import { checkReduction, type Reduction } from './classLosses.js'
+import { logitLoss, squaredDifference, takesElements } from './elementLosses.js'
 import { pairwiseDistance } from './layerNorm.js'
 
 /** The `reduction` that losses share. */
@@ -61,7 +62,12 @@ function reduceWeighted(
 export const mseLoss: Loss<WeightedLossOptions> = composite(
   'nn.functional.mse_loss(input, target, {reduction, weight})',
   (input: Tensor, target: Tensor, { reduction, weight }: WeightedLossOptions = {}): Tensor =>
-    reduceWeighted('mse_loss', square(sub(input, target)), weight, reduction),
+    reduceWeighted(
+      'mse_loss',
+      takesElements(input, target) ? squaredDifference(input, target) : square(sub(input, target)),
+      weight,
+      reduction,
+    ),
 )
 
 /** The mean of absolute differences. */
@@ -149,9 +155,11 @@ export const binaryCrossEntropyWithLogits: Loss<BceWithLogitsOptions> = composit
   'nn.functional.binary_cross_entropy_with_logits(input, target, {weight, reduction, pos_weight})',
   (input: Tensor, target: Tensor, { weight, reduction, posWeight }: BceWithLogitsOptions = {}): Tensor => {
     checkSameShape('binary_cross_entropy_with_logits', input, target)
-    const logs = logsigmoid(input)
-    const scaled = posWeight ? mul(logs, add(mul(sub(posWeight, 1), target), 1)) : logs
-    const losses = sub(mul(rsub(target, 1), input), scaled)
+    const positive = (weight: Tensor): Tensor => add(mul(sub(weight, 1), target), 1)
+    const losses =
+      !posWeight && takesElements(input, target)
+        ? logitLoss(input, target)
+        : sub(mul(rsub(target, 1), input), posWeight ? mul(logsigmoid(input), positive(posWeight)) : logsigmoid(input))
     return reduceLoss('binary_cross_entropy_with_logits', weight ? mul(losses, weight) : losses, reduction)
   },
 )
