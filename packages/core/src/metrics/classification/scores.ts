@@ -107,6 +107,25 @@ export function f1Score(preds: Tensor, target: Tensor, options: ZeroDivisionOpti
   return fbetaScore(preds, target, { ...options, beta: 1 })
 }
 
+/** A formula of the counts of all batches. */
+abstract class Score<O extends ScoreOptions> extends CountMetric<O> {
+  override readonly higherIsBetter = true
+  /** Not private by #, so that a clone has them too. */
+  private readonly formula: Formula<O>
+  private readonly forTopK: boolean
+
+  constructor(options: O, check: (metric: string, options: O) => void, formula: Formula<O>, forTopK = true) {
+    check(new.target.name, options)
+    super(options)
+    this.formula = formula
+    this.forTopK = forTopK
+  }
+
+  override compute(): Tensor {
+    return score(this.counts(), this.options, this.formula, this.forTopK)
+  }
+}
+
 /**
  * The share of decisions that are right.
  *
@@ -120,58 +139,30 @@ export function f1Score(preds: Tensor, target: Tensor, options: ZeroDivisionOpti
  * console.log(accuracy.compute().item()) // → 0.75
  * ```
  */
-export class Accuracy extends CountMetric<ScoreOptions> {
-  override readonly higherIsBetter = true
-
+export class Accuracy extends Score<ScoreOptions> {
   constructor(options: ScoreOptions) {
-    checkScores('Accuracy', options)
-    super(options)
-  }
-
-  override compute(): Tensor {
-    return score(this.counts(), this.options, accuracyOf)
+    super(options, checkScores, accuracyOf)
   }
 }
 
 /** Of what was predicted as a class, the share that is of it. */
-export class Precision extends CountMetric<ZeroDivisionOptions> {
-  override readonly higherIsBetter = true
-
+export class Precision extends Score<ZeroDivisionOptions> {
   constructor(options: ZeroDivisionOptions) {
-    checkZeroDivision('Precision', options)
-    super(options)
-  }
-
-  override compute(): Tensor {
-    return score(this.counts(), this.options, precisionOf)
+    super(options, checkZeroDivision, precisionOf)
   }
 }
 
 /** Of what is of a class, the share that was predicted as it. */
-export class Recall extends CountMetric<ZeroDivisionOptions> {
-  override readonly higherIsBetter = true
-
+export class Recall extends Score<ZeroDivisionOptions> {
   constructor(options: ZeroDivisionOptions) {
-    checkZeroDivision('Recall', options)
-    super(options)
-  }
-
-  override compute(): Tensor {
-    return score(this.counts(), this.options, recallOf)
+    super(options, checkZeroDivision, recallOf)
   }
 }
 
 /** The weighted harmonic mean of precision and recall. */
-export class FBetaScore extends CountMetric<FBetaOptions> {
-  override readonly higherIsBetter = true
-
+export class FBetaScore extends Score<FBetaOptions> {
   constructor(options: FBetaOptions) {
-    checkBeta('FBetaScore', options)
-    super(options)
-  }
-
-  override compute(): Tensor {
-    return score(this.counts(), this.options, fbetaOf, false)
+    super(options, checkBeta, fbetaOf, false)
   }
 }
 
