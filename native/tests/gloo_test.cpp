@@ -62,6 +62,52 @@ TEST_CASE("sums of small and large tensors, of floats and halves") {
   });
 }
 
+TEST_CASE("every collective, small and large, one after another") {
+  constexpr int size = 3;
+  with_ranks(size, [](int rank, Group& group) {
+    for (const int64_t n : {int64_t(0), int64_t(1), int64_t(7), int64_t(5000), int64_t(200003)}) {
+      const auto filled = [n](int64_t parts, auto value) {
+        std::vector<double> values(static_cast<size_t>(n * parts));
+        for (int64_t i = 0; i < n * parts; ++i) values[static_cast<size_t>(i)] = static_cast<double>(value(i / n));
+        return values;
+      };
+      const auto run = [&](Kind kind, std::vector<double>* data, std::vector<double>* output, int root) {
+        Collective c;
+        c.kind = kind;
+        c.dtype = DType::f64;
+        c.root = root;
+        c.data = data == nullptr ? nullptr : data->data();
+        c.output = output == nullptr ? nullptr : output->data();
+        c.count = n;
+        c.shape = {n};
+        if (kind == Kind::all_to_all) c.send_counts = c.receive_counts = std::vector<int64_t>(size, n);
+        c.timeout = Milliseconds(10000);
+        CHECK(group.run(c).message == "");
+      };
+      const auto by_part = [](int64_t part) { return part; };
+      std::vector<double> own = filled(1, [rank](int64_t) { return rank + 1; });
+      std::vector<double> all(static_cast<size_t>(n * size)), one(static_cast<size_t>(n));
+
+      run(Kind::all_gather, &own, &all, -1);
+      CHECK(all == filled(size, [](int64_t part) { return part + 1; }));
+      run(Kind::gather, &own, rank == 1 ? &all : nullptr, 1);
+      CHECK(all == filled(size, [](int64_t part) { return part + 1; }));
+      std::vector<double> parts = filled(size, by_part);
+      run(Kind::scatter, rank == 2 ? &parts : nullptr, &one, 2);
+      CHECK(one == filled(1, [rank](int64_t) { return rank; }));
+      run(Kind::reduce_scatter, &parts, &one, -1);
+      CHECK(one == filled(1, [rank](int64_t) { return rank * size; }));
+      run(Kind::all_to_all, &parts, &all, -1);
+      CHECK(all == filled(size, [rank](int64_t) { return rank; }));
+      run(Kind::reduce, &own, nullptr, 0);
+      CHECK(own == filled(1, [rank](int64_t) { return rank == 0 ? 6 : rank + 1; }));
+      run(Kind::broadcast, &own, nullptr, 0);
+      CHECK(own == filled(1, [](int64_t) { return 6; }));
+      run(Kind::barrier, nullptr, nullptr, -1);
+    }
+  });
+}
+
 TEST_CASE("ranks that disagree are told so, and go on") {
   with_ranks(2, [](int rank, Group& group) {
     std::vector<float> values(static_cast<size_t>(rank + 4), 1.0f);
