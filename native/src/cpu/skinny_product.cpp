@@ -134,7 +134,7 @@ void skinny_product(float* c, int64_t ldc, const float* a, int64_t lda, const fl
         const float* own_bias = bias ? bias + begin : nullptr;
         HWY_DYNAMIC_DISPATCH(columns)(c + begin, ldc, a, lda, b + begin, ldb, own_bias, m, end - begin, k);
       },
-      16);
+      /*align=*/64);  // whole vectors: which columns are left over is not for the threads to say
 }
 
 }  // namespace flambeau::cpu
