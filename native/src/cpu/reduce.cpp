@@ -37,6 +37,8 @@ class Source {
     });
   }
   int64_t compute_size() const { return compute_size_; }
+  // Null where elements must be converted.
+  const char* direct(int64_t offset) const { return direct_ ? data_ + offset * size_ : nullptr; }
 
  private:
   const char* data_;
@@ -120,10 +122,43 @@ void reduce_range(const ReduceFunctions& f, const Source& source, const StridedL
   }
 }
 
+// Many rows that fit a block each: several a call.
+void reduce_short(const ReduceFunctions& f, const Source& source, const Geometry& g, const double* params, char* acc) {
+  const int64_t inner = g.kept.inner(), stride = g.kept.inner_stride(0), most = kBlock / g.count;
+  parallel_for(g.outputs, std::max<int64_t>(1, kGrain / (g.count + 1)), [&](int64_t b, int64_t e) {
+    Buffer block(kBlock * 16);
+    for (int64_t o = b; o < e;) {
+      const RowCursor cursor(g.kept, o / inner);
+      const int64_t row_end = std::min(e, (o / inner + 1) * inner);
+      while (o < row_end) {
+        const int64_t offset = cursor.offsets[0] + o % inner * stride;
+        const char* data = source.direct(offset);
+        int64_t n = row_end - o, step = stride;
+        if (!data) {
+          n = std::min(n, most);
+          if (stride == g.count)
+            source.load(block.at(0), offset, 1, n * g.count);
+          else
+            for (int64_t r = 0; r < n; ++r)
+              source.load(block.at(r * g.count * source.compute_size()), offset + r * stride, 1, g.count);
+          data = block.at(0);
+          step = g.count;
+        }
+        f.rows(acc + o * f.accumulator_size(), data, step, n, g.count, params ? params + o : nullptr);
+        o += n;
+      }
+    }
+  });
+}
+
 // `params` has one number an output, or is null; `acc` has one accumulator an output.
 void reduce_inner(const ReduceFunctions& f, const Source& source, const Geometry& g, const double* params, char* acc) {
   const int64_t inner = g.kept.inner(), stride = g.kept.inner_stride(0);
   const int64_t chunks = g.outputs < kManyOutputs ? std::max<int64_t>(1, g.count / kChunk) : 1;
+  if (chunks == 1 && g.count <= kBlock && g.reduced.ndim == 1 && g.reduced.inner_stride(0) == 1) {
+    reduce_short(f, source, g, params, acc);
+    return;
+  }
   if (chunks == 1) {
     parallel_for(g.outputs, std::max<int64_t>(1, kGrain / (g.count + 1)), [&](int64_t b, int64_t e) {
       Buffer block(kBlock * 16);

@@ -14,6 +14,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace flambeau::cpu {
 namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
 
 // A kind is how an element becomes a lane value (`map`) and how two of those become one (`join`). Integer sums and
 // products wrap, so their lanes are unsigned.
@@ -36,6 +37,9 @@ using ProdLane = std::conditional_t<
     std::conditional_t<std::is_same_v<C, float>, double, std::conditional_t<kIsComplex<C>, complex128, C>>>;
 template <typename L>
 using AccOf = std::conditional_t<std::is_integral_v<L>, int64_t, std::conditional_t<kIsComplex<L>, complex128, double>>;
+
+// Rows of fewer elements are reduced in one stream of eight lanes.
+constexpr int64_t kFewElements = 32;
 
 enum class Join { add, mul, max, min };
 
@@ -119,7 +123,86 @@ struct Reducer {
     }
   }
 
+  static Lane reduce_few(const C* x, int64_t n, double param) {
+    constexpr int64_t kLanes = 8;
+    Lane total = identity<Lane>();
+    bool nan = false;
+    const auto take = [&](Lane& into, Lane value) {
+      if constexpr (kJoin == Join::add || kJoin == Join::mul || kIsComplex<Lane>) {
+        into = join(into, value);
+      } else {
+        nan |= value != value;
+        into = (kJoin == Join::max ? into < value : value < into) ? value : into;
+      }
+    };
+    int64_t i = 0;
+    if (n >= kLanes) {
+      Lane lanes[kLanes];
+      for (int64_t l = 0; l < kLanes; ++l) lanes[l] = map(x[l], param);
+      if constexpr (kJoin == Join::max || kJoin == Join::min)
+        for (int64_t l = 0; l < kLanes; ++l) nan |= lanes[l] != lanes[l];
+      for (i = kLanes; i + kLanes <= n; i += kLanes)
+        for (int64_t l = 0; l < kLanes; ++l) take(lanes[l], map(x[i + l], param));
+      for (int64_t half = kLanes / 2; half > 0; half /= 2)
+        for (int64_t l = 0; l < half; ++l) take(lanes[l], lanes[l + half]);
+      total = lanes[0];
+    }
+    for (; i < n; ++i) take(total, map(x[i], param));
+    if constexpr (std::numeric_limits<Lane>::has_quiet_NaN)
+      if (nan) return std::numeric_limits<Lane>::quiet_NaN();
+    return total;
+  }
+
+  // Kinds of real numbers whose lanes are of the compute type.
+  static constexpr bool kVectors = std::is_floating_point_v<C> && std::is_same_v<Lane, C> && kJoin != Join::mul &&
+                                   kKind != ReduceKind::pow_sum && kKind != ReduceKind::variation;
+
+  // Four vectors side by side, so that the additions do not wait for one another and memory is read in one stream.
+  static Lane reduce_vectors(const C* x, int64_t n) {
+    const hn::ScalableTag<C> d;
+    using V = hn::Vec<decltype(d)>;
+    const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+    V a = hn::Set(d, identity<C>()), b = a, c = a, e = a, bad = hn::Zero(d);
+    const auto take = [&](V& into, const C* at) HWY_ATTR {
+      V v = hn::LoadU(d, at);
+      if constexpr (kKind == ReduceKind::nan_sum) v = hn::IfThenElseZero(hn::Eq(v, v), v);
+      if constexpr (kAbs && kKind != ReduceKind::square_sum) v = hn::Abs(v);
+      if constexpr (kKind == ReduceKind::square_sum) {
+        into = hn::MulAdd(v, v, into);
+      } else if constexpr (kJoin == Join::add) {
+        into = hn::Add(into, v);
+      } else {
+        bad = hn::Or(bad, hn::VecFromMask(d, hn::Ne(v, v)));
+        into = kJoin == Join::max ? hn::Max(v, into) : hn::Min(v, into);
+      }
+    };
+    int64_t i = 0;
+    for (; i + 4 * lanes <= n; i += 4 * lanes) {
+      take(a, x + i);
+      take(b, x + i + lanes);
+      take(c, x + i + 2 * lanes);
+      take(e, x + i + 3 * lanes);
+    }
+    for (; i + lanes <= n; i += lanes) take(a, x + i);
+    if (!hn::AllTrue(d, hn::Eq(bad, hn::Zero(d)))) return std::numeric_limits<C>::quiet_NaN();
+    if constexpr (kJoin == Join::add) {
+      a = hn::Add(hn::Add(a, b), hn::Add(c, e));
+    } else if constexpr (kJoin == Join::max) {
+      a = hn::Max(hn::Max(a, b), hn::Max(c, e));
+    } else {
+      a = hn::Min(hn::Min(a, b), hn::Min(c, e));
+    }
+    HWY_ALIGN C buffer[hn::MaxLanes(decltype(d)())];
+    hn::Store(a, d, buffer);
+    C total = buffer[0];
+    for (int64_t l = 1; l < lanes; ++l) total = join(total, buffer[l]);
+    for (; i < n; ++i) total = join(total, map(x[i], 0));
+    return total;
+  }
+
   static Lane reduce(const C* x, int64_t n, double param) {
+    if (n < kFewElements) return reduce_few(x, n, param);
+    if constexpr (kVectors) return reduce_vectors(x, n);
     // Four streams, so that the additions do not wait for one another.
     const int64_t q = n / 4;
     if constexpr (kIsComplex<Lane>) {
@@ -186,6 +269,14 @@ struct Reducer {
     auto* a = static_cast<Acc*>(acc);
     *a = join(*a, static_cast<Acc>(reduce(static_cast<const C*>(x), n, param)));
   }
+  static void rows(void* acc_, const void* x_, int64_t stride, int64_t rows, int64_t n, const double* params) {
+    auto* acc = static_cast<Acc*>(acc_);
+    const auto* x = static_cast<const C*>(x_);
+    for (int64_t r = 0; r < rows; ++r, x += stride) {
+      const double param = params ? params[r] : 0;
+      acc[r] = join(acc[r], static_cast<Acc>(reduce(x, n, param)));
+    }
+  }
   static void row(void* lanes_, const void* x_, const double* params, int64_t n) {
     auto* lanes = static_cast<Lane*>(lanes_);
     const auto* x = static_cast<const C*>(x_);
@@ -213,6 +304,7 @@ void select(ReduceFunctions& f) {
     f.init = R::init;
     f.merge = R::merge;
     f.block = R::block;
+    f.rows = R::rows;
     f.row = R::row;
     f.reset = R::reset;
     f.flush = R::flush;
