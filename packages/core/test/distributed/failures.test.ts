@@ -60,7 +60,7 @@ test('arguments, messages of another size, and a group that ends', async () => {
     'DTypeError: allReduce: avg is not there for int32',
     "ArgumentError: allReduce: expected one of sum, avg, product, min, max, band, bor, bxor for op, got 'median'",
     'ArgumentError: broadcast: expected a rank of the group (0, 1) for src, got 2',
-    'ArgumentError: allGather: expected a list of 2 tensors for tensorList, got [Tensor]',
+    'ArgumentError: allGather: expected a list of 2 tensors for tensorList, got [a float32 tensor of shape [2]]',
     "ArgumentError: send: expected another rank than this process's own, got 0",
     'DeviceError: allReduce: expected tensor on cpu, got it on meta; Gloo exchanges tensors of the CPU',
     'ArgumentError: allReduce: expected a positive number of milliseconds for timeout, got -1',
