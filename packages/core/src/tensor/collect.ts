@@ -20,9 +20,9 @@ const GROWTH_SHARE = 0.5
 
 // V8 doubles its young generation each time enough has survived, the last time only after a hundred thousand training
 // steps, which looks like a leak. It may as well have its full size (16 MB twice) from the first time on. That can wait
-// until the program that imports this has a moment.
+// until a program makes more than a few tensors: loading what sets it takes milliseconds.
 const growAtOnce = (): void => v8().setFlagsFromString('--semi-space-growth-factor=16')
-setImmediate(growAtOnce).unref()
+let untilGrowth = 8
 
 let gc: ((options?: { type: 'minor' }) => void) | null = null
 let limit = STEP
@@ -36,7 +36,6 @@ let settled = 0
 
 function collector(): NonNullable<typeof gc> {
   if (gc === null) {
-    growAtOnce()
     v8().setFlagsFromString('--expose-gc')
     gc = vm().runInNewContext('gc') as NonNullable<typeof gc>
   }
@@ -64,6 +63,7 @@ export function collectAfterBackward(): void {
 
 /** Called before `nbytes` are allocated. */
 export function pace(nbytes: number): void {
+  if (--untilGrowth === 0) growAtOnce()
   if (liveBytes() + nbytes <= limit) return
   // Calls that are kept for later hold on to their memory, which they have not got yet.
   if (observed.by?.defers) return
