@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "engine.h"
 #include "flambeau/parallel.h"
 #include "panel_product.h"
+#include "per_thread.h"
 
 namespace flambeau::cpu {
 namespace {
@@ -14,7 +14,6 @@ namespace {
 constexpr int64_t kDepth = 512, kRows = 48, kColumns = 2048;
 // Multiplications that are worth a thread.
 constexpr int64_t kWork = int64_t{1} << 18;
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
 
@@ -24,7 +23,7 @@ void panel_gemm(int64_t m, int64_t n, int64_t k, const PanelMatrix& a, const Pan
   const int64_t width = panels.width, depth = ceil_div(k, ceil_div(k, kDepth)), columns = std::min(n, kColumns);
   const bool turned = a.row_stride == 1 && a.col_stride != 1;
   const Workspace b_memory(static_cast<size_t>(panels.size(depth, columns)) * sizeof(float));
-  const Workspace a_memory(static_cast<size_t>(turned ? depth * kRows * omp_get_max_threads() : 0) * sizeof(float));
+  const PerThread a_memory(turned ? depth * kRows : 0);
   float* packed = b_memory.as<float>();
 
   for (int64_t j = 0; j < n; j += columns)
@@ -46,7 +45,7 @@ void panel_gemm(int64_t m, int64_t n, int64_t k, const PanelMatrix& a, const Pan
           const float* plus = p > 0 ? to : bias ? bias + j + panel * width : nullptr;
           const int64_t plus_stride = p > 0 ? ldc : 0;
           if (turned) {
-            float* mine = a_memory.as<float>() + (omp_in_parallel() ? omp_get_thread_num() : 0) * depth * kRows;
+            float* mine = a_memory.mine();
             panels.pack_rows(mine, left, a.col_stride, height, inner);
             panels.product_of_packed(to, ldc, mine, right, inner, height, count, inner, plus, plus_stride);
           } else {

@@ -4,6 +4,8 @@
 
 namespace flambeau::cpu {
 
+inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
 // B [k, n] is kept in panels of `width` columns: panel j is [k][width], filled up with zeros.
 template <typename R>
 struct PanelFunctions {

@@ -3,13 +3,12 @@
 // the work is split, so results are the same for any number of threads.
 #include "winograd.h"
 
-#include <omp.h>
-
 #include <algorithm>
 
 #include "engine.h"
 #include "flambeau/parallel.h"
 #include "panel_product.h"
+#include "per_thread.h"
 #include "winograd_tiles.h"
 
 namespace flambeau::cpu::winograd {
@@ -18,8 +17,6 @@ namespace {
 constexpr int64_t kFrequencies = 36, kBlock = 8, kTile = 4;
 // Keeps frequencies, whose sizes are mostly powers of two, from falling on the same lines of a cache.
 constexpr int64_t kSkew = 16;
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // The tiles of the results of a batch, in order.
 struct Tiles {
@@ -53,18 +50,6 @@ struct Filters {
   const float* data;
   int64_t in_channels, out_channels, in_step, out_step;
   bool turned;
-};
-
-// Memory for each thread of a loop.
-class PerThread {
- public:
-  explicit PerThread(int64_t size)
-      : size_(size), memory_(static_cast<size_t>(size * omp_get_max_threads()) * sizeof(float)) {}
-  float* mine() const { return memory_.as<float>() + (omp_in_parallel() ? omp_get_thread_num() : 0) * size_; }
-
- private:
-  int64_t size_;
-  Workspace memory_;
 };
 
 Workspace floats(int64_t size) { return Workspace(static_cast<size_t>(size) * sizeof(float)); }
