@@ -102,7 +102,8 @@ const trainer = new Trainer({
 await trainer.fit(net, { trainDataloaders: train, valDataloaders: val, ckptPath: 'last' })
 
 const digest = createHash('sha256')
-for (const t of [...Object.values(net.stateDict()), ...Object.values(ema.stateDict().averages)])
+// A run that was stopped before its first step has no averages yet.
+for (const t of [...Object.values(net.stateDict()), ...Object.values(ema.stateDict().averages ?? {})])
   digest.update(t.contiguous().data())
 for (const { optimizer } of trainer.optimizers)
   for (const state of Object.values(optimizer.stateDict().state))
