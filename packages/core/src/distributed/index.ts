@@ -26,7 +26,7 @@ export {
   type PendingGradients,
 } from './comm-hooks.js'
 export { type DataParallelOptions, DistributedDataParallel, type JoinOptions } from './data-parallel.js'
-export { irecv, isend, type MessageOptions, recv, send } from './messages.js'
+export { batchIsendIrecv, irecv, isend, type MessageOptions, P2POp, recv, send } from './messages.js'
 export { allGatherObject, broadcastObjectList, gatherObject, type ObjectOptions, scatterObjectList } from './objects.js'
 export { type PowerSGDOptions, PowerSGDState, powerSGDHook } from './power-sgd.js'
 export {

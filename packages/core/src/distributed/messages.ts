@@ -1,6 +1,6 @@
 // Messages from one rank to another.
 import { native } from '../binding/native.js'
-import { ArgumentError } from '../errors.js'
+import { ArgumentError, describe } from '../errors.js'
 import { DTYPES } from '../tensor/dtype.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { checkInteger, checkTimeout, guarded } from './failures.js'
@@ -80,4 +80,55 @@ export function isend(tensor: Tensor, dst: number, options: MessageOptions = {})
 /** `recv` that does not wait. */
 export function irecv(tensor: Tensor, src: number | null = null, options: MessageOptions = {}): Work {
   return start('irecv', tensor, src, options, false, false).work
+}
+
+/** One message of `batchIsendIrecv`. */
+export class P2POp {
+  readonly op: typeof isend | typeof irecv
+  readonly tensor: Tensor
+  readonly peer: number
+  readonly options: MessageOptions
+
+  /**
+   * @param op `isend` or `irecv`
+   * @param peer the rank that it goes to or comes from
+   */
+  constructor(op: typeof isend | typeof irecv, tensor: Tensor, peer: number, options: MessageOptions = {}) {
+    if (op !== isend && op !== irecv)
+      throw new ArgumentError(`P2POp: expected isend or irecv for op, got ${describe(op)}`)
+    this.op = op
+    this.tensor = tensor
+    this.peer = peer
+    this.options = options
+  }
+}
+
+/**
+ * Begins several messages at once, and waits for none: ranks that exchange with each other need no order.
+ *
+ * @returns what is under way, one for each message
+ * @example
+ * ```ts
+ * import { tensor, zeros } from '@flambeau/core'
+ * import * as distributed from '@flambeau/core/distributed'
+ * const { batchIsendIrecv, irecv, isend, P2POp } = distributed
+ * function ring(rank: number, size: number) {
+ *   const from = zeros([2])
+ *   const ops = [
+ *     new P2POp(isend, tensor([rank, rank]), (rank + 1) % size),
+ *     new P2POp(irecv, from, (rank + size - 1) % size),
+ *   ]
+ *   for (const work of batchIsendIrecv(ops)) work.wait()
+ *   return from
+ * }
+ * ```
+ */
+export function batchIsendIrecv(ops: readonly P2POp[]): Work[] {
+  const name = 'batchIsendIrecv'
+  if (!Array.isArray(ops) || ops.length === 0 || !ops.every((op) => op instanceof P2POp))
+    throw new ArgumentError(`${name}: expected a list of P2POp for ops, got ${describe(ops)}`)
+  const group = groupFor(name, ops[0].options.group)
+  if (ops.some(({ options }) => groupFor(name, options.group) !== group))
+    throw new ArgumentError(`${name}: expected messages of one group`)
+  return ops.map(({ op, tensor, peer, options }) => op(tensor, peer, options))
 }

@@ -62,6 +62,7 @@ test('strided tensors, uneven parts, groups, messages and objects', async () => 
         ? { pair: 'allReduce: this process is no member of the group of ranks 0, 2' }
         : { pair: [[4], rank / 2, 2], fromTwo: 2 }),
       ring: (rank + 2) % 3,
+      batch: [1, 2].map((step) => [(rank + step) % 3, rank]),
       ...(rank === 0 ? { sources: [1, 2] } : {}),
       future: 3,
       objects: [0, 1, 2].map((r) => [r, [r, 1]]),

@@ -62,6 +62,8 @@ test('arguments, messages of another size, and a group that ends', async () => {
     'ArgumentError: broadcast: expected a rank of the group (0, 1) for src, got 2',
     'ArgumentError: allGather: expected a list of 2 tensors for tensorList, got [a float32 tensor of shape [2]]',
     "ArgumentError: send: expected another rank than this process's own, got 0",
+    'ArgumentError: P2POp: expected isend or irecv for op, got function send',
+    'ArgumentError: batchIsendIrecv: expected a list of P2POp for ops, got []',
     'DeviceError: allReduce: expected tensor on cpu, got it on meta; Gloo exchanges tensors of the CPU',
     'ArgumentError: allReduce: expected a positive number of milliseconds for timeout, got -1',
     'ArgumentError: newGroup: expected different ranks, got [0, 0]',
