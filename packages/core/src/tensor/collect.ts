@@ -5,15 +5,18 @@ import { liveBytes, observed } from '../binding/call.js'
 import { v8, vm } from '../builtins.js'
 
 /**
- * Bytes that may be allocated between two young collections. Fewer where a loop keeps dropping what it makes, so that the
- * same memory, still in the processor's caches, is used again; a training step keeps much of it for a while, and what
- * survives two young collections waits for a full one.
+ * Bytes that may be allocated between two young collections. Few where a loop drops what it makes, as every loop is first
+ * taken to do: the same memory, still in the processor's caches, is used again, and pages that were never touched cost
+ * more than most arithmetic. A training step keeps much of what it makes for a while, and what survives two young
+ * collections waits for a full one: steps are long from the first collection on that freed less than half, until so many
+ * in a row have freed nearly everything.
  */
-const STEP = 96 * 2 ** 20
 const SHORT_STEP = 32 * 2 ** 20
-/** Steps become short after so many collections, one after another, that freed this share of what was allocated. */
+const LONG_STEP = 96 * 2 ** 20
+/** Shares of what was allocated that a collection leaves: steps are long above the one, short again below the other. */
+const KEPT = 0.5
+const DROPPED = 0.1
 const DROPPING = 6
-const DROPPED = 0.9
 /** What may survive young collections before a full one, at least, and as a share of what survived the last full one. */
 const GROWTH = 96 * 2 ** 20
 const GROWTH_SHARE = 0.5
@@ -25,7 +28,8 @@ const growAtOnce = (): void => v8().setFlagsFromString('--semi-space-growth-fact
 let untilGrowth = 8
 
 let gc: ((options?: { type: 'minor' }) => void) | null = null
-let limit = STEP
+let step = SHORT_STEP
+let limit = step
 /** How many collections in a row have freed nearly everything. */
 let dropping = 0
 /** Live bytes after the last collection, young or full, and after the last full one. */
@@ -48,7 +52,7 @@ export function collectGarbage(): void {
   collector()()
   survived = liveBytes()
   after = survived
-  limit = survived + STEP
+  limit = survived + step
 }
 
 /**
@@ -70,10 +74,13 @@ export function pace(nbytes: number): void {
   const before = liveBytes()
   collector()({ type: 'minor' })
   const live = liveBytes()
-  dropping = before - live >= DROPPED * (before - after) ? dropping + 1 : 0
+  const kept = (live - after) / (before - after)
+  dropping = kept <= DROPPED ? dropping + 1 : 0
+  if (kept > KEPT) step = LONG_STEP
+  else if (dropping >= DROPPING) step = SHORT_STEP
   if (live + nbytes - survived > Math.max(GROWTH, survived * GROWTH_SHARE)) collectGarbage()
   else {
     after = live
-    limit = live + nbytes + (dropping < DROPPING ? STEP : SHORT_STEP)
+    limit = live + nbytes + step
   }
 }
