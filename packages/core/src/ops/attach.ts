@@ -31,7 +31,8 @@ export function attach(module: Readonly<Record<string, unknown>>): void {
     define(name, function (this: Tensor, ...rest: unknown[]) {
       if (!(this instanceof Tensor))
         throw new ArgumentError(`${name}: expected a tensor for this, got ${describe(this)}`)
-      return op.run([this, ...rest])
+      // Most take none or one more, and a spread costs as much as a small kernel.
+      return op.run(rest.length === 1 ? [this, rest[0]] : rest.length === 0 ? [this] : [this, ...rest])
     })
     if (op.inplace)
       define(`${name}_`, function (this: Tensor, ...rest: unknown[]) {

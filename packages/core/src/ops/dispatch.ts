@@ -46,7 +46,7 @@ function execute(record: AnyRecord, args: readonly unknown[]): unknown {
   const tracked = checkTensors(record, args)
   if (record.kind === 'composite') return record.call(...args)
   if (!tracked || !gradMode.enabled) {
-    const { out } = record.forward(...args)
+    const { out } = forward(record, args)
     if (record.view && !gradMode.inference) markView(record, args, out)
     if (gradMode.inference) for (const t of out instanceof Tensor ? [out] : out) t.inference = true
     return out
@@ -79,6 +79,20 @@ function checkTensors(record: AnyRecord, args: readonly unknown[]): boolean {
 
 type AnyPrimitive = Extract<AnyRecord, { kind: 'primitive' }>
 
+/** `record.forward(...args)`, for few arguments without the spread, which costs as much as a small kernel. */
+function forward(record: AnyPrimitive, args: readonly unknown[]): ReturnType<AnyPrimitive['forward']> {
+  switch (args.length) {
+    case 1:
+      return record.forward(args[0])
+    case 2:
+      return record.forward(args[0], args[1])
+    case 3:
+      return record.forward(args[0], args[1], args[2])
+    default:
+      return record.forward(...args)
+  }
+}
+
 /** Runs a primitive and makes its node. */
 function record_(record: AnyPrimitive, args: readonly unknown[]): Tensor | Tensor[] {
   const edges: (Edge | null)[] = []
@@ -91,7 +105,7 @@ function record_(record: AnyPrimitive, args: readonly unknown[]): Tensor | Tenso
   gradMode.enabled = false
   let result: { out: Tensor | Tensor[]; saved: readonly unknown[] }
   try {
-    result = record.forward(...args)
+    result = forward(record, args)
   } finally {
     gradMode.enabled = true
   }
