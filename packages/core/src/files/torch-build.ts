@@ -1,7 +1,7 @@
 // From the values of a pickle to JavaScript's, without recursion: what is shared stays shared, and a list may hold itself.
 import { FormatError } from '../errors.js'
 import { conj, expand, neg } from '../ops/index.js'
-import type { Complex } from '../ops/pointwise.js'
+import type { Complex } from '../ops/promotion.js'
 import { allocate } from '../tensor/create.js'
 import { DTYPES, isDifferentiable } from '../tensor/dtype.js'
 import { Parameter } from '../tensor/parameter.js'

@@ -5,7 +5,8 @@ import { Tensor } from '../tensor/tensor.js'
 import { abs, add, mul, sub } from './arithmetic.js'
 import { to } from './copies.js'
 import { composite } from './dispatch.js'
-import { type BinaryOp, binary, choosing, float, type UnaryOp, unary, unaryRecord } from './pointwise.js'
+import { type BinaryOp, binary, choosing, type UnaryOp, unary, unaryRecord } from './pointwise.js'
+import { float } from './promotion.js'
 import type { InplaceOp, Op } from './record.js'
 
 const compare = (name: string): BinaryOp =>

@@ -5,7 +5,8 @@ import { formatShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { zeroGrad } from './arithmetic.js'
 import { inplacePrimitive, primitive } from './dispatch.js'
-import { choosing, FloatScalar, multiRecord, type Operand, resultType, type Scalar, unaryRecord } from './pointwise.js'
+import { choosing, multiRecord, unaryRecord } from './pointwise.js'
+import { FloatScalar, type Operand, resultType, type Scalar } from './promotion.js'
 import type { FunctionOp, InplaceOp, Op } from './record.js'
 
 const select = multiRecord(

@@ -7,7 +7,7 @@ import { checkDType, DTYPES, type DType, getDefaultDtype, isComplex, isFloating,
 import { formatShape, MAX_DIMS } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { resolveOptions, type TensorOptions } from './creation.js'
-import { type Complex, FloatScalar } from './pointwise.js'
+import { type Complex, FloatScalar } from './promotion.js'
 import { item, readBytes } from './reading.js'
 
 /** An element of nested data. A 0-d tensor counts as its value. */

@@ -10,7 +10,7 @@ import { checkShape, numelOf } from '../tensor/shape.js'
 import { Storage } from '../tensor/storage.js'
 import { Tensor } from '../tensor/tensor.js'
 import { primitive } from './dispatch.js'
-import { FloatScalar, type Scalar } from './pointwise.js'
+import { FloatScalar, type Scalar } from './promotion.js'
 import { item } from './reading.js'
 import { type FunctionOp, type Op, saving } from './record.js'
 

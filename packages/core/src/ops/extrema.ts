@@ -3,16 +3,9 @@ import { ArgumentError } from '../errors.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { zeroGrad } from './arithmetic.js'
 import { inplacePrimitive } from './dispatch.js'
-import {
-  binary,
-  binaryRecord,
-  choosing,
-  multiRecord,
-  type Operand,
-  type Program,
-  type TernaryOp,
-  ternary,
-} from './pointwise.js'
+import { binary, binaryRecord, choosing, multiRecord, type TernaryOp, ternary } from './pointwise.js'
+import type { Program } from './programs.js'
+import type { Operand } from './promotion.js'
 import type { InplaceOp } from './record.js'
 
 /** An operator of two tensors. */

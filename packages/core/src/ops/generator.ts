@@ -8,7 +8,7 @@ import { formatShape } from '../tensor/shape.js'
 import { scope, Tensor } from '../tensor/tensor.js'
 import { clone } from './copies.js'
 import type { TensorOptions } from './creation.js'
-import type { Scalar } from './pointwise.js'
+import type { Scalar } from './promotion.js'
 
 /** Bytes of a state: PyTorch's layout for CPU generators. */
 const STATE_BYTES = 5056

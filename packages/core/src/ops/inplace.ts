@@ -7,7 +7,7 @@ import { allocate } from '../tensor/create.js'
 import { formatShape, isContiguous, numelOf, sameShape } from '../tensor/shape.js'
 import { type Edge, Tensor } from '../tensor/tensor.js'
 import { dispatch } from './dispatch.js'
-import { canCast } from './pointwise.js'
+import { canCast } from './promotion.js'
 import type { AnyRecord } from './record.js'
 
 /** Throws unless `self` may be written to. */

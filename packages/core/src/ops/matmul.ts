@@ -8,7 +8,7 @@ import type { Tensor } from '../tensor/tensor.js'
 import { add, mul } from './arithmetic.js'
 import { conj } from './complex.js'
 import { composite, inplaceComposite, primitive } from './dispatch.js'
-import type { Operand } from './pointwise.js'
+import type { Operand } from './promotion.js'
 import { type InplaceOp, type Op, saving } from './record.js'
 import { permute, reshape } from './views.js'
 

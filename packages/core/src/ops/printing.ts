@@ -6,7 +6,7 @@ import { getDefaultDevice } from '../tensor/device.js'
 import { getDefaultDtype, isComplex, isFloating, toComplex } from '../tensor/dtype.js'
 import { contiguousStrides, numelOf } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
-import type { Complex } from './pointwise.js'
+import type { Complex } from './promotion.js'
 import { type Item, readBytes, reader } from './reading.js'
 
 /** How tensors are printed. */

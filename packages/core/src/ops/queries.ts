@@ -3,7 +3,7 @@ import { ArgumentError, describe } from '../errors.js'
 import { checkDType, DTYPES, type DType } from '../tensor/dtype.js'
 import { sameShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
-import { canCast as castable, type Operand, resultType as promoted } from './pointwise.js'
+import { canCast as castable, type Operand, resultType as promoted } from './promotion.js'
 
 function checked(operation: string, value: unknown): Tensor {
   if (!Tensor.is(value)) throw new ArgumentError(`${operation}: expected a tensor, got ${describe(value)}`)

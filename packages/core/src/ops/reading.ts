@@ -5,7 +5,7 @@ import { allocate } from '../tensor/create.js'
 import { DTYPES, type DType } from '../tensor/dtype.js'
 import { formatShape, isContiguous, numelOf } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
-import type { Complex } from './pointwise.js'
+import type { Complex } from './promotion.js'
 
 /** One element as JavaScript has it: int64 is a number where that is exact. */
 export type Item = number | boolean | Complex

@@ -2,22 +2,22 @@
 import { ArgumentError, describe } from '../errors.js'
 import { type DType, getDefaultDtype, isFloating } from '../tensor/dtype.js'
 import type { Tensor } from '../tensor/tensor.js'
-import { add, div, mul, neg, square, sub, zeroGrad } from './arithmetic.js'
+import { add, div, mul, neg, sub, zeroGrad } from './arithmetic.js'
 import { arange } from './creation.js'
 import { inplaceComposite } from './dispatch.js'
 import {
   type BinaryOp,
   binary,
   choosing,
-  FloatScalar,
-  type Program,
   type TernaryOp,
   ternary,
   type UnaryOp,
   unary,
   unaryRecord,
-  unwrap,
 } from './pointwise.js'
+import { square } from './powers.js'
+import type { Program } from './programs.js'
+import { FloatScalar, unwrap } from './promotion.js'
 import type { InplaceOp } from './record.js'
 import { sum } from './reductions.js'
 import { round } from './rounding.js'

@@ -2,19 +2,13 @@
 
 import { isComplex } from '../tensor/dtype.js'
 import type { Tensor } from '../tensor/tensor.js'
-import { add, divConj, mul, mulConj, neg, reciprocal, rsqrt, rsub, sqrt, square, sub, zeroGrad } from './arithmetic.js'
+import { add, divConj, mul, mulConj, neg, rsub, sub, zeroGrad } from './arithmetic.js'
 import { conj } from './complex.js'
 import { fillRaw } from './creation.js'
-import {
-  type BinaryOp,
-  binary,
-  type Operand,
-  type Program,
-  type TernaryOp,
-  ternary,
-  type UnaryOp,
-  unary,
-} from './pointwise.js'
+import { type BinaryOp, binary, type TernaryOp, ternary, type UnaryOp, unary } from './pointwise.js'
+import { reciprocal, rsqrt, sqrt, square } from './powers.js'
+import type { Program } from './programs.js'
+import type { Operand } from './promotion.js'
 import type { InplaceOp, Op } from './record.js'
 
 /** A function of one tensor with values that are not whole numbers: integers become the default dtype. */

@@ -11,7 +11,7 @@ import { zeros } from './creation.js'
 import { composite } from './dispatch.js'
 import { clamp } from './extrema.js'
 import { cat } from './joining.js'
-import type { Operand } from './pointwise.js'
+import type { Operand } from './promotion.js'
 import type { FunctionOp } from './record.js'
 import { reshape } from './views.js'
 

@@ -2,7 +2,7 @@
 import type { Tensor } from '../tensor/tensor.js'
 import { where as choose } from './conditional.js'
 import { composite } from './dispatch.js'
-import type { Operand } from './pointwise.js'
+import type { Operand } from './promotion.js'
 import type { Op } from './record.js'
 
 /** `self` where `condition` holds, otherwise `other`. */

@@ -2,7 +2,7 @@
 import type { HookHandle } from '../../autograd/hooks.js'
 import { ArgumentError, describe, ShapeError } from '../../errors.js'
 import { cat, onesLike, rand, randLike, topk, zerosLike } from '../../ops/index.js'
-import { FloatScalar, unwrap } from '../../ops/pointwise.js'
+import { FloatScalar, unwrap } from '../../ops/promotion.js'
 import { formatShape, sameShape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import type { AnyModule } from '../module.js'

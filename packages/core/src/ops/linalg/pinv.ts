@@ -1,11 +1,12 @@
 // Pseudo-inverses.
 import type { Tensor } from '../../tensor/tensor.js'
-import { abs, add, mul, reciprocal, sub } from '../arithmetic.js'
+import { abs, add, mul, sub } from '../arithmetic.js'
 import { gt } from '../comparison.js'
 import { where } from '../conditional.js'
 import { zeros } from '../creation.js'
 import { composite, primitive } from '../dispatch.js'
 import { matmul } from '../matmul.js'
+import { reciprocal } from '../powers.js'
 import { type FunctionOp, type Op, saving } from '../record.js'
 import { amax } from '../reductions.js'
 import { unsqueeze } from '../views.js'

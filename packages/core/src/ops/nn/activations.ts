@@ -8,17 +8,9 @@ import { abs, add, div, mul, mulConj, zeroGrad } from '../arithmetic.js'
 import { conj } from '../complex.js'
 import { fillRaw } from '../creation.js'
 import { composite, inplaceComposite, inplacePrimitive } from '../dispatch.js'
-import {
-  binary,
-  choosing,
-  multiRecord,
-  type Operand,
-  type Program,
-  type ProgramWriter,
-  type Register,
-  unaryRecord,
-  unwrap,
-} from '../pointwise.js'
+import { binary, choosing, multiRecord, unaryRecord } from '../pointwise.js'
+import type { Program, ProgramWriter, Register } from '../programs.js'
+import { type Operand, unwrap } from '../promotion.js'
 import { uniform } from '../random.js'
 import type { FunctionOp, InplaceOp, Op } from '../record.js'
 import { narrow } from '../slicing.js'

@@ -2,7 +2,8 @@
 import { isFloating } from '../../tensor/dtype.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { mul, neg, rsub } from '../arithmetic.js'
-import { type BinaryOp, binary, type Operand, type TernaryOp, ternary } from '../pointwise.js'
+import { type BinaryOp, binary, type TernaryOp, ternary } from '../pointwise.js'
+import type { Operand } from '../promotion.js'
 import { sigmoid } from '../transcendental.js'
 
 /** Whether the losses of this file take these operands. */
