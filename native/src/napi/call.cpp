@@ -19,7 +19,8 @@ void write_status(Environment& environment, const Status& status) {
 }
 
 napi_value call(napi_env env, napi_callback_info info) {
-  constexpr size_t kInline = 18;
+  // Most calls have at most four storages; what is not given is filled in with undefined, one by one.
+  constexpr size_t kInline = 6;
   std::array<napi_value, kInline> inline_args;
   std::vector<napi_value> many;
   size_t argc = kInline;

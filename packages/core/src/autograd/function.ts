@@ -178,7 +178,7 @@ export abstract class AutogradFunction {
 function adopt(node: FunctionNode, context: FunctionContext, args: readonly unknown[], out: Tensor): Tensor {
   const differentiable = isDifferentiable(out.dtype) && !context.constant.has(out)
   if (!differentiable) {
-    node.outputs.push({ shape: out.shape, dtype: out.dtype, device: out.device })
+    node.describe({ shape: out.shape, dtype: out.dtype, device: out.device })
     return out
   }
   if (context.dirty.has(out)) {

@@ -13,12 +13,16 @@ export interface OutputMeta {
 
 let nextSeq = 0
 
+// Every operator that is recorded makes a node: its lists are made at their final length, since one that grows gets room
+// for 17 elements at once.
+const NONE: never[] = []
+
 /** A step of the graph. `apply` turns the gradients of its results into those of its inputs. */
 export abstract class Node implements GradNode {
   /** Given after the edges, so that whatever an edge leads to was numbered before. */
   readonly seq: number
   edges: (Edge | null)[]
-  readonly outputs: OutputMeta[] = []
+  outputs: OutputMeta[] = NONE
   /** Hooks on the tensors that this node made, by result. */
   hooks: Map<number, Set<GradHook>> | null = null
   /** Results whose gradient is kept in `.grad`. */
@@ -49,10 +53,16 @@ export abstract class Node implements GradNode {
     return edge !== null && edge !== undefined && (this.wanted === null || this.wanted(edge))
   }
 
+  /** Tells what the gradient of the next result must look like. */
+  describe(result: OutputMeta): void {
+    if (this.outputs === NONE) this.outputs = [result]
+    else this.outputs.push(result)
+  }
+
   /** Makes `t` the next result of this node. */
   adopt(t: Tensor): void {
     this.become(t, this.outputs.length)
-    this.outputs.push({ shape: t.shape, dtype: t.dtype, device: t.device })
+    this.describe({ shape: t.shape, dtype: t.dtype, device: t.device })
   }
 
   /** Makes `t` stand for result `output`. */
@@ -79,7 +89,7 @@ export class AccumulateGrad extends Node {
   constructor(variable: Tensor) {
     super()
     this.variable = variable
-    this.outputs.push(variable)
+    this.describe(variable)
   }
 
   apply(): (Tensor | null)[] {
@@ -125,28 +135,30 @@ export const savedHook: { pack: ((values: readonly unknown[]) => SavedPack) | nu
 
 /** Values kept for backward: each holds its storage, and notices when it was written to since. */
 export class SavedValues {
-  readonly #values: readonly unknown[]
+  #values: readonly unknown[]
   readonly #versions: readonly number[]
   readonly #pack: SavedPack | null
   #released = false
 
   /** @param hooked whether `savedHook` may take the values */
   constructor(values: readonly unknown[], hooked = true) {
-    const versions: number[] = []
-    this.#versions = versions
     this.#pack = hooked && savedHook.pack !== null ? savedHook.pack(values) : null
     if (this.#pack !== null) {
-      this.#values = []
+      this.#values = NONE
+      this.#versions = NONE
       return
     }
-    this.#values = values
+    let versions: number[] | null = null
     for (let i = 0; i < values.length; i++) {
       const value = values[i]
       if (value instanceof Tensor) {
+        versions ??= new Array<number>(values.length)
         versions[i] = value.storage.version
         value.storage.refs++
       }
     }
+    this.#values = values
+    this.#versions = versions ?? NONE
   }
 
   /** The `i`-th value. @throws AutogradError when it was freed or modified in place */
@@ -181,7 +193,7 @@ export class SavedValues {
     this.#released = true
     this.#pack?.release()
     for (const value of this.#values) if (value instanceof Tensor) value.storage.release()
-    ;(this.#values as unknown[]).length = 0
+    this.#values = NONE
   }
 }
 

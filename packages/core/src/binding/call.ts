@@ -30,8 +30,11 @@ const words = new Float64Array(native.scratch)
 /** kMaxDims in native/include/flambeau/call.h: a kernel's arrays hold no more. */
 const MAX_DIMS = 16
 
+/** Words that a call may fill; the one after them is not for calls. */
+const LIMIT = words.length - 1
+
 /** Bytes of the storages that this environment holds (kLiveBytesWord in native/src/napi/environment.h). */
-export const liveBytes = (): number => words[words.length - 1]
+export const liveBytes = (): number => words[LIMIT]
 
 /** A kernel call as data: what was written, to be run again with other storages. */
 export interface RecordedCall {
@@ -113,7 +116,7 @@ export function writeTensor(t: TensorArg): void {
   }
   const ndim = shape.length
   if (ndim > MAX_DIMS) throw new ShapeError(`expected at most ${MAX_DIMS} dimensions, got ${ndim}`)
-  if (at + 4 + 2 * ndim > words.length - 1) throw tooLong()
+  if (at + 4 + 2 * ndim > LIMIT) throw tooLong()
   words[at] = t.code
   words[at + 1] = storage.layout
   words[at + 2] = storage.base + t.offset * ELEMENT_SIZES[t.code]
@@ -144,7 +147,7 @@ export function writeBoolean(value: boolean): void {
 }
 
 export function writeNumbers(list: readonly number[]): void {
-  if (at + list.length + 1 > words.length - 1) throw tooLong()
+  if (at + list.length + 1 > LIMIT) throw tooLong()
   words[at++] = list.length
   for (let i = 0; i < list.length; i++) words[at++] = list[i]
 }

@@ -93,12 +93,22 @@ function forward(record: AnyPrimitive, args: readonly unknown[]): ReturnType<Any
   }
 }
 
+/** Tensors among the arguments, and in lists of them. */
+function tensorCount(args: readonly unknown[]): number {
+  let count = 0
+  for (const arg of args)
+    if (arg instanceof Tensor) count++
+    else if (Array.isArray(arg) && arg[0] instanceof Tensor) count += arg.length
+  return count
+}
+
 /** Runs a primitive and makes its node. */
 function record_(record: AnyPrimitive, args: readonly unknown[]): Tensor | Tensor[] {
-  const edges: (Edge | null)[] = []
+  const edges = new Array<Edge | null>(tensorCount(args))
+  let at = 0
   for (const arg of args) {
-    if (arg instanceof Tensor) edges.push(edgeOf(arg))
-    else if (Array.isArray(arg) && arg[0] instanceof Tensor) for (const t of arg) edges.push(edgeOf(t))
+    if (arg instanceof Tensor) edges[at++] = edgeOf(arg)
+    else if (Array.isArray(arg) && arg[0] instanceof Tensor) for (const t of arg) edges[at++] = edgeOf(t)
   }
   // After the edges: making one may make a node, and nodes run by descending number.
   const node = new OpNode(record, edges)
@@ -116,7 +126,7 @@ function record_(record: AnyPrimitive, args: readonly unknown[]): Tensor | Tenso
     node.listResult = true
     for (const t of out) {
       if (isDifferentiable(t.dtype) && record.backward) node.adopt(t)
-      else node.outputs.push({ shape: t.shape, dtype: t.dtype, device: t.device })
+      else node.describe({ shape: t.shape, dtype: t.dtype, device: t.device })
     }
   }
   if (record.backward) node.saved = new SavedValues(saved)

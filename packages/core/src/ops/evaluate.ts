@@ -4,7 +4,7 @@ import type { Scalar } from '../binding/call.js'
 import * as kernels from '../binding/kernels.gen.js'
 import { explaining, type Failure } from '../binding/status.js'
 import { ArgumentError, DeviceError, DTypeError, describe, type FlambeauError, ShapeError } from '../errors.js'
-import { agreedStrides, allocate } from '../tensor/create.js'
+import { agreedStrides, allocate, allocateSame } from '../tensor/create.js'
 import { DTYPES, type DType, getDefaultDtype, isComplex, isFloating, toComplex, toReal } from '../tensor/dtype.js'
 import { broadcastShapes, broadcastStrides, formatShape, sameShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
@@ -88,11 +88,11 @@ function plainProgram(plan: Plan, [{ dtype }, ...others]: readonly Tensor[]): Pl
 /** Infers, allocates (unless `into` is given) and runs. `params` are numbers that take no part in promotion. */
 export function run(plan: Plan, operands: readonly Operand[], params: readonly Scalar[], into: Tensor | null): Tensor {
   if (into === null && params.length === 0 && isPlain(operands)) {
-    const { shape, code, storage } = operands[0]
+    const { code } = operands[0]
     plan.plain[code] ??= plainProgram(plan, operands)
     const program = plan.plain[code]
     if (program !== null) {
-      const out = allocate(shape, program.dtype, storage.device)
+      const out = allocateSame(operands[0], program.dtype)
       kernels.elementwise([out], operands, program.constants, program.code, program.results, program.compute)
       return out
     }

@@ -11,6 +11,16 @@ export function allocate(shape: readonly number[], dtype: DType, device: Device)
   return new Tensor(storage, dtype, shape, contiguousStrides(shape), 0)
 }
 
+/** An uninitialised, contiguous tensor of the shape and on the device of `t`, which is contiguous. */
+export function allocateSame(t: Tensor, dtype: DType): Tensor {
+  const { shape, storage } = t
+  const made = Storage.allocate(numelOf(shape) * DTYPES[dtype].size, storage.device)
+  // Only dimensions of one element, or of none, leave a contiguous tensor a choice of strides.
+  let strides = t.strides
+  for (let i = 0; i < shape.length; i++) if (shape[i] < 2) strides = contiguousStrides(shape)
+  return new Tensor(made, dtype, shape, strides, 0)
+}
+
 /** Another view of the same storage, without history. */
 export function alias(
   t: Tensor,
