@@ -85,7 +85,6 @@ test.each(['plain', 'snappy', 'gzip', 'zstd', 'brotli'])('a Parquet file written
   expect((await table.column('id')).toArray()).toEqual([0, 1, 2, 3, 4, 5, 6])
   expect((await table.column('score', { dtype: 'float64' })).dtype).toBe('float64')
   await expect(table.column('text')).rejects.toThrow(/expected numbers in column 'text', got 'text 0/)
-  await table.close()
 })
 
 test('some columns, a transform, a loader; a damaged file', async () => {

@@ -1,5 +1,5 @@
 // Tables in Parquet files.
-import { type FileHandle, open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { checkIndex, Dataset } from '../data/dataset.js'
@@ -21,7 +21,7 @@ const KEPT = 2
 
 /**
  * A table in a Parquet file as a data set: the group of rows that a row is in is read when it is wanted, and the last two
- * are kept. `await ParquetTable.open(path)` makes one.
+ * are kept. `await ParquetTable.open(path)` makes one; the file is open only while it is read, so there is nothing to close.
  */
 export class ParquetTable<T = Row> extends Dataset<T> {
   readonly path: string
@@ -29,23 +29,15 @@ export class ParquetTable<T = Row> extends Dataset<T> {
   readonly names: readonly string[]
   readonly length: number
   readonly #options: ParquetOptions<T>
-  readonly #file: FileHandle
   readonly #buffer: AsyncBuffer
   readonly #metadata: FileMetaData
   /** Where groups begin; the last is the number of rows. */
   readonly #groups: readonly number[]
   readonly #kept = new Map<number, Promise<Row[]>>()
 
-  private constructor(
-    path: string,
-    file: FileHandle,
-    buffer: AsyncBuffer,
-    metadata: FileMetaData,
-    options: ParquetOptions<T>,
-  ) {
+  private constructor(path: string, buffer: AsyncBuffer, metadata: FileMetaData, options: ParquetOptions<T>) {
     super()
     this.path = path
-    this.#file = file
     this.#buffer = buffer
     this.#metadata = metadata
     this.#options = options
@@ -58,19 +50,13 @@ export class ParquetTable<T = Row> extends Dataset<T> {
     this.length = groups[groups.length - 1]
   }
 
-  /** Opens a file and reads what it says about itself. @throws FormatError for a file that is no Parquet */
+  /** Reads what a file says about itself. @throws FormatError for a file that is no Parquet */
   static async open<T = Row>(path: string, options: ParquetOptions<T> = {}): Promise<ParquetTable<T>> {
     if (typeof path !== 'string') throw new ArgumentError(`ParquetTable: expected a path, got ${describe(path)}`)
-    const file = await open(path, 'r')
-    try {
-      const { size } = await file.stat()
-      const buffer: AsyncBuffer = { byteLength: size, slice: (start, end = size) => readPart(file, path, start, end) }
-      const metadata = await reading(path, () => parquetMetadataAsync(buffer))
-      return new ParquetTable(path, file, buffer, metadata, options)
-    } catch (error) {
-      await file.close()
-      throw error
-    }
+    const { size } = await stat(path)
+    const buffer: AsyncBuffer = { byteLength: size, slice: (start, end = size) => readPart(path, start, end) }
+    const metadata = await reading(path, () => parquetMetadataAsync(buffer))
+    return new ParquetTable(path, buffer, metadata, options)
   }
 
   async get(index: number): Promise<T> {
@@ -117,25 +103,19 @@ export class ParquetTable<T = Row> extends Dataset<T> {
     if (this.length === 0) return []
     return (await this.#read(0, this.length, [name])).map((row) => row[name])
   }
-
-  /** Closes the file. */
-  async close(): Promise<void> {
-    this.#kept.clear()
-    await this.#file.close()
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close()
-  }
 }
 
-async function readPart(file: FileHandle, path: string, start: number, end: number): Promise<ArrayBuffer> {
+async function readPart(path: string, start: number, end: number): Promise<ArrayBuffer> {
   const bytes = new Uint8Array(Math.max(0, end - start))
-  let done = 0
-  while (done < bytes.length) {
-    const { bytesRead } = await file.read(bytes, done, bytes.length - done, start + done)
-    if (bytesRead === 0) throw new FormatError(`${path}: expected ${end} bytes, got ${start + done}`)
-    done += bytesRead
+  const file = await open(path, 'r')
+  try {
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesRead } = await file.read(bytes, done, bytes.length - done, start + done)
+      if (bytesRead === 0) throw new FormatError(`${path}: expected ${end} bytes, got ${start + done}`)
+      done += bytesRead
+    }
+  } finally {
+    await file.close()
   }
   return bytes.buffer
 }
