@@ -2,6 +2,7 @@
 import { ArgumentError, FormatError, rand } from '@flambeau/core'
 import { describe } from '@flambeau/core/errors'
 import type { Config, Json } from '../config.js'
+import { Heap } from '../heap.js'
 import { byteTokens, type Model, type ModelTokens, readVocab, TokenCache, Vocabulary } from './model.js'
 
 export interface BPEOptions {
@@ -197,7 +198,7 @@ export class BPE implements Model {
     const next = Int32Array.from({ length: count }, (_, i) => (i + 1 < count ? i + 1 : -1))
     const previous = Int32Array.from({ length: count }, (_, i) => i - 1)
     const alive = new Uint8Array(count).fill(1)
-    const heap = new MergeHeap()
+    const heap = new Heap(before)
     const consider = (at: number): void => {
       if (at < 0 || next[at] < 0) return
       const merge = this.#merges.get(ids[at] * this.#stride + ids[next[at]])
@@ -277,40 +278,6 @@ interface Candidate {
   readonly merge: Merge
 }
 
-class MergeHeap {
-  readonly #items: Candidate[] = []
-
-  #before(a: Candidate, b: Candidate): boolean {
-    return a.merge.rank < b.merge.rank || (a.merge.rank === b.merge.rank && a.at < b.at)
-  }
-
-  push(item: Candidate): void {
-    const items = this.#items
-    let i = items.push(item) - 1
-    while (i > 0) {
-      const parent = (i - 1) >> 1
-      if (!this.#before(item, items[parent])) break
-      items[i] = items[parent]
-      i = parent
-    }
-    items[i] = item
-  }
-
-  pop(): Candidate | undefined {
-    const items = this.#items
-    const top = items[0]
-    const last = items.pop()
-    if (last === undefined || items.length === 0) return top
-    let i = 0
-    for (;;) {
-      let child = 2 * i + 1
-      if (child >= items.length) break
-      if (child + 1 < items.length && this.#before(items[child + 1], items[child])) child++
-      if (!this.#before(items[child], last)) break
-      items[i] = items[child]
-      i = child
-    }
-    items[i] = last
-    return top
-  }
-}
+/** The merge that was learned first goes first; of equal ones the leftmost. */
+const before = (a: Candidate, b: Candidate): boolean =>
+  a.merge.rank < b.merge.rank || (a.merge.rank === b.merge.rank && a.at < b.at)

@@ -2,6 +2,7 @@
 import { ArgumentError } from '@flambeau/core'
 import { describe } from '@flambeau/core/errors'
 import type { AddedToken } from '../added-tokens.js'
+import { Heap } from '../heap.js'
 import { BPE, type BPEOptions } from '../models/bpe.js'
 import { WordPiece } from '../models/word-piece.js'
 import { contentOf, type Trained, type Trainer } from './trainer.js'
@@ -44,57 +45,30 @@ const MOST = 2 ** 26
 
 const keyOf = (left: number, right: number): number => left * MOST + right
 
+interface Counted {
+  readonly pair: Pair
+  count: number
+}
+
 /** Pairs by how often they occur; of equal ones the one with smaller ids first. */
 class PairQueue {
-  readonly #items: { readonly pair: Pair; count: number }[] = []
+  readonly #heap = new Heap<Counted>((a, b) => {
+    if (a.count !== b.count) return a.count > b.count
+    return a.pair.left !== b.pair.left ? a.pair.left < b.pair.left : a.pair.right < b.pair.right
+  })
 
   push(pair: Pair): void {
-    this.#up({ pair, count: pair.count })
+    this.#heap.push({ pair, count: pair.count })
   }
 
   /** The most frequent pair. Counts that have changed since are put right on the way. */
   pop(): Pair | undefined {
     for (;;) {
-      const top = this.#take()
+      const top = this.#heap.pop()
       if (top === undefined || top.count === top.pair.count) return top?.pair
       top.count = top.pair.count
-      this.#up(top)
+      this.#heap.push(top)
     }
-  }
-
-  #before(a: { pair: Pair; count: number }, b: { pair: Pair; count: number }): boolean {
-    if (a.count !== b.count) return a.count > b.count
-    return a.pair.left !== b.pair.left ? a.pair.left < b.pair.left : a.pair.right < b.pair.right
-  }
-
-  #up(item: { pair: Pair; count: number }): void {
-    const items = this.#items
-    let i = items.push(item) - 1
-    while (i > 0) {
-      const parent = (i - 1) >> 1
-      if (!this.#before(item, items[parent])) break
-      items[i] = items[parent]
-      i = parent
-    }
-    items[i] = item
-  }
-
-  #take(): { pair: Pair; count: number } | undefined {
-    const items = this.#items
-    const top = items[0]
-    const last = items.pop()
-    if (last === undefined || items.length === 0) return top
-    let i = 0
-    for (;;) {
-      let child = 2 * i + 1
-      if (child >= items.length) break
-      if (child + 1 < items.length && this.#before(items[child + 1], items[child])) child++
-      if (!this.#before(items[child], last)) break
-      items[i] = items[child]
-      i = child
-    }
-    items[i] = last
-    return top
   }
 }
 
