@@ -56,7 +56,8 @@ async function build(name) {
 export async function environmentOf(name) {
   await build(name)
   const { preload, node, all } = sanitizers[name]()
-  return { ...all, ...node, LD_PRELOAD: preload.join(' '), FLAMBEAU_NATIVE: join(folderOf(name), 'flambeau.node') }
+  const addon = join(folderOf(name), 'flambeau.node')
+  return { ...all, ...node, LD_PRELOAD: preload.join(' '), FLAMBEAU_NATIVE: addon, FLAMBEAU_UNPOOLED: '1' }
 }
 
 export async function sanitize(name) {

@@ -120,7 +120,7 @@ napi_value allocate(napi_env env, napi_callback_info info) {
   if (!(nbytes >= 0 && nbytes <= 0x1p60)) return nullptr;
   // What calls that are kept for later will write need not be there yet: it is allocated when they come to it, in
   // memory that those before them have given back. Small storages are chunks, which other calls use meanwhile.
-  constexpr double kSmall = 65536;
+  constexpr double kSmall = 262144;
   Storage* storage = environment(env).deferred && backend == &cpu_backend() && nbytes > kSmall
                          ? Storage::later(*backend, static_cast<size_t>(nbytes))
                          : Storage::allocate(*backend, static_cast<size_t>(nbytes));

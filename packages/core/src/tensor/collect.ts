@@ -8,15 +8,19 @@ import { v8, vm } from '../builtins.js'
  * Bytes that may be allocated between two young collections. Few where a loop drops what it makes, as every loop is first
  * taken to do: the same memory, still in the processor's caches, is used again, and pages that were never touched cost
  * more than most arithmetic. A training step keeps much of what it makes for a while, and what survives two young
- * collections waits for a full one: steps are long from the first collection on that freed less than half, until so many
- * in a row have freed nearly everything.
+ * collections waits for a full one: steps are long from the first collection on that freed less than half.
  */
-const SHORT_STEP = 32 * 2 ** 20
-const LONG_STEP = 96 * 2 ** 20
-/** Shares of what was allocated that a collection leaves: steps are long above the one, short again below the other. */
+const FIRST_STEP = 32 * 2 ** 20
+const SHORTEST_STEP = 8 * 2 ** 20
+const LONGEST_STEP = 96 * 2 ** 20
+/** Shares of what was allocated that a collection leaves: steps are long above the one, may be shorter below the other. */
 const KEPT = 0.5
 const DROPPED = 0.1
+/** Steps become shorter after so many collections in a row that left next to nothing, as long as they are cheap. */
 const DROPPING = 6
+/** Shares of the time that collections take: cheap below the one, and too costly for such short steps above the other. */
+const CHEAP = 0.04
+const COSTLY = 0.1
 /** What may survive young collections before a full one, at least, and as a share of what survived the last full one. */
 const GROWTH = 96 * 2 ** 20
 const GROWTH_SHARE = 0.5
@@ -28,10 +32,12 @@ const growAtOnce = (): void => v8().setFlagsFromString('--semi-space-growth-fact
 let untilGrowth = 8
 
 let gc: ((options?: { type: 'minor' }) => void) | null = null
-let step = SHORT_STEP
+let step = FIRST_STEP
 let limit = step
-/** How many collections in a row have freed nearly everything. */
+/** How many collections in a row have left next to nothing. */
 let dropping = 0
+/** When the last young collection ended, in milliseconds. */
+let ended = performance.now()
 /** Live bytes after the last collection, young or full, and after the last full one. */
 let after = 0
 let survived = 0
@@ -56,6 +62,23 @@ export function collectGarbage(): void {
 }
 
 /**
+ * Runs a young collection on this thread alone: the help of others costs four times the processor time, which kernels can
+ * use, and saves none where little survives.
+ *
+ * @returns the share of the time since the last one that it took
+ */
+function collectYoung(): number {
+  const gc = collector()
+  const begun = performance.now()
+  v8().setFlagsFromString('--no-parallel-scavenge')
+  gc({ type: 'minor' })
+  v8().setFlagsFromString('--parallel-scavenge')
+  const last = ended
+  ended = performance.now()
+  return (ended - begun) / (ended - last)
+}
+
+/**
  * Called when a backward pass has ended. What it saved is garbage now: if a full collection would be due soon, this is the
  * moment when it frees most.
  */
@@ -72,12 +95,13 @@ export function pace(nbytes: number): void {
   // Calls that are kept for later hold on to their memory, which they have not got yet.
   if (observed.by?.defers) return
   const before = liveBytes()
-  collector()({ type: 'minor' })
+  const cost = collectYoung()
   const live = liveBytes()
   const kept = (live - after) / (before - after)
   dropping = kept <= DROPPED ? dropping + 1 : 0
-  if (kept > KEPT) step = LONG_STEP
-  else if (dropping >= DROPPING) step = SHORT_STEP
+  if (kept > KEPT) step = LONGEST_STEP
+  else if (cost > COSTLY) step = Math.min(step * 2, LONGEST_STEP)
+  else if (cost < CHEAP && dropping >= DROPPING) step = Math.max(step / 2, SHORTEST_STEP)
   if (live + nbytes - survived > Math.max(GROWTH, survived * GROWTH_SHARE)) collectGarbage()
   else {
     after = live

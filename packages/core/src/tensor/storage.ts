@@ -7,16 +7,29 @@ import { collectGarbage, pace } from './collect.js'
 import { DEVICE_CODES, type Device, deviceCode } from './device.js'
 import { contiguousStrides, numelOf } from './shape.js'
 
-/** Bytes up to which a storage lives in a shared chunk, and the size of a chunk: what one survivor may keep alive. */
-const POOLED = 256
-const CHUNK = 4096
+/**
+ * Memory that small storages share, one after another: a native handle of its own costs more than a small operator. The
+ * collector frees a chunk when the last of them is gone, so its size is what one survivor may keep alive.
+ */
+interface Chunk {
+  /** Bytes up to which a storage lives in such a chunk. */
+  readonly upTo: number
+  readonly size: number
+  handle: Handle | null
+  used: number
+}
+const CHUNKS: readonly Chunk[] = [
+  { upTo: 256, size: 4096, handle: null, used: 0 },
+  { upTo: 2048, size: 2 ** 15, handle: null, used: 0 },
+  { upTo: 16384, size: 2 ** 18, handle: null, used: 0 },
+]
+/** FLAMBEAU_UNPOOLED gives every storage memory of its own, so that a sanitizer sees where it ends (tools/sanitize.mjs). */
+const POOLED = process.env.FLAMBEAU_UNPOOLED ? 0 : CHUNKS[CHUNKS.length - 1].upTo
 /** Bytes that one ArrayBuffer can hold in every Node, and that are read at a time. */
 const SHAREABLE = 2 ** 32 - 1
 const PIECE = 2 ** 28
 /** Beyond any address space, and below where numbers stop being exact. */
 const MOST = 2 ** 52
-let chunk: Handle | null = null
-let chunkUsed = 0
 
 /** A tensor [N, C, …] seen as [N, C / b, b, …], with the strides that this has in plain and in blocked memory. */
 export function blockedStrides(shape: readonly number[], b: number) {
@@ -74,21 +87,19 @@ export class Storage {
     return new Storage(handle, nbytes, device)
   }
 
-  /**
-   * A storage in the current chunk. Making a native handle costs more than a small operator, so small storages share
-   * one; the collector frees the chunk when the last of them is gone.
-   */
+  /** A storage in the current chunk of its size. */
   static #fromChunk(nbytes: number): Storage {
+    const chunk = nbytes <= CHUNKS[0].upTo ? CHUNKS[0] : nbytes <= CHUNKS[1].upTo ? CHUNKS[1] : CHUNKS[2]
     const size = Math.max(64, (nbytes + 63) & ~63)
-    if (chunk === null || chunkUsed + size > CHUNK) {
-      pace(CHUNK)
-      chunk = native.allocate(DEVICE_CODES.cpu, CHUNK) ?? allocateAfterCollection(CHUNK, 'cpu')
-      chunkUsed = 0
+    if (chunk.handle === null || chunk.used + size > chunk.size) {
+      pace(chunk.size)
+      chunk.handle = native.allocate(DEVICE_CODES.cpu, chunk.size) ?? allocateAfterCollection(chunk.size, 'cpu')
+      chunk.used = 0
     }
-    const storage = new Storage(chunk, nbytes, 'cpu')
-    storage.base = chunkUsed
+    const storage = new Storage(chunk.handle, nbytes, 'cpu')
+    storage.base = chunk.used
     storage.#pooled = true
-    chunkUsed += size
+    chunk.used += size
     return storage
   }
 
