@@ -29,7 +29,7 @@ const GROWTH_SHARE = 0.5
 // steps, which looks like a leak. It may as well have its full size (16 MB twice) from the first time on. That can wait
 // until a program makes more than a few tensors: loading what sets it takes milliseconds.
 const growAtOnce = (): void => v8().setFlagsFromString('--semi-space-growth-factor=16')
-let untilGrowth = 8
+let untilGrowth = 6
 
 let gc: ((options?: { type: 'minor' }) => void) | null = null
 let step = FIRST_STEP
@@ -88,9 +88,13 @@ export function collectAfterBackward(): void {
   settled = survived
 }
 
+/** Called for every storage. */
+export function count(): void {
+  if (--untilGrowth === 0) growAtOnce()
+}
+
 /** Called before `nbytes` are allocated. */
 export function pace(nbytes: number): void {
-  if (--untilGrowth === 0) growAtOnce()
   if (liveBytes() + nbytes <= limit) return
   // Calls that are kept for later hold on to their memory, which they have not got yet.
   if (observed.by?.defers) return

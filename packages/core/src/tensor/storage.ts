@@ -3,7 +3,7 @@ import * as kernels from '../binding/kernels.gen.js'
 import { type Handle, native } from '../binding/native.js'
 import { checkStatus } from '../binding/status.js'
 import { ArgumentError, DeviceError, DisposedError, OutOfMemoryError } from '../errors.js'
-import { collectGarbage, pace } from './collect.js'
+import { collectGarbage, count, pace } from './collect.js'
 import { DEVICE_CODES, type Device, deviceCode } from './device.js'
 import { contiguousStrides, numelOf } from './shape.js'
 
@@ -81,6 +81,7 @@ export class Storage {
     if (device === 'meta') return new Storage(null, nbytes, device)
     if (!(nbytes <= MOST))
       throw new OutOfMemoryError(`could not allocate ${nbytes} bytes on ${device}: no memory is that large`)
+    count()
     if (nbytes <= POOLED && device === 'cpu') return Storage.#fromChunk(nbytes)
     pace(nbytes)
     const handle = native.allocate(deviceCode(device), nbytes) ?? allocateAfterCollection(nbytes, device)
