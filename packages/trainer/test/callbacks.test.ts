@@ -271,3 +271,29 @@ test('lines in place of a bar where there is no terminal; a summary; a timer', a
   )
   expect(existsSync('lightning_logs')).toBe(false)
 })
+
+test('a live bar on a terminal, drawn at most as often as asked, and gone with the run', async () => {
+  let text = ''
+  const stream = Object.assign(
+    new Writable({
+      write(chunk, _, done) {
+        text += chunk
+        done()
+      },
+    }),
+    { isTTY: true, columns: 120, rows: 24 },
+  ) as NodeJS.WriteStream
+  await quiet({ maxEpochs: 2, callbacks: [new ProgressBar({ stream, refreshRate: 1e9 })] }).fit(new Plane(), {
+    trainDataloaders: loader(),
+  })
+  for (const epoch of [0, 1]) {
+    // The first batch draws, and then only the end does.
+    expect(text).toMatch(new RegExp(`Epoch ${epoch} .* 0/8 \\|`))
+    expect(text).toMatch(
+      new RegExp(`Epoch ${epoch} .* 8/8 \\| [\\d.]+ batches/s \\| train_loss_step [\\d.]+, train_loss_epoch`),
+    )
+  }
+  expect(text).not.toMatch(/5\/8/)
+  // The cursor is shown again.
+  expect(text.lastIndexOf('\u001b[?25h')).toBeGreaterThan(text.lastIndexOf('\u001b[?25l'))
+})

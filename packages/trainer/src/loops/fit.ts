@@ -30,7 +30,7 @@ export class FitRun {
   /** Whether the gradients have become a step, so that the next ones begin anew. */
   gradientsUsed = true
   /** Hooks that a step of manual optimization has called. */
-  readonly #called: Promise<unknown>[] = []
+  readonly #called: Promise<void>[] = []
 
   constructor(context: Context, trainLoader: Loader, valLoaders: readonly Loader[]) {
     const { options } = context.trainer
@@ -67,8 +67,12 @@ export class FitRun {
   /** What one process wants, all do at the same batch: to stop, or to leave because a signal has come. */
   agree(): void {
     const { trainer, strategy } = this.context
-    const wanted = [trainer.shouldStop, trainer.signalled]
-    const [stop, leave] = strategy.worldSize === 1 ? wanted : strategy.reduce(wanted.map(Number), 'max').map(Boolean)
+    if (strategy.worldSize === 1) {
+      trainer.interrupted = trainer.signalled
+      return
+    }
+    const wanted = [trainer.shouldStop, trainer.signalled].map(Number)
+    const [stop, leave] = strategy.reduce(wanted, 'max').map(Boolean)
     trainer.shouldStop = stop
     trainer.interrupted = leave
   }

@@ -40,40 +40,52 @@ export class Hooks {
     return this.#listed(name, false).length > 0 || this.#listed(name, true).length > 0
   }
 
-  /** Calls a hook of callbacks and of the module. @returns the last result of the module, if it has one */
-  early(name: HookName, ...args: unknown[]): Promise<unknown> | undefined {
-    const list = this.#listed(name, false)
-    return list.length === 0 ? undefined : this.#run(name, list, args)
+  /** Calls a hook of callbacks and of the module. @returns what to wait for; nothing where all is done */
+  early(name: HookName, ...args: unknown[]): Promise<void> | undefined {
+    return this.#run(name, this.#listed(name, false), args)
   }
 
-  /** Calls a hook of callbacks that save. */
-  late(name: HookName, ...args: unknown[]): Promise<unknown> | undefined {
-    const list = this.#listed(name, true)
-    return list.length === 0 ? undefined : this.#run(name, list, args)
+  /** Calls a hook of callbacks that save. @returns what to wait for; nothing where all is done */
+  late(name: HookName, ...args: unknown[]): Promise<void> | undefined {
+    return this.#run(name, this.#listed(name, true), args)
   }
 
-  /** Calls a hook of all. */
-  async call(name: HookName, ...args: unknown[]): Promise<unknown> {
-    const result = await this.early(name, ...args)
-    await this.late(name, ...args)
-    return result
+  /** Calls a hook of all. @returns what to wait for; nothing where all is done */
+  call(name: HookName, ...args: unknown[]): Promise<void> | undefined {
+    const early = this.early(name, ...args)
+    return early === undefined ? this.late(name, ...args) : early.then(() => this.late(name, ...args))
   }
 
-  async #run(name: HookName, list: readonly Bound[], args: readonly unknown[]): Promise<unknown> {
+  #run(name: HookName, list: readonly Bound[], args: readonly unknown[]): Promise<void> | undefined {
+    if (list.length === 0) return undefined
     const { results } = this.#trainer
     const before = results.hook
     results.hook = name
-    try {
-      let result: unknown
-      for (const hook of list) {
-        result = hook(...args)
-        if (result instanceof Promise) result = await result
-      }
-      return result
-    } finally {
+    const done = (): void => {
       results.hook = before
     }
+    let later: Promise<void> | undefined
+    try {
+      later = inOrder(list, args)
+      return later?.finally(done)
+    } finally {
+      if (later === undefined) done()
+    }
   }
+}
+
+/** Calls hooks one after another. @returns what to wait for; nothing where none has to be waited for */
+function inOrder(list: readonly Bound[], args: readonly unknown[]): Promise<void> | undefined {
+  for (const [i, hook] of list.entries()) {
+    const result = hook(...args)
+    if (result instanceof Promise) return rest(result, list.slice(i + 1), args)
+  }
+  return undefined
+}
+
+async function rest(first: Promise<unknown>, list: readonly Bound[], args: readonly unknown[]): Promise<void> {
+  await first
+  for (const hook of list) await hook(...args)
 }
 
 function bindCallback(callback: Callback, name: HookName, trainer: Trainer, module: AnyLightningModule): Bound[] {

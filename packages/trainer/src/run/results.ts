@@ -60,8 +60,17 @@ interface Live extends Entry {
   metric: AnyMetric | null
   /** In which batch it was logged last. */
   serial: number
+  /** As what its value, that of a step, and that of an epoch are known. */
+  readonly names: Names
 }
 
+interface Names {
+  readonly plain: string
+  readonly step: string
+  readonly epoch: string
+}
+
+const REDUCTIONS: readonly unknown[] = ['mean', 'sum', 'min', 'max'] satisfies ReduceFx[]
 const STEP_HOOKS = new Set<HookName | 'trainingStep'>(['trainingStep', 'onTrainBatchStart', 'onTrainBatchEnd'])
 const FORBIDDEN = new Set<string>(['onFitStart', 'onFitEnd', 'onTrainEnd', 'onSanityCheckStart', 'onSaveCheckpoint'])
 
@@ -136,7 +145,7 @@ export class Results {
     checkKeys(`log('${name}')`, options, OPTIONS)
     const inStep = STEP_HOOKS.has(hook as 'trainingStep')
     const { onStep = inStep, onEpoch = !inStep, progBar = false, logger = true, reduceFx = 'mean' } = options
-    if (!['mean', 'sum', 'min', 'max'].includes(reduceFx))
+    if (!REDUCTIONS.includes(reduceFx))
       throw new ArgumentError(`log('${name}'): expected reduceFx 'mean', 'sum', 'min' or 'max', got '${reduceFx}'`)
     const { syncDist } = options
     const several = this.#peers.worldSize > 1
@@ -149,8 +158,8 @@ export class Results {
     const key = `${hook}.${name}.${loader ?? ''}`
     let entry = this.#entries.get(key)
     if (entry === undefined || entry.onStep !== onStep || entry.onEpoch !== onEpoch || entry.reduceFx !== reduceFx) {
-      const empty = { sum: 0, weight: 0, extreme: Number.NaN, last: 0, pending: [], metric: null, serial: 0 }
-      entry = { name, onStep, onEpoch, progBar, logger, reduceFx, loader, shared: syncDist !== false, ...empty }
+      const saved = { name, onStep, onEpoch, progBar, logger, reduceFx, loader, shared: syncDist !== false }
+      entry = fresh({ ...saved, sum: 0, weight: 0, extreme: Number.NaN }, null)
       this.#entries.set(key, entry)
     }
     entry.serial = this.#serial
@@ -164,11 +173,11 @@ export class Results {
       if (onEpoch) accumulate(entry, number, options.batchSize ?? this.batchSize)
     }
     if (onStep && (entry.metric === null || entry.metric.batchValue !== null))
-      this.#publish(entry, stepName(entry), entry.last)
+      this.#publish(entry, entry.names.step, entry.last)
   }
 
-  #publish(entry: Entry, name: string, value: number | Tensor): void {
-    const plain = suffixed(entry, entry.name)
+  #publish(entry: Live, name: string, value: number | Tensor): void {
+    const { plain } = entry.names
     this.callback.set(name, value)
     if (plain !== name) this.callback.set(plain, value)
     if (entry.progBar) this.progress.set(name, value)
@@ -183,7 +192,7 @@ export class Results {
   stepMetrics(): Record<string, number> {
     const result: Record<string, number> = {}
     for (const entry of this.#entries.values())
-      if (entry.onStep && entry.logger && entry.serial === this.#serial) result[stepName(entry)] = numberOf(entry.last)
+      if (entry.onStep && entry.logger && entry.serial === this.#serial) result[entry.names.step] = numberOf(entry.last)
     return result
   }
 
@@ -194,9 +203,9 @@ export class Results {
     for (const [key, entry] of this.#entries) {
       if (!entry.onEpoch) continue
       const value = entry.metric === null ? epochValue(entry) : checkValue(entry.name, entry.metric.compute())
-      const name = suffixed(entry, entry.onStep ? `${entry.name}_epoch` : entry.name)
-      this.#publish(entry, name, value)
-      if (entry.logger) result[name] = numberOf(value)
+      const { epoch } = entry.names
+      this.#publish(entry, epoch, value)
+      if (entry.logger) result[epoch] = numberOf(value)
       entry.metric?.reset()
       this.#entries.delete(key)
     }
@@ -210,7 +219,7 @@ export class Results {
       .filter(([, live]) => live.onEpoch && live.shared)
       .map(([key, live]): Part => {
         flush(live)
-        const { last, pending, metric, serial, ...entry } = live
+        const { last, pending, metric, serial, names, ...entry } = live
         const path = metric === null ? null : pathOf(entry.name, metric, paths)
         return { key, entry, path, state: metric?.stateDict() ?? null }
       })
@@ -219,11 +228,10 @@ export class Results {
       const of = parts.filter((part) => part.key === key)
       const [{ entry, path }] = of
       const { name, onStep, onEpoch, progBar, logger, reduceFx, loader, shared } = entry
-      const total: Live = {
-        ...{ name, onStep, onEpoch, progBar, logger, reduceFx, loader, shared },
-        ...{ sum: 0, weight: 0, extreme: Number.NaN, last: 0, pending: [], serial: -1 },
-        metric: path === null ? null : (known.get(path) ?? null),
-      }
+      const total = fresh(
+        { name, onStep, onEpoch, progBar, logger, reduceFx, loader, shared, sum: 0, weight: 0, extreme: Number.NaN },
+        path === null ? null : (known.get(path) ?? null),
+      )
       for (const part of of) join(total, part.entry)
       total.metric?.reset()
       for (const { state } of of) if (state !== null) total.metric?.mergeState(state)
@@ -249,7 +257,7 @@ export class Results {
     const paths = new Map([...known].map(([path, metric]) => [metric, path]))
     const entries = [...this.#entries].map(([key, live]) => {
       flush(live)
-      const { last, pending, metric, serial, ...entry } = live
+      const { last, pending, metric, serial, names, ...entry } = live
       return { key, path: metric === null ? null : pathOf(entry.name, metric, paths), ...entry }
     })
     return { entries, callback: this.callback.read(), progress: this.progress.read() }
@@ -264,7 +272,7 @@ export class Results {
     this.#entries = new Map(
       entries.map(({ key, path, ...entry }) => {
         const metric = path === null ? null : (known.get(path) ?? null)
-        return [key, { ...entry, last: 0, pending: [], metric, serial: -1 }]
+        return [key, fresh(entry, metric)]
       }),
     )
     this.callback.load(callback)
@@ -291,9 +299,17 @@ function join(total: Entry, part: Entry): void {
   total.extreme = Number.isNaN(total.extreme) ? part.extreme : better(total.extreme, part.extreme)
 }
 
-const suffixed = ({ loader }: Entry, name: string): string =>
-  loader === null ? name : `${name}/dataloader_idx_${loader}`
-const stepName = (entry: Entry): string => suffixed(entry, entry.onEpoch ? `${entry.name}_step` : entry.name)
+/** An entry of which no batch has logged anything here yet. */
+function fresh(entry: Entry, metric: AnyMetric | null): Live {
+  const { name, onStep, onEpoch, loader } = entry
+  const suffix = loader === null ? '' : `/dataloader_idx_${loader}`
+  const names = {
+    plain: name + suffix,
+    step: `${name}${onEpoch ? '_step' : ''}${suffix}`,
+    epoch: `${name}${onStep ? '_epoch' : ''}${suffix}`,
+  }
+  return { ...entry, last: 0, pending: [], metric, serial: -1, names }
+}
 
 function checkValue(name: string, value: unknown): number | Tensor {
   if (typeof value === 'number') return value
