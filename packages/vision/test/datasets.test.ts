@@ -192,12 +192,14 @@ test('every data set that can be downloaded says what and from where', () => {
     datasets.MNIST,
     datasets.FashionMNIST,
     datasets.KMNIST,
+    datasets.EMNIST,
+    datasets.QMNIST,
     datasets.CIFAR10,
     datasets.CIFAR100,
     datasets.OxfordIIITPet,
   ])
     for (const { path, url, checksum } of resources) {
-      expect(path).toMatch(/\.(gz|tar\.gz)$/)
+      expect(path).toMatch(/\.(gz|tar\.gz|zip)$/)
       expect(url.length).toBeGreaterThan(0)
       expect(checksum?.digest).toMatch(/^[0-9a-f]{32}$/)
     }

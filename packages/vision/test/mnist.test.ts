@@ -139,3 +139,81 @@ test('MNIST gives images and labels', async () => {
   const strange = digits('strange', ['train-images-idx3-ubyte', 'train-labels-idx1-ubyte.gz'], [1, 10, 2])
   expect(() => new datasets.MNIST(strange)).toThrow(/labels below 10, got 10/)
 })
+
+test('EMNIST: six ways to divide letters and digits', () => {
+  const pixels = idx(8, [2, 2, 3], [...Array(12).keys()])
+  const names = (split: string, part: string): [string, string] => [
+    `emnist-${split}-${part}-images-idx3-ubyte.gz`,
+    `emnist-${split}-${part}-labels-idx1-ubyte.gz`,
+  ]
+  const put = (at: string, split: string, part: string, labels: number[]): void => {
+    mkdirSync(join(folder, at), { recursive: true })
+    const [images, kinds] = names(split, part)
+    writeFileSync(join(folder, at, images), gzipSync(pixels))
+    writeFileSync(join(folder, at, kinds), gzipSync(idx(8, [labels.length], labels)))
+  }
+  // Flat, and where `download` unpacks the archive.
+  put('emnist', 'letters', 'train', [1, 26])
+  put('emnist/EMNIST/raw/gzip', 'byclass', 'test', [10, 61])
+  put('emnist/EMNIST/raw', 'balanced', 'train', [46, 47])
+  const root = join(folder, 'emnist')
+  const letters = new datasets.EMNIST(root, 'letters')
+  expect([letters.length, letters.split, letters.get(1)[1], letters.classes[26]]).toEqual([2, 'letters', 26, 'z'])
+  expect(letters.get(0)[0].toArray()).toEqual([
+    [
+      [0, 1, 2],
+      [3, 4, 5],
+    ],
+  ])
+  const all = new datasets.EMNIST(root, 'byclass', { train: false, targetTransform: (y) => y * 2 })
+  expect([all.get(0)[1], all.classes.length, all.classes[10], all.classes[61]]).toEqual([20, 62, 'A', 'z'])
+  // Fifteen small letters count as capitals: TorchVision's EMNIST.classes_split_dict['balanced'].
+  expect(datasets.EMNIST.classesOf.balanced.join('')).toBe('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt')
+  expect(() => new datasets.EMNIST(root, 'balanced')).toThrow(/labels below 47, got 47/)
+  expect(() => new datasets.EMNIST(root, 'digits')).toThrow(
+    /the file emnist-digits-train-images-idx3-ubyte or .*call await EMNIST\.download/,
+  )
+  expect(() => new datasets.EMNIST(root, 'capitals' as 'letters')).toThrow(/one of byclass, bymerge, .* got 'capitals'/)
+})
+
+test('QMNIST: parts, and labels of eight numbers', async () => {
+  const root = join(folder, 'qmnist')
+  mkdirSync(join(root, 'QMNIST/raw'), { recursive: true })
+  const put = (name: string, bytes: Buffer): void => writeFileSync(join(root, 'QMNIST/raw', name), bytes)
+  const label = (kind: number): number[] => [kind, 1, 600, 7, 30 + kind, 123456, 0, 0]
+  const columns = (rows: number[][]): Buffer =>
+    idx(
+      12,
+      [rows.length, rows[0].length],
+      rows.flatMap((row) => row.flatMap((n) => [0, n >> 16, (n >> 8) & 255, n & 255])),
+    )
+  const count = 10_002
+  put(
+    'qmnist-test-images-idx3-ubyte.gz',
+    gzipSync(
+      idx(
+        8,
+        [count, 1, 1],
+        Array.from({ length: count }, (_, i) => i % 251),
+      ),
+    ),
+  )
+  put('qmnist-test-labels-idx2-int', columns(Array.from({ length: count }, (_, i) => label(i % 10))))
+  const test = new datasets.QMNIST(root, { train: false })
+  expect([test.what, test.length, test.targets.shape, test.get(13)[1]]).toEqual(['test', count, [count, 8], 3])
+  const rest = new datasets.QMNIST(root, { what: 'test50k', compat: false })
+  const [image, all] = rest.get(1)
+  expect([rest.length, image.toArray(), all.dtype, all.toArray()]).toEqual([2, [[[10_001 % 251]]], 'int64', label(1)])
+  for await (const [images, labels] of new data.DataLoader(rest, { batchSize: 2 }))
+    expect([images.shape, labels.toArray()]).toEqual([
+      [2, 1, 1, 1],
+      [label(0), label(1)],
+    ])
+  const first = new datasets.QMNIST(root, { what: 'test10k', targetTransform: (y) => `digit ${y}` })
+  expect([first.length, first.get(-1)[1]]).toEqual([10_000, 'digit 9'])
+  put('qmnist-train-images-idx3-ubyte', idx(8, [1, 1, 1], [5]))
+  put('qmnist-train-labels-idx2-int', columns([[1, 2, 3]]))
+  expect(() => new datasets.QMNIST(root)).toThrow(/labels \[N, 8\], got uint8 \[1, 1, 1\] and \[1, 3\]/)
+  expect(() => new datasets.QMNIST(root, { what: 'nist' })).toThrow(/xnist-images-idx3-ubyte .*with xz/)
+  expect(() => new datasets.QMNIST(root, { what: 'all' as 'nist' })).toThrow(/one of train, test, .* got 'all'/)
+})

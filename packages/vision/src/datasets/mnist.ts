@@ -1,9 +1,7 @@
-// MNIST and the data sets in its format.
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import { ArgumentError, data, FormatError, type Tensor } from '@flambeau/core'
+// MNIST and the data sets that have its files' names.
+import type { Tensor } from '@flambeau/core'
 import { type FetchOptions, fetchResources, type Resource } from '@flambeau/core/hub'
-import { readIdx } from './idx.js'
+import { idxFolders, LabelledImages, type LabelledImagesOptions, readLabelledImages } from './labelled-images.js'
 
 /** The four files of a data set in MNIST's format. @param digests MD5, in the order of the names */
 function mnistResources(folder: string, bases: readonly string[], digests: readonly string[]): Resource[] {
@@ -15,13 +13,9 @@ function mnistResources(folder: string, bases: readonly string[], digests: reado
 }
 
 /** The options of `MNIST`. */
-export interface MNISTOptions<X = Tensor, Y = number> {
+export interface MNISTOptions<X = Tensor, Y = number> extends LabelledImagesOptions<X, Y> {
   /** The training part or the test part. Default true. */
   readonly train?: boolean
-  /** Makes of each image, uint8 of shape [1, 28, 28], what the data set gives. */
-  readonly transform?: data.Transform<Tensor, X>
-  /** Makes of each label what the data set gives. */
-  readonly targetTransform?: data.Transform<number, Y>
 }
 
 /**
@@ -34,7 +28,7 @@ export interface MNISTOptions<X = Tensor, Y = number> {
  * @throws ArgumentError where a file is missing
  * @throws FormatError for a truncated or corrupt file
  */
-export class MNIST<X = Tensor, Y = number> extends data.Dataset<[X, Y]> {
+export class MNIST<X = Tensor, Y = number> extends LabelledImages<X, Y> {
   /** The name of the folder that TorchVision keeps the files in. */
   static readonly folder: string = 'MNIST'
   static readonly resources: readonly Resource[] = mnistResources(
@@ -56,60 +50,19 @@ export class MNIST<X = Tensor, Y = number> extends data.Dataset<[X, Y]> {
   /** What each label stands for. */
   static readonly classes: readonly string[] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']
 
-  /** All images, uint8, [N, 28, 28]. */
-  readonly data: Tensor
-  /** All labels, int64, [N]. */
-  readonly targets: Tensor
-  readonly #labels: readonly number[]
-  readonly #options: MNISTOptions<X, Y>
+  readonly classes: readonly string[]
 
   /** @param root a folder with the files, or the `root` that TorchVision downloaded to */
   constructor(root: string, options: MNISTOptions<X, Y> = {}) {
-    super()
     const { folder, classes } = new.target
     const part = (options.train ?? true) ? 'train' : 't10k'
-    const find = (name: string) => findFile(folder, root, `${part}-${name}`)
-    const images = readIdx(find('images-idx3-ubyte'))
-    const labels = readIdx(find('labels-idx1-ubyte'))
-    if (images.ndim !== 3 || labels.ndim !== 1 || images.dtype !== 'uint8' || images.shape[0] !== labels.shape[0])
-      throw new FormatError(
-        `${folder}: expected uint8 images [N, height, width] and labels [N], got ${images.dtype} [${images.shape.join(', ')}] and [${labels.shape.join(', ')}] in ${root}`,
-      )
-    this.data = images
-    this.targets = labels.to('int64')
-    this.#labels = labels.toArray() as number[]
-    const strange = this.#labels.find((label) => label < 0 || label >= classes.length)
-    if (strange !== undefined)
-      throw new FormatError(`${folder}: expected labels below ${classes.length}, got ${strange} in ${root}`)
-    this.#options = options
-    const { transform, targetTransform } = options
-    if (!transform && !targetTransform) this.getBatch = (indices) => this.#rows(indices)
-  }
-
-  get classes(): readonly string[] {
-    return (this.constructor as typeof MNIST).classes
-  }
-
-  get length(): number {
-    return this.data.shape[0]
-  }
-
-  get(index: number): [X, Y] {
-    const { transform, targetTransform } = this.#options
-    const image = this.data.select(0, index).unsqueeze(0)
-    const label = this.#labels.at(index) as number
-    return [
-      transform ? data.applyTransform(transform, image) : (image as X),
-      targetTransform ? data.applyTransform(targetTransform, label) : (label as Y),
-    ]
-  }
-
-  /** Only where nothing has to be done sample by sample. */
-  getBatch?: (indices: readonly number[]) => [Tensor, Tensor]
-
-  #rows(indices: readonly number[]): [Tensor, Tensor] {
-    const [images, labels] = new data.TensorDataset(this.data, this.targets).getBatch(indices)
-    return [images.unsqueeze(1), labels]
+    const { images, labels } = readLabelledImages(
+      idxFolders(folder, root),
+      [`${part}-images-idx3-ubyte`, `${part}-labels-idx1-ubyte`],
+      classes.length,
+    )
+    super(images, labels, options)
+    this.classes = classes
   }
 }
 
@@ -162,16 +115,4 @@ export class KMNIST<X = Tensor, Y = number> extends MNIST<X, Y> {
   static override async download(root: string, options: FetchOptions = {}): Promise<void> {
     await fetchResources('KMNIST', root, KMNIST.resources, options)
   }
-}
-
-function findFile(folder: string, root: string, name: string): string {
-  const places = [root, join(root, folder, 'raw')]
-  for (const place of places)
-    for (const suffix of ['', '.gz']) {
-      const path = join(place, name + suffix)
-      if (existsSync(path)) return path
-    }
-  throw new ArgumentError(
-    `${folder}: expected the file ${name} or ${name}.gz in ${places.join(' or ')}, got neither; call await ${folder}.download(root)`,
-  )
 }
