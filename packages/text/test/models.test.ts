@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { FormatError, manualSeed, noGrad, optim, type Tensor, tensor } from '@flambeau/core'
+import { equal, FormatError, manualSeed, noGrad, optim, stack, type Tensor, tensor } from '@flambeau/core'
 import { type GenerateOptions, models, Tokenizer, tokenizers } from '@flambeau/text'
 import { beforeAll, expect, test } from '@jest/globals'
 
@@ -99,6 +99,29 @@ test('bert gives what transformers gives', async () => {
   const classified = classes.forward(ids, { ...inputs, labels: int([0, 2]) })
   close(classified.logits, fixture.models['bert-classes'].logits)
   expect(classified.loss?.item()).toBeCloseTo(fixture.models['bert-classes'].loss, 4)
+})
+
+test('bert with heads for tokens and for answers gives what transformers gives', async () => {
+  const inputs = { attentionMask: right, tokenTypeIds: int(fixture.types) }
+  const tokens = await models.BertForTokenClassification.fromPretrained(folders['bert-tokens'])
+  const kinds = fixture.labels.map((row) => row.map((id) => (id < 0 ? id : id % 3)))
+  const tagged = tokens.forward(ids, { ...inputs, labels: int(kinds) })
+  expect([tagged.logits.shape, tokens.dropout.p]).toEqual([[2, 7, 3], 0.3])
+  close(tagged.logits, fixture.models['bert-tokens'].logits)
+  expect(tagged.loss?.item()).toBeCloseTo(fixture.models['bert-tokens'].loss, 4)
+  const answers = await models.fromPretrained(folders['bert-answers'])
+  if (!(answers instanceof models.BertForQuestionAnswering))
+    throw new Error('expected the model that config.json names')
+  // The second answer is outside of the text.
+  const found = answers.forward(ids, { ...inputs, startPositions: int([2, 9]), endPositions: int([5, 9]) })
+  close(stack([found.startLogits, found.endLogits], 0), fixture.models['bert-answers'].logits)
+  expect(found.loss?.item()).toBeCloseTo(fixture.models['bert-answers'].loss, 4)
+  expect(answers.forward(ids, inputs).loss).toBeNull()
+  // A head that the file does not have begins with random weights; the encoder is the file's.
+  const fresh = await models.BertForTokenClassification.fromPretrained(folders['bert-answers'])
+  const words = 'bert.embeddings.word_embeddings.weight'
+  expect(equal(fresh.stateDict()[words], answers.stateDict()[words])).toBe(true)
+  expect(fresh.classifier.weight.shape).toEqual([2, 16])
 })
 
 const camel = (name: string) => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase())

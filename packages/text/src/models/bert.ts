@@ -1,11 +1,11 @@
-// BERT.
-import { arange, type DType, F, nn, type Tensor, zeros, zerosLike } from '@flambeau/core'
+// BERT's encoder.
+import { arange, type DType, nn, type Tensor, zerosLike } from '@flambeau/core'
 import * as hub from '@flambeau/core/hub'
 import type { Config } from '../tokenizers/config.js'
 import { type ActivationName, activation, readActivation } from './activations.js'
 import { checkIds, checkPositive } from './checks.js'
 import { attend, bidirectional, joinHeads, splitHeads, type Visibility } from './masks.js'
-import { configOf, initialize, type PretrainedOptions, type WeightRules, withWeights } from './pretrained.js'
+import { configOf, initialize, type PretrainedOptions, withWeights } from './pretrained.js'
 
 /** The sizes of a BERT, by default those of the base one. */
 export interface BertConfig {
@@ -24,6 +24,8 @@ export interface BertConfig {
   readonly padTokenId?: number
   /** Classes of a classifier. Default 2. */
   readonly numLabels?: number
+  /** Before a classifier of texts or tokens; null, the default, for `hiddenDropoutProb`. */
+  readonly classifierDropout?: number | null
 }
 
 const DEFAULTS = {
@@ -41,9 +43,11 @@ const DEFAULTS = {
   layerNormEps: 1e-12,
   padTokenId: 0,
   numLabels: 2,
+  classifierDropout: null,
 } as const satisfies Required<BertConfig>
 
-type FullConfig = Required<BertConfig>
+/** @internal */
+export type FullConfig = Required<BertConfig>
 
 function fullConfig(config: BertConfig): FullConfig {
   const full = { ...DEFAULTS, ...config }
@@ -62,7 +66,8 @@ function fullConfig(config: BertConfig): FullConfig {
   return full
 }
 
-function readConfig(c: Config): BertConfig {
+/** @internal What a `config.json` says. */
+export function readConfig(c: Config): BertConfig {
   const labels = c.lacks('id2label') ? c.integer('num_labels', 2) : [...c.config('id2label').entries()].length
   return {
     vocabSize: c.integer('vocab_size', DEFAULTS.vocabSize),
@@ -79,6 +84,7 @@ function readConfig(c: Config): BertConfig {
     layerNormEps: c.number('layer_norm_eps', DEFAULTS.layerNormEps),
     padTokenId: c.lacks('pad_token_id') ? 0 : c.integer('pad_token_id'),
     numLabels: labels,
+    classifierDropout: c.lacks('classifier_dropout') ? null : c.number('classifier_dropout'),
   }
 }
 
@@ -91,20 +97,11 @@ export interface BertInputs {
   readonly positionIds?: Tensor | null
 }
 
-export interface LabelledBertInputs extends BertInputs {
-  readonly labels?: Tensor | null
-}
-
 export interface BertOutput {
   /** Shape [B, L, hiddenSize]. */
   readonly lastHiddenState: Tensor
   /** Shape [B, hiddenSize]: of the first token; null for a model without pooler. */
   readonly poolerOutput: Tensor | null
-}
-
-export interface ClassifierOutput {
-  readonly logits: Tensor
-  readonly loss: Tensor | null
 }
 
 class BertEmbeddings extends nn.Module<[inputIds: Tensor, inputs: BertInputs]> {
@@ -254,8 +251,8 @@ function modern(key: string): string | undefined {
   return key.replace(/LayerNorm\.gamma$/, 'LayerNorm.weight').replace(/LayerNorm\.beta$/, 'LayerNorm.bias')
 }
 
-/** The names of a model that has the encoder under `bert.`; heads of other tasks are left out. */
-const within =
+/** @internal The names of a model that has the encoder under `bert.`; heads of other tasks are left out. */
+export const within =
   (wanted: RegExp) =>
   (key: string): string | undefined => {
     const name = modern(key)
@@ -317,135 +314,5 @@ export class BertModel extends nn.Module<[inputIds: Tensor, inputs?: BertInputs]
       },
       dtype,
     )
-  }
-}
-
-class BertPredictionHeadTransform extends nn.Module {
-  dense: nn.Linear
-  LayerNorm: nn.LayerNorm
-  readonly #activation: (x: Tensor) => Tensor
-
-  constructor({ hiddenAct, hiddenSize, layerNormEps: eps }: FullConfig) {
-    super()
-    this.dense = new nn.Linear(hiddenSize, hiddenSize)
-    this.LayerNorm = new nn.LayerNorm(hiddenSize, { eps })
-    this.#activation = activation(hiddenAct)
-  }
-
-  override forward(x: Tensor): Tensor {
-    return this.LayerNorm.forward(this.#activation(this.dense.forward(x)))
-  }
-}
-
-class BertLMPredictionHead extends nn.Module {
-  transform: BertPredictionHeadTransform
-  decoder: nn.Linear
-  bias: nn.Parameter
-
-  constructor(config: FullConfig, words: nn.Parameter) {
-    super()
-    this.transform = new BertPredictionHeadTransform(config)
-    this.decoder = new nn.Linear(config.hiddenSize, 0)
-    this.bias = new nn.Parameter(zeros([config.vocabSize]))
-    this.decoder.weight = words
-    this.decoder.bias = this.bias
-  }
-
-  override forward(x: Tensor): Tensor {
-    return this.decoder.forward(this.transform.forward(x))
-  }
-}
-
-class BertOnlyMLMHead extends nn.Module {
-  predictions: BertLMPredictionHead
-
-  constructor(config: FullConfig, words: nn.Parameter) {
-    super()
-    this.predictions = new BertLMPredictionHead(config, words)
-  }
-
-  override forward(x: Tensor): Tensor {
-    return this.predictions.forward(x)
-  }
-}
-
-/** The loss of a classifier of `classes` over the last dimension. */
-const classLoss = (logits: Tensor, labels: Tensor | null | undefined): Tensor | null =>
-  labels ? F.crossEntropy(logits.reshape([-1, logits.shape[logits.ndim - 1]]), labels.reshape([-1])) : null
-
-/** BERT that fills in masked words. */
-export class BertForMaskedLM extends nn.Module<[inputIds: Tensor, inputs?: LabelledBertInputs], ClassifierOutput> {
-  readonly config: FullConfig
-  bert: BertModel
-  cls: BertOnlyMLMHead
-
-  constructor(config: BertConfig = {}) {
-    super()
-    this.bert = new BertModel(config, { addPoolingLayer: false })
-    this.config = this.bert.config
-    this.cls = new BertOnlyMLMHead(this.config, this.bert.embeddings.word_embeddings.weight)
-    initialize(this, this.config.initializerRange)
-  }
-
-  /** @param inputIds shape [B, L] @returns logits of shape [B, L, vocabSize] */
-  override forward(inputIds: Tensor, { labels, ...inputs }: LabelledBertInputs = {}): ClassifierOutput {
-    const logits = this.cls.forward(this.bert.forward(inputIds, inputs).lastHiddenState)
-    return { logits, loss: classLoss(logits, labels) }
-  }
-
-  static async fromPretrained(from: string, options: PretrainedOptions = {}): Promise<BertForMaskedLM> {
-    return BertForMaskedLM.load(await hub.load(from, options), options.dtype)
-  }
-
-  /** @internal */
-  static load(loaded: hub.LoadedModel, dtype?: DType): BertForMaskedLM {
-    const rules: WeightRules = {
-      rename: within(/^(bert\.(?!pooler)|cls\.predictions\.)/),
-      tied: {
-        'cls.predictions.decoder.weight': 'bert.embeddings.word_embeddings.weight',
-        'cls.predictions.decoder.bias': 'cls.predictions.bias',
-      },
-    }
-    return withWeights(() => new BertForMaskedLM(readConfig(configOf(loaded))), loaded, rules, dtype)
-  }
-}
-
-/** BERT that classifies texts, or pairs of them. */
-export class BertForSequenceClassification extends nn.Module<
-  [inputIds: Tensor, inputs?: LabelledBertInputs],
-  ClassifierOutput
-> {
-  readonly config: FullConfig
-  bert: BertModel
-  dropout: nn.Dropout
-  classifier: nn.Linear
-
-  constructor(config: BertConfig = {}) {
-    super()
-    this.bert = new BertModel(config)
-    this.config = this.bert.config
-    this.dropout = new nn.Dropout(this.config.hiddenDropoutProb)
-    this.classifier = new nn.Linear(this.config.hiddenSize, this.config.numLabels)
-    initialize(this, this.config.initializerRange)
-  }
-
-  /** @param inputIds shape [B, L] @param inputs `labels` of shape [B] @returns logits of shape [B, numLabels] */
-  override forward(inputIds: Tensor, { labels, ...inputs }: LabelledBertInputs = {}): ClassifierOutput {
-    const { lastHiddenState, poolerOutput } = this.bert.forward(inputIds, inputs)
-    const logits = this.classifier.forward(this.dropout.forward(poolerOutput ?? lastHiddenState.select(1, 0)))
-    return { logits, loss: classLoss(logits, labels) }
-  }
-
-  static async fromPretrained(from: string, options: PretrainedOptions = {}): Promise<BertForSequenceClassification> {
-    return BertForSequenceClassification.load(await hub.load(from, options), options.dtype)
-  }
-
-  /** @internal */
-  static load(loaded: hub.LoadedModel, dtype?: DType): BertForSequenceClassification {
-    const rules: WeightRules = {
-      rename: within(/^(bert|classifier)\./),
-      optional: (key) => /^(classifier|bert\.pooler)\./.test(key),
-    }
-    return withWeights(() => new BertForSequenceClassification(readConfig(configOf(loaded))), loaded, rules, dtype)
   }
 }

@@ -1,14 +1,15 @@
 export type { ActivationName } from './activations.js'
+export { type BertConfig, type BertInputs, BertModel, type BertOutput } from './bert.js'
 export {
-  type BertConfig,
+  type AnsweredBertInputs,
+  type AnswerOutput,
   BertForMaskedLM,
+  BertForQuestionAnswering,
   BertForSequenceClassification,
-  type BertInputs,
-  BertModel,
-  type BertOutput,
+  BertForTokenClassification,
   type ClassifierOutput,
   type LabelledBertInputs,
-} from './bert.js'
+} from './bert-heads.js'
 export { KeyValueCache } from './cache.js'
 export { type GPT2Config, GPT2LMHeadModel, GPT2Model } from './gpt2.js'
 export { type LlamaConfig, LlamaForCausalLM, LlamaModel } from './llama.js'

@@ -1,7 +1,13 @@
 // The model that a folder says it has.
 import { FormatError, type nn } from '@flambeau/core'
 import * as hub from '@flambeau/core/hub'
-import { BertForMaskedLM, BertForSequenceClassification, BertModel } from './bert.js'
+import { BertModel } from './bert.js'
+import {
+  BertForMaskedLM,
+  BertForQuestionAnswering,
+  BertForSequenceClassification,
+  BertForTokenClassification,
+} from './bert-heads.js'
 import { GPT2LMHeadModel, GPT2Model } from './gpt2.js'
 import { LlamaForCausalLM, LlamaModel } from './llama.js'
 import { configOf, type PretrainedOptions } from './pretrained.js'
@@ -9,7 +15,9 @@ import { T5ForConditionalGeneration } from './t5.js'
 
 const ARCHITECTURES = {
   BertForMaskedLM,
+  BertForQuestionAnswering,
   BertForSequenceClassification,
+  BertForTokenClassification,
   BertModel,
   GPT2LMHeadModel,
   GPT2Model,
