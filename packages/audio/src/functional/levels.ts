@@ -27,11 +27,9 @@ export function amplitudeToDB(x: Tensor, options: DecibelOptions = {}): Tensor {
   if (topDb !== null && !(topDb >= 0))
     throw new ArgumentError(`amplitudeToDB: expected topDb to be a number ≥ 0, got ${describe(topDb)}`)
   return tidy(() => {
-    const db = x
-      .clampMin(amin)
-      .log10()
-      .mul(multiplier)
-      .sub(multiplier * dbMultiplier)
+    // In place where no gradient needs what was there: a spectrogram is larger than the caches.
+    const db = x.clampMin(amin).log10().mul_(multiplier)
+    if (dbMultiplier !== 0) db.sub_(multiplier * dbMultiplier)
     if (topDb === null || db.numel() === 0) return db
     const channels = db.ndim > 2 ? (db.shape.at(-3) as number) : 1
     const packed = db.reshape([-1, channels, ...db.shape.slice(-2)])
