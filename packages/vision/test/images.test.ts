@@ -247,3 +247,16 @@ test("libjpeg-turbo's pixels are sharp's", async () => {
     }
   }
 })
+
+test('images are decoded and encoded beside the main thread', async () => {
+  const image = picture(1500, 2000)
+  for (const format of ['jpeg', 'png'] as const) {
+    const bytes = await io.encodeImage(image, format)
+    // Work on the main thread would leave a timer no time before its promise resolves.
+    let ticks = 0
+    const timer = setInterval(() => ticks++, 1)
+    await io.decodeImage(bytes)
+    clearInterval(timer)
+    expect([format, ticks > 0]).toEqual([format, true])
+  }
+})
