@@ -18,7 +18,7 @@ const KEPT = 0.5
 const DROPPED = 0.1
 /** Steps become shorter after so many collections in a row that left next to nothing, as long as they are cheap. */
 const DROPPING = 6
-/** Shares of the time that collections take: cheap below the one, and too costly for such short steps above the other. */
+/** Shares of the time that collections take: cheap below the one, too costly for steps shorter than the first above the other. */
 const CHEAP = 0.04
 const COSTLY = 0.1
 /** What may survive young collections before a full one, at least, and as a share of what survived the last full one. */
@@ -104,7 +104,7 @@ export function pace(nbytes: number): void {
   const kept = (live - after) / (before - after)
   dropping = kept <= DROPPED ? dropping + 1 : 0
   if (kept > KEPT) step = LONGEST_STEP
-  else if (cost > COSTLY) step = Math.min(step * 2, LONGEST_STEP)
+  else if (cost > COSTLY && step < FIRST_STEP) step = Math.min(step * 2, FIRST_STEP)
   else if (cost < CHEAP && dropping >= DROPPING) step = Math.max(step / 2, SHORTEST_STEP)
   if (live + nbytes - survived > Math.max(GROWTH, survived * GROWTH_SHARE)) collectGarbage()
   else {
