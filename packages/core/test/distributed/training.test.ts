@@ -3,7 +3,8 @@ import * as distributed from '@flambeau/core/distributed'
 import { expect, jest, test } from '@jest/globals'
 import { results } from './processes.ts'
 
-jest.setTimeout(60_000)
+// For what hangs; a slow machine may take its time.
+jest.setTimeout(300_000)
 
 type Ways = Record<string, { hash: number; weights: number[][] }>
 

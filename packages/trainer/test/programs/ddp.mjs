@@ -98,7 +98,7 @@ const trainer = new Trainer({
   enableModelSummary: false,
   logger: [new CSVLogger(folder)],
   callbacks: [new Ending(), new EarlyStopping({ monitor: 'val_loss', patience: 100 }), checkpoint],
-  strategy: whole ? 'single_device' : new DDPStrategy({ timeout: 30_000 }),
+  strategy: whole ? 'single_device' : new DDPStrategy({ timeout: 600_000 }),
   ...options,
 })
 await trainer.fit(net, {
