@@ -76,6 +76,12 @@ const commands = {
     const { packNative } = await import('./packaging/native.mjs')
     await packNative()
   },
+  /** Installs OpenMPI, builds the library for it, and runs its tests. */
+  async mpi() {
+    await build('mpi')
+    await native('flambeau_mpi')
+    await runNode(join(root, 'tools/jest.mjs'), ['packages/core/test/distributed/mpi.test.ts'])
+  },
   /** What a machine with a GPU needs that has neither Node nor a network: `pack-gpu FOLDER`. */
   async 'pack-gpu'(folder) {
     await build('packaging')

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <functional>
+#include <latch>
 #include <string>
 #include <thread>
 #include <vector>
@@ -10,7 +11,7 @@
 #include "flambeau/distributed.h"
 #include "flambeau/kernels.gen.h"
 
-extern "C" const flambeau::distributed::GlooPlugin* flambeau_gloo_open(const char* fingerprint);
+extern "C" const flambeau::distributed::GroupPlugin* flambeau_gloo_open(const char* fingerprint);
 
 using namespace flambeau;
 using namespace flambeau::distributed;
@@ -19,13 +20,13 @@ namespace {
 
 void with_ranks(int size, const std::function<void(int, Group&)>& body) {
   std::unique_ptr<Store> store;
-  REQUIRE(open_tcp_store({"127.0.0.1", 0, true, Milliseconds(10000)}, store).ok());
+  REQUIRE(open_tcp_store({"127.0.0.1", 0, true, Milliseconds(60000)}, store).ok());
   std::vector<int> names;
   for (int rank = 0; rank < size; ++rank) names.push_back(rank);
   std::vector<std::thread> threads;
   for (int rank = 0; rank < size; ++rank)
     threads.emplace_back([&, rank] {
-      GroupOptions options{store.get(), "test/", "", rank, size, names, Milliseconds(10000)};
+      GroupOptions options{store.get(), "test/", "", rank, size, names, Milliseconds(60000)};
       std::unique_ptr<Group> group;
       const Outcome outcome = flambeau_gloo_open(kFingerprint)->open_group(options, group);
       CHECK(outcome.message == "");
@@ -42,7 +43,7 @@ Collective sum_of(DType dtype, std::vector<T>& values) {
   c.data = values.data();
   c.count = static_cast<int64_t>(values.size());
   c.shape = {c.count};
-  c.timeout = Milliseconds(10000);
+  c.timeout = Milliseconds(60000);
   return c;
 }
 
@@ -81,7 +82,7 @@ TEST_CASE("every collective, small and large, one after another") {
         c.count = n;
         c.shape = {n};
         if (kind == Kind::all_to_all) c.send_counts = c.receive_counts = std::vector<int64_t>(size, n);
-        c.timeout = Milliseconds(10000);
+        c.timeout = Milliseconds(60000);
         CHECK(group.run(c).message == "");
       };
       const auto by_part = [](int64_t part) { return part; };
@@ -122,7 +123,7 @@ TEST_CASE("ranks that disagree are told so, and go on") {
 TEST_CASE("a message of another size is an error for its receiver, and what follows arrives") {
   with_ranks(2, [](int rank, Group& group) {
     std::vector<int64_t> values(5, rank);
-    Message m{values.data(), 5, DType::i64, 1 - rank, 3, Milliseconds(10000)};
+    Message m{values.data(), 5, DType::i64, 1 - rank, 3, Milliseconds(60000)};
     if (rank == 0) {
       CHECK(group.send(m)->finish().ok());
       CHECK(group.send(m)->finish().ok());
@@ -142,23 +143,26 @@ TEST_CASE("a message of another size is an error for its receiver, and what foll
 }
 
 TEST_CASE("who is late is named, and a group that is closed fails what is under way") {
-  with_ranks(3, [](int rank, Group& group) {
+  std::latch quick(2), given_up(2);
+  with_ranks(3, [&](int rank, Group& group) {
     std::vector<float> values(3000, 1.0f);
     Collective c = sum_of(DType::f32, values);
     if (rank == 2) {
-      std::this_thread::sleep_for(Milliseconds(700));
+      given_up.wait();
       CHECK(group.run(c).failure == Failure::connection);
       return;
     }
-    c.timeout = Milliseconds(200);
+    // Both begin at once, so that neither is late for the other.
+    quick.arrive_and_wait();
+    c.timeout = Milliseconds(3000);
     const Outcome late = group.run(c);
     CHECK(late.failure == Failure::timeout);
-    CHECK(late.message == "all_reduce(sum) of float32 [3000]: rank 2 did not come (within 200 ms)");
-    // The late one is to find the others' words.
-    std::this_thread::sleep_for(Milliseconds(1500));
+    CHECK(late.message == "all_reduce(sum) of float32 [3000]: rank 2 did not come (within 3000 ms)");
+    given_up.count_down();
   });
-  with_ranks(2, [](int rank, Group& group) {
-    if (rank == 1) return std::this_thread::sleep_for(Milliseconds(1000));
+  std::latch closed(1);
+  with_ranks(2, [&](int rank, Group& group) {
+    if (rank == 1) return closed.wait();
     std::vector<float> values(3, 1.0f);
     std::thread closing([&] {
       std::this_thread::sleep_for(Milliseconds(100));
@@ -166,6 +170,7 @@ TEST_CASE("who is late is named, and a group that is closed fails what is under 
     });
     CHECK(group.run(sum_of(DType::f32, values)).failure == Failure::connection);
     closing.join();
+    closed.count_down();
   });
 }
 #endif

@@ -48,11 +48,14 @@ function forgetMovedBuild() {
   }
 }
 
-/** The addon, or with `target` 'flambeau_tests' the C++ tests, which share the backend's object files with it. */
+/**
+ * The addon, or with `target` 'flambeau_tests' the C++ tests, which share the backend's object files with it, or
+ * 'flambeau_mpi' the library for MPI.
+ */
 export async function native(target = 'flambeau') {
   const tests = target === 'flambeau_tests'
   const inputs = ['native/CMakeLists.txt', 'native/cmake', 'native/package.json', 'native/include', 'native/src']
-  const outputs = ['native/build/Release/flambeau.node']
+  const outputs = [`native/build/Release/${target === 'flambeau_mpi' ? 'flambeau_mpi.so' : 'flambeau.node'}`]
   if (tests) inputs.push('native/tests')
   await whenStale(target, { inputs, outputs }, async () => {
     console.log(tests ? '▸ native tests' : '▸ native build')

@@ -25,6 +25,8 @@ const debian = {
     'tuxpaint-stamps-default',
     ...['en', 'es', 'fr', 'it', 'ru'].map((l) => `asterisk-core-sounds-${l}-wav`),
   ],
+  /** Process groups on MPI, which nothing else needs. */
+  mpi: ['libopenmpi-dev', 'openmpi-bin'],
   tsan: ['clang', 'libclang-rt-dev', 'libomp-dev'],
 }
 

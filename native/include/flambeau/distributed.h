@@ -129,22 +129,35 @@ struct GroupOptions {
   std::string interface;   // the network interface, or empty
   int rank = 0;
   int size = 1;
-  std::vector<int> names;  // what the ranks are called in messages: their numbers among all processes
+  std::vector<int> names;  // the ranks' numbers among all processes, by which messages call them
   Milliseconds timeout{1800000};
 };
 
-// What the shared library flambeau_gloo offers to the addon, which loads it on demand.
-struct GlooPlugin {
+// The processes that an engine's own launcher has started.
+struct Launched {
+  int rank = 0, size = 1;
+  std::string told;  // what rank 0 has said to all
+};
+
+// What a shared library with an engine offers to the addon, which loads it on demand.
+struct GroupPlugin {
   Outcome (*open_group)(const GroupOptions& options, std::unique_ptr<Group>& group);
+  // Only where the engine has a launcher of its own, and knows the others before there is a store: each process calls
+  // it, and learns what rank 0 has in `told`.
+  Outcome (*meet)(Launched& launched) = nullptr;
+  // And is told that a process has come to its end as planned.
+  void (*leave)() = nullptr;
 };
 // `fingerprint` is the addon's: nullptr comes back where the library was built from other declarations.
-using GlooOpen = const GlooPlugin* (*)(const char* fingerprint);
-inline constexpr const char* kGlooOpenName = "flambeau_gloo_open";
+using GroupOpen = const GroupPlugin* (*)(const char* fingerprint);
 
-struct GlooSupport {
-  const GlooPlugin* plugin = nullptr;
+// The order is the code used by packages/core/src/distributed/process-group.ts.
+enum class Engines { gloo, mpi };
+
+struct GroupSupport {
+  const GroupPlugin* plugin = nullptr;
   const char* reason = "";  // why there is none
 };
-GlooSupport gloo_support();
+GroupSupport group_support(Engines engine);
 
 }  // namespace flambeau::distributed

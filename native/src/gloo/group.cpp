@@ -50,13 +50,6 @@ GlooGroup::GlooGroup(const GroupOptions& options, std::unique_ptr<Store> store, 
   store_->limit(kWordWait);
 }
 
-std::string GlooGroup::ranks(const std::vector<int>& list) const {
-  std::string text = list.size() == 1 ? "rank " : "ranks ";
-  for (size_t i = 0; i < list.size(); ++i)
-    text += (i == 0 ? "" : i + 1 == list.size() ? " and " : ", ") + name_of_rank(list[i]);
-  return text;
-}
-
 // Closing connections leaves those that wait on them waiting; a receive that is late makes all of them fail.
 void GlooGroup::abort() {
   char nothing = 0;
@@ -158,45 +151,22 @@ Outcome GlooGroup::compare(const Collective& collective, const std::string& duri
   const auto missing = headers_.exchange(mine, inline_bytes, deadline);
   if (!missing.empty()) return missing_ranks(missing, during, collective.timeout);
   // The group goes on: nothing has been sent yet, and every rank sees the same.
-  for (int rank = 0; rank < context_->size; ++rank) {
-    const Header& theirs = headers_.of(rank);
-    const Header& own = mine[static_cast<size_t>(context_->rank)];
-    if (same_request(theirs, own)) continue;
-    const bool noted = describe(theirs) == describe(own);
-    return {Failure::mismatch, during + ": expected the same on every rank, got " + describe(own) + " on rank " +
-                                   name_of_rank(context_->rank) + " and " +
-                                   (noted ? "the same with other details" : describe(theirs)) + " on rank " +
-                                   name_of_rank(rank)};
-  }
-  if (collective.kind == Kind::all_to_all)
-    return compare_counts(collective, mine[static_cast<size_t>(context_->rank)], during, deadline);
-  return {};
+  const Header& own = mine[static_cast<size_t>(context_->rank)];
+  const auto theirs = [this](int rank) -> const Header& { return headers_.of(rank); };
+  if (Outcome outcome = compare_headers(during, own, context_->rank, names_, theirs); !outcome.ok()) return outcome;
+  return collective.kind == Kind::all_to_all ? compare_counts(collective, own, during, deadline) : Outcome{};
 }
 
-// Only the receiver of a part knows what it expects, so that everyone hears of everyone's verdict.
 Outcome GlooGroup::compare_counts(const Collective& collective, const Header& own, const std::string& during,
                                   Clock::time_point deadline) {
-  Header verdict = own;
-  for (int rank = 0; rank < context_->size && verdict.agreed; ++rank) {
-    const auto i = static_cast<size_t>(rank);
-    const int64_t sent = rank == context_->rank ? collective.send_counts[i] : headers_.of(rank).count;
-    if (sent == collective.receive_counts[i]) continue;
-    verdict.agreed = 0;
-    verdict.root = rank;
-    verdict.dims[0] = sent;
-    verdict.dims[1] = collective.receive_counts[i];
-  }
-  std::vector<Header> mine(static_cast<size_t>(context_->size), verdict);
+  std::vector<int64_t> sent;
+  for (int rank = 0; rank < context_->size; ++rank)
+    sent.push_back(rank == context_->rank ? collective.send_counts[static_cast<size_t>(rank)]
+                                          : headers_.of(rank).count);
+  const std::vector<Header> mine(static_cast<size_t>(context_->size), verdict_of(collective, own, sent));
   const auto missing = headers_.exchange(mine, 0, deadline);
   if (!missing.empty()) return missing_ranks(missing, during, collective.timeout);
-  for (int rank = 0; rank < context_->size; ++rank) {
-    const Header& theirs = headers_.of(rank);
-    if (theirs.agreed) continue;
-    return {Failure::mismatch, during + ": rank " + name_of_rank(theirs.root) + " sends " +
-                                   std::to_string(theirs.dims[0]) + " elements to rank " + name_of_rank(rank) +
-                                   ", which expects " + std::to_string(theirs.dims[1])};
-  }
-  return {};
+  return compare_verdicts(during, names_, [this](int rank) -> const Header& { return headers_.of(rank); });
 }
 
 Outcome GlooGroup::run(const Collective& collective) {

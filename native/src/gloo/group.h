@@ -4,7 +4,7 @@
 #include <mutex>
 
 #include "gloo/headers.h"
-#include "gloo/reduction.h"
+#include "groups/reduction.h"
 
 namespace flambeau::distributed {
 
@@ -34,7 +34,7 @@ class GlooGroup final : public Group {
   void execute(const Collective& collective, Milliseconds timeout);
   void reduce_scatter(const Collective& collective, Milliseconds timeout);
   std::string key_of(int rank) const { return prefix_ + "failed/" + std::to_string(rank); }
-  std::string ranks(const std::vector<int>& list) const;
+  std::string ranks(const std::vector<int>& list) const { return list_of_ranks(list, names_); }
   std::string word_of(int rank);  // what a rank left in the store when it failed; empty where there is nothing
 
   std::shared_ptr<gloo::Context> context_;

@@ -13,51 +13,9 @@ Milliseconds left(Clock::time_point deadline) {
   return std::max(std::chrono::duration_cast<Milliseconds>(deadline - Clock::now()), Milliseconds(1));
 }
 
-constexpr const char* kKinds[] = {"all_reduce", "reduce",         "broadcast",  "all_gather", "gather",
-                                  "scatter",    "reduce_scatter", "all_to_all", "barrier"};
-constexpr const char* kOps[] = {"sum", "avg", "product", "min", "max", "band", "bor", "bxor"};
-
 }  // namespace
 
 bool is_timeout(const std::string& what) { return what.find("Timed out") != std::string::npos; }
-
-std::string describe(const Header& header) {
-  const auto kind = static_cast<Kind>(header.kind);
-  std::string text = kKinds[header.kind % std::size(kKinds)];
-  if (kind == Kind::barrier) return text;
-  if (kind == Kind::all_reduce || kind == Kind::reduce || kind == Kind::reduce_scatter)
-    text += std::string("(") + kOps[header.op % std::size(kOps)] + ")";
-  if (header.root >= 0) text += " with rank " + std::to_string(header.root) + " as its root";
-  text += std::string(" of ") + name_of(static_cast<DType>(header.dtype % kNumDTypes)) + " [";
-  for (int i = 0; i < std::min<int>(header.ndim, kHeaderDims); ++i)
-    text += (i ? ", " : "") + std::to_string(header.dims[i]);
-  return text + (header.ndim > kHeaderDims ? ", …]" : "]");
-}
-
-Header header_of(const Collective& collective) {
-  Header header;
-  header.kind = static_cast<uint8_t>(collective.kind);
-  header.op = static_cast<uint8_t>(collective.op);
-  header.dtype = static_cast<uint8_t>(collective.dtype);
-  header.root = collective.root;
-  header.count = collective.count;
-  header.ndim = static_cast<uint8_t>(std::min<size_t>(collective.shape.size(), 255));
-  for (size_t i = 0; i < collective.shape.size() && i < kHeaderDims; ++i) header.dims[i] = collective.shape[i];
-  // FNV-1a: the same on every machine.
-  header.note = 14695981039346656037ULL;
-  for (const char c : collective.note) header.note = (header.note ^ static_cast<uint8_t>(c)) * 1099511628211ULL;
-  return header;
-}
-
-bool same_request(const Header& a, const Header& b) {
-  if (a.kind != b.kind) return false;
-  const auto kind = static_cast<Kind>(a.kind);
-  if (kind == Kind::barrier) return true;
-  const bool same = a.op == b.op && a.dtype == b.dtype && a.root == b.root && a.note == b.note;
-  // Sizes differ from rank to rank there.
-  if (kind == Kind::all_to_all) return same;
-  return same && a.count == b.count && a.ndim == b.ndim && std::equal(a.dims, a.dims + kHeaderDims, b.dims);
-}
 
 Headers::Headers(std::shared_ptr<gloo::Context> context) : context_(std::move(context)) {
   const auto size = static_cast<size_t>(context_->size);

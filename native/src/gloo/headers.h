@@ -1,6 +1,4 @@
-// What every rank says before a collective, and how the ranks are told apart when one is missing or says otherwise.
-// Gloo ends the process where two sides of a transfer disagree about its size, so they are compared before anything
-// moves.
+// How the ranks exchange their headers, and are told apart when one is missing.
 #pragma once
 #include <gloo/context.h>
 #include <gloo/transport/unbound_buffer.h>
@@ -9,32 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "flambeau/distributed.h"
+#include "groups/header.h"
 
 namespace flambeau::distributed {
 
-inline constexpr int kHeaderDims = 8;
-// What is small travels with the header, and needs no second message.
-inline constexpr size_t kInlineBytes = 1024;
-
-struct Header {
-  uint64_t sequence = 0;
-  uint8_t kind = 0, op = 0, dtype = 0, ndim = 0;
-  int32_t root = -1;
-  int64_t count = 0;
-  int64_t dims[kHeaderDims] = {};
-  uint64_t note = 0;  // of what else must agree
-  int64_t agreed = 1;
-  char data[kInlineBytes] = {};
-};
-
 // Whether Gloo's exception says that time was up; it has then closed all connections.
 bool is_timeout(const std::string& what);
-
-// "all_reduce(sum) of float32 [2, 3]"
-std::string describe(const Header& header);
-Header header_of(const Collective& collective);
-bool same_request(const Header& a, const Header& b);
 
 // Throws nothing. Receives from every other rank are always waiting, so that a header travels as soon as its sender is
 // there.

@@ -83,12 +83,12 @@ Outcome open_group(const GroupOptions& options, std::unique_ptr<Group>& group) {
   }
 }
 
-const GlooPlugin plugin{open_group};
+const GroupPlugin plugin{open_group};
 
 }  // namespace
 }  // namespace flambeau::distributed
 
-extern "C" __attribute__((visibility("default"))) const flambeau::distributed::GlooPlugin* flambeau_gloo_open(
+extern "C" __attribute__((visibility("default"))) const flambeau::distributed::GroupPlugin* flambeau_gloo_open(
     const char* fingerprint) {
   return std::strcmp(fingerprint, flambeau::kFingerprint) == 0 ? &flambeau::distributed::plugin : nullptr;
 }

@@ -159,11 +159,35 @@ void store_close(const Napi::CallbackInfo& info) { unboxed<Store>(info).close();
 
 // Groups
 
-Napi::Value gloo(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), gloo_support().reason); }
+GroupSupport support_for(const Napi::Value& engine) { return group_support(static_cast<Engines>(integer(engine))); }
 
+const GroupPlugin& plugin_for(const Napi::Value& engine) {
+  const GroupSupport support = support_for(engine);
+  if (!support.plugin) check(engine.Env(), {Failure::argument, support.reason});
+  return *support.plugin;
+}
+
+Napi::Value group_reason(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), support_for(info[0]).reason);
+}
+
+// meet(engine, what rank 0 has to say): of an engine with a launcher of its own
+Napi::Value meet(const Napi::CallbackInfo& info) {
+  Launched launched;
+  launched.told = text(info[1]);
+  check(info.Env(), plugin_for(info[0]).meet(launched));
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("rank", launched.rank);
+  result.Set("size", launched.size);
+  result.Set("told", launched.told);
+  return result;
+}
+
+void leave(const Napi::CallbackInfo& info) { plugin_for(info[0]).leave(); }
+
+// openGroup(store, prefix, interface, rank, names, timeout, engine)
 Napi::Value open_group(const Napi::CallbackInfo& info) {
-  const GlooSupport support = gloo_support();
-  if (!support.plugin) check(info.Env(), {Failure::argument, support.reason});
+  const GroupPlugin& plugin = plugin_for(info[6]);
   GroupOptions options;
   options.store = &unboxed<Store>(info);
   options.prefix = text(info[1]);
@@ -173,7 +197,7 @@ Napi::Value open_group(const Napi::CallbackInfo& info) {
   options.size = static_cast<int>(options.names.size());
   options.timeout = duration(info[5]);
   std::unique_ptr<Group> group;
-  check(info.Env(), support.plugin->open_group(options, group));
+  check(info.Env(), plugin.open_group(options, group));
   return {info.Env(), box_of(info.Env(), std::make_shared<Engine>(std::move(group)))};
 }
 
@@ -282,7 +306,9 @@ void define_distributed(Napi::Env env, Napi::Object exports) {
   define.operator()<store_count>("storeCount");
   define.operator()<store_port>("storePort");
   define.operator()<store_close>("storeClose");
-  define.operator()<gloo>("glooReason");
+  define.operator()<group_reason>("groupReason");
+  define.operator()<meet>("meet");
+  define.operator()<leave>("leave");
   define.operator()<open_group>("openGroup");
   define.operator()<close_group>("closeGroup");
   define.operator()<run_collective>("runCollective");

@@ -61,9 +61,13 @@ export interface DistributedNative {
   storeCount(store: StoreHandle): number
   storePort(store: StoreHandle): number
   storeClose(store: StoreHandle): void
-  /** Why there is no Gloo; '' where it is. */
-  glooReason(): string
-  /** @param names what the ranks of the group are called in messages */
+  /** Why an engine of process groups is not there; '' where it is. */
+  groupReason(engine: number): string
+  /** Of an engine whose launcher knows who there is: this process, and what rank 0 tells everyone. */
+  meet(engine: number, told: string): { readonly rank: number; readonly size: number; readonly told: string }
+  /** Tells such an engine that this process ends as planned. */
+  leave(engine: number): void
+  /** @param names the ranks' numbers among all processes, by which messages call them */
   openGroup(
     store: StoreHandle,
     prefix: string,
@@ -71,6 +75,7 @@ export interface DistributedNative {
     rank: number,
     names: readonly number[],
     timeout: number,
+    engine: number,
   ): GroupHandle
   closeGroup(group: GroupHandle): void
   /** @param inParts how many times `count` elements `data` holds, and `output` */

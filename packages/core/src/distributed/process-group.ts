@@ -15,8 +15,11 @@ const lib = native.distributed
 const DEFAULT_TIMEOUT = 1_800_000
 const MOST_RANKS = 65_536
 
+/** The order is that of native/include/flambeau/distributed.h. */
+const BACKENDS = ['gloo', 'mpi'] as const
 /** The engines that processes exchange tensors with. */
-export type Backend = 'gloo'
+export type Backend = (typeof BACKENDS)[number]
+const codeOf = (backend: Backend): number => BACKENDS.indexOf(backend)
 
 /** Processes that take part in the same collectives. */
 export class ProcessGroup {
@@ -26,11 +29,14 @@ export class ProcessGroup {
   readonly rank: number
   /** How long collectives wait, in milliseconds. */
   readonly timeout: number
+  /** What the members exchange tensors with. */
+  readonly backend: Backend
   readonly #handle: GroupHandle | null
   #closed = false
 
   /** @internal Use `initProcessGroup` and `newGroup`. */
-  constructor(ranks: readonly number[], rank: number, timeout: number, handle: GroupHandle | null) {
+  constructor(backend: Backend, ranks: readonly number[], rank: number, timeout: number, handle: GroupHandle | null) {
+    this.backend = backend
     this.ranks = ranks
     this.rank = rank
     this.timeout = timeout
@@ -91,7 +97,7 @@ let generation = 0
 
 /** The options of `initProcessGroup`. */
 export interface InitOptions {
-  /** Default 'gloo', which is the one that there is. */
+  /** Default 'gloo'. 'mpi' is for processes that `mpirun` has started, in a build with OpenMPI. */
   readonly backend?: Backend
   /** `env://` (default), `tcp://HOST:PORT` or `file:///PATH`: where the processes find each other. */
   readonly initMethod?: string
@@ -110,6 +116,7 @@ export interface InitOptions {
  *
  * Rank, world size and address come from the launcher's environment variables: `MASTER_ADDR`, `MASTER_PORT`, `RANK`,
  * `WORLD_SIZE`, `LOCAL_RANK`, or OpenMPI's, MPICH's and SLURM's own. `GLOO_SOCKET_IFNAME` names a network interface.
+ * With the backend 'mpi', MPI says who there is, and no address is needed.
  *
  * @throws ArgumentError when something is missing, the port is in use, or there is no such backend
  * @throws DistributedError that names the ranks that did not come, or says which one was started with other numbers
@@ -131,37 +138,66 @@ export function initProcessGroup(options: InitOptions = {}): void {
     throw new ArgumentError(`initProcessGroup: expected options such as { backend: 'gloo' }, got ${describe(options)}`)
   if (world !== null)
     throw new ArgumentError('initProcessGroup: the process group is there already; call destroyProcessGroup() first')
-  checkBackend(options.backend ?? 'gloo')
+  const backend = checkBackend(options.backend ?? 'gloo')
   const timeout = checkTimeout('initProcessGroup', options.timeout ?? DEFAULT_TIMEOUT)
-  const { rank, size, store, own } = meetingPlace(options, timeout)
+  const { rank, size, store, own } =
+    backend === 'mpi' ? launchedByMpi(options, timeout) : meetingPlace(options, timeout)
   try {
     const prefix = `flambeau/${process.env.FLAMBEAU_RESTART_COUNT ?? 0}/${generation}`
     const shared = new PrefixStore(prefix, store)
     const ranks = Array.from({ length: size }, (_, i) => i)
     rollCall('initProcessGroup', shared, ranks, rank, timeout)
     const networkInterface = process.env.GLOO_SOCKET_IFNAME ?? ''
-    const group = open('initProcessGroup', shared, 'world', ranks, rank, timeout, networkInterface)
+    const group = open('initProcessGroup', backend, shared, 'world', ranks, rank, timeout, networkInterface)
     world = { group, store: shared, own, groups: [], made: 0, networkInterface }
     generation++
+    if (backend === 'mpi') process.once('exit', endWell)
   } catch (error) {
     own?.close()
     throw error
   }
 }
 
-function checkBackend(backend: unknown): void {
-  if (backend === 'gloo') {
-    const reason = lib.glooReason()
-    if (reason !== '') throw new ArgumentError(`initProcessGroup: ${reason}`)
-    return
+function checkBackend(backend: unknown): Backend {
+  const known = BACKENDS.find((name) => name === backend)
+  if (known === undefined) {
+    const why = backend === 'nccl' ? ": there is no NCCL in this build; 'gloo' works with tensors on the CPU" : ''
+    throw new ArgumentError(
+      `initProcessGroup: expected one of ${BACKENDS.join(', ')} for backend, got ${describe(backend)}${why}`,
+    )
   }
-  const why =
-    backend === 'nccl'
-      ? "there is no NCCL in this build; 'gloo' works with tensors on the CPU"
-      : backend === 'mpi'
-        ? "there is no MPI in this build; 'gloo' also works under mpirun, whose environment variables it reads"
-        : "the backends are: 'gloo'"
-  throw new ArgumentError(`initProcessGroup: expected 'gloo' for backend, got ${describe(backend)}: ${why}`)
+  const reason = lib.groupReason(codeOf(known))
+  if (reason === '') return known
+  const instead = known === 'mpi' ? "; 'gloo' also works under mpirun, whose environment variables it reads" : ''
+  throw new ArgumentError(`initProcessGroup: ${reason}${instead}`)
+}
+
+/** `mpirun` knows who there is: rank 0 tells the others where its store is, unless they were given one. */
+function launchedByMpi(options: InitOptions, timeout: number): MeetingPlace {
+  const { OMPI_COMM_WORLD_SIZE, OMPI_COMM_WORLD_LOCAL_SIZE, OMPI_COMM_WORLD_RANK } = process.env
+  const oneMachine = OMPI_COMM_WORLD_SIZE === OMPI_COMM_WORLD_LOCAL_SIZE
+  const asked = options.store !== undefined || options.initMethod !== undefined
+  const first = Number(OMPI_COMM_WORLD_RANK ?? 0) === 0
+  const host = oneMachine ? '127.0.0.1' : hostname()
+  const held = first && !asked ? new TCPStore(host, 0, { isMaster: true, timeout }) : null
+  const { rank, size, told } = guarded('initProcessGroup', () =>
+    lib.meet(codeOf('mpi'), held === null ? '' : JSON.stringify([host, held.port])),
+  )
+  for (const [name, given, is] of [
+    ['rank', options.rank, rank],
+    ['worldSize', options.worldSize, size],
+  ] as const)
+    if (given !== undefined && given !== is)
+      throw new ArgumentError(`initProcessGroup: expected ${is} for ${name}, as mpirun has it, got ${describe(given)}`)
+  if (asked) return meetingPlace({ ...options, rank, worldSize: size }, timeout)
+  const [at, port] = JSON.parse(told) as [string, number]
+  const own = held ?? new TCPStore(at, port, { timeout })
+  return { rank, size, store: own, own }
+}
+
+/** A process that ends well without having ended its group has ended it all the same: mpirun would take it for a failure. */
+function endWell(code: number): void {
+  if (code === 0 && world !== null) destroyProcessGroup()
 }
 
 interface MeetingPlace {
@@ -266,6 +302,7 @@ function rollCall(operation: string, store: Store, ranks: readonly number[], ran
 
 function open(
   operation: string,
+  backend: Backend,
   store: Store,
   name: string,
   ranks: readonly number[],
@@ -276,9 +313,9 @@ function open(
   const { handle, prefix } = store.below
   const at = ranks.indexOf(rank)
   const group = guarded(operation, () =>
-    lib.openGroup(handle, `${prefix}${name}/`, networkInterface, at, ranks, timeout),
+    lib.openGroup(handle, `${prefix}${name}/`, networkInterface, at, ranks, timeout, codeOf(backend)),
   )
-  return new ProcessGroup(ranks, at, timeout, group)
+  return new ProcessGroup(backend, ranks, at, timeout, group)
 }
 
 /** The default group. @internal */
@@ -312,9 +349,9 @@ export function newGroup(ranks?: readonly number[] | null, options: { readonly t
   members.sort((a, b) => a - b)
   const timeout = checkTimeout('newGroup', options.timeout ?? group.timeout)
   const name = `group/${here.made++}`
-  if (!members.includes(group.rank)) return new ProcessGroup(members, -1, timeout, null)
+  if (!members.includes(group.rank)) return new ProcessGroup(group.backend, members, -1, timeout, null)
   rollCall('newGroup', new PrefixStore(name, store), members, group.rank, timeout)
-  const made = open('newGroup', store, name, members, group.rank, timeout, networkInterface)
+  const made = open('newGroup', group.backend, store, name, members, group.rank, timeout, networkInterface)
   groups.push(made)
   return made
 }
@@ -334,6 +371,7 @@ export function destroyProcessGroup(group?: ProcessGroup | null): void {
   for (const one of groups) one.close()
   all.close()
   own?.close()
+  if (all.backend === 'mpi') lib.leave(codeOf('mpi'))
 }
 
 /** The store in which all processes have found each other; what they write there is theirs alone. */
@@ -342,21 +380,18 @@ export const getDefaultStore = (): Store => worldOf('getDefaultStore').store
 /** Whether a launcher says which process this is, so that `initProcessGroup()` knows all that it needs. */
 export const isLaunched = (): boolean => launchEnvironment().rank !== undefined
 
-/** Whether this build can join processes. */
-export const isAvailable = (): boolean => lib.glooReason() === ''
 /** Whether there is Gloo. */
-export const isGlooAvailable = isAvailable
+export const isGlooAvailable = (): boolean => lib.groupReason(codeOf('gloo')) === ''
 /** Whether there is NCCL: not in this build. */
 export const isNcclAvailable = (): boolean => false
-/** Whether there is MPI: not in this build. */
-export const isMpiAvailable = (): boolean => false
+/** Whether there is MPI. */
+export const isMpiAvailable = (): boolean => lib.groupReason(codeOf('mpi')) === ''
+/** Whether this build can join processes. */
+export const isAvailable = (): boolean => isGlooAvailable() || isMpiAvailable()
 /** Whether the default group is there. */
 export const isInitialized = (): boolean => world !== null
 /** The engine of a group. */
-export function getBackend(group?: ProcessGroup | null): Backend {
-  groupFor('getBackend', group)
-  return 'gloo'
-}
+export const getBackend = (group?: ProcessGroup | null): Backend => groupFor('getBackend', group).backend
 /** This process's rank in a group: among all processes by default; -1 where it is no member. */
 export const getRank = (group?: ProcessGroup | null): number => groupFor('getRank', group).rank
 /** The number of processes in a group; of all by default. */

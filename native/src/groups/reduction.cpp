@@ -1,4 +1,4 @@
-#include "gloo/reduction.h"
+#include "groups/reduction.h"
 
 #include <algorithm>
 #include <type_traits>
