@@ -1,6 +1,7 @@
 import { ArgumentError, describe, IndexError } from '../errors.js'
 import { Parameter } from '../tensor/parameter.js'
 import type { Tensor } from '../tensor/tensor.js'
+import { consume, isForgetful } from './between.js'
 import { type AnyModule, Module } from './module.js'
 
 function position(operation: string, index: number, length: number): number {
@@ -44,7 +45,14 @@ export class Sequential extends Module {
 
   override forward(input: Tensor): Tensor {
     let value = input
-    for (const [, module] of this.#items) value = module.forward(value)
+    // Whether a layer of ours has made it, in memory of its own, and keeps no hold of it.
+    let own = false
+    for (const [, module] of this.#items) {
+      const forgetful = isForgetful(module)
+      const result: Tensor = own && forgetful ? consume(module, value) : module.forward(value)
+      own = forgetful && (own || result.storage !== value.storage)
+      value = result
+    }
     return value
   }
 
