@@ -40,8 +40,9 @@ export function readBytes(operation: string, t: Tensor): ArrayBuffer {
     throw new OutOfMemoryError(`${operation}: JavaScript could not allocate ${nbytes} bytes`, { cause: error })
   }
   if (bytes.length === 0) return bytes.buffer
+  t.storage.makeStrided()
   let source = t
-  if (!isContiguous(t.shape, t.strides) || t.storage.layout !== 0) {
+  if (!isContiguous(t.shape, t.strides)) {
     source = allocate(t.shape, t.dtype, t.device)
     kernels.copy(source, t)
   }
