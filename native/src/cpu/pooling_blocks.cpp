@@ -31,7 +31,7 @@ void max_blocks(const Pool& p, float* out, int32_t* indices, const float* in) {
               for (int64_t k = w.begin; k < w.end; k += w.step) {
                 const auto value = hn::LoadU(d, in + (row + k) * p.inner + c);
                 // NaN wins, as in PyTorch.
-                const auto take = hn::Or(hn::Gt(value, best), hn::Ne(value, value));
+                const auto take = hn::Or(hn::Gt(value, best), hn::IsNaN(value));
                 best = hn::IfThenElse(take, value, best);
                 where = hn::IfThenElse(hn::RebindMask(di, take), hn::Set(di, static_cast<int32_t>(row + k)), where);
               }

@@ -172,7 +172,7 @@ struct Reducer {
       } else if constexpr (kJoin == Join::add) {
         into = hn::Add(into, v);
       } else {
-        bad = hn::Or(bad, hn::VecFromMask(d, hn::Ne(v, v)));
+        bad = hn::Or(bad, hn::VecFromMask(d, hn::IsNaN(v)));
         into = kJoin == Join::max ? hn::Max(v, into) : hn::Min(v, into);
       }
     };

@@ -27,6 +27,13 @@ const ints = (values: number[]): Tensor => tensor(values, { dtype: 'int64' })
 const labels = ints([2, 0])
 const close = (t: Tensor): number[] => Array.from(t.to('float64').reshape([-1]).data() as Float64Array)
 
+/** Ones, with NaN at position 57. */
+function withNaN(n: number): Tensor {
+  const t = ones([n])
+  t.put([57], Number.NaN)
+  return t
+}
+
 // The values are those of the same line in PyTorch.
 const VALUES: [string, () => Tensor, number[]][] = [
   ['sum', () => x.sum(), [15]],
@@ -64,6 +71,9 @@ const VALUES: [string, () => Tensor, number[]][] = [
   ['all of nothing', () => zeros([0]).all(), [1]],
   ['mean of nothing', () => zeros([0]).mean(), [Number.NaN]],
   ['NaN wins in max', () => tensor([1, Number.NaN, 3]).max(), [Number.NaN]],
+  ['NaN wins in a long row', () => withNaN(100).max(), [Number.NaN]],
+  ['NaN wins in the least of long rows', () => withNaN(100).reshape([2, 50]).amin(1), [1, Number.NaN]],
+  ['NaN wins in the largest size', () => withNaN(100).norm(Number.POSITIVE_INFINITY), [Number.NaN]],
   ['NaN wins in argmin', () => tensor([1, Number.NaN, 3]).argmin(), [1]],
   ['nansum', () => tensor([1, Number.NaN, 3]).nansum(), [4]],
   ['NaN sorts last', () => tensor([Number.NaN, 2, 1]).sort().indices, [2, 1, 0]],
