@@ -30,12 +30,12 @@ import type { Step } from './recording.js'
 /** kMaxRegisters in native/src/cpu/elementwise.cpp and kMaxOperands in iterate.h. */
 const MAX_REGISTERS = 64
 const MAX_OPERANDS = 24
-/** kMaxRegisters in native/src/cpu/tile_program.cpp. */
+/** kMaxTileRegisters in native/src/cpu/tile_plan.h. */
 const MAX_TILE_REGISTERS = 128
 /** Bytes of the longest row of which values are kept from one stage to the next, and of the longest sums across rows. */
 const MAX_ROW_BYTES = 65536
 
-/** InstructionKind in native/src/cpu/tile_program.cpp. */
+/** InstructionKind in native/src/cpu/tile_plan.h. */
 const KIND = { element: 0, row: 1, expand: 2, reduceRow: 3, reduceColumn: 4, reduceAll: 5 } as const
 type Kind = keyof typeof KIND
 

@@ -214,7 +214,7 @@ const REDUCTIONS: readonly number[] = [
   REDUCE.normInf,
   REDUCE.normNegInf,
 ]
-/** After those in native/src/cpu/tile_program.cpp. */
+/** After those in native/src/cpu/tile_plan.cpp. */
 const VARIANCE = Object.keys(REDUCE).length
 const DEVIATION = VARIANCE + 1
 export const isVariance = (op: number): boolean => op >= VARIANCE

@@ -1,0 +1,255 @@
+// Runs a tile program over rows of its operands, in one thread.
+#pragma once
+#include <hwy/cache_control.h>
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "blocks.h"
+#include "reduce_rows.h"
+#include "tile_operand.h"
+#include "tile_plan.h"
+
+namespace flambeau::cpu {
+
+template <typename C>
+struct TileTask {
+  TilePlan plan;
+  std::vector<TileOperand<C>> outs, ins, row_ins;
+  const ScalarList& constants;
+  const IntList& results;
+};
+
+// One thread's registers and sums.
+template <typename C>
+class TileWorker {
+ public:
+  explicit TileWorker(const TileTask<C>& task) : task_(task), plan_(task.plan) {
+    const int64_t width = plan_.lane_width(), sums = plan_.row_reductions * kBlock;
+    const int64_t folded = plan_.column_reductions * width, lanes = plan_.column_reductions * width * kMaxLaneSize;
+    const int64_t bytes = plan_.arena * static_cast<int64_t>(sizeof(C)) + (sums + folded) * 8 + lanes;
+    thread_local std::unique_ptr<double[]> memory;
+    thread_local int64_t size = 0;
+    if (size < bytes) {
+      memory.reset(new double[bytes / 8 + 8]);
+      size = bytes;
+    }
+    sums_ = memory.get();
+    folded_ = sums_ + sums;
+    lanes_ = reinterpret_cast<char*>(folded_ + folded);
+    arena_ = reinterpret_cast<C*>(lanes_ + lanes);
+    for (int r = 0; r < plan_.registers; ++r)
+      registers_[r] = plan_.places[r].offset < 0 ? arena_ : arena_ + plan_.places[r].offset;
+    const int64_t most = std::min(kBlock, plan_.rows * plan_.row);
+    for (size_t k = 0; k < task_.constants.size(); ++k)
+      std::fill_n(block(plan_.first_constant + static_cast<int>(k)), most, task_.constants[k].template to<C>());
+    for (size_t v = 0; v < task_.ins.size(); ++v)
+      if (task_.ins[v].repeats_one())
+        std::fill_n(block(static_cast<int>(v)), most, *task_.ins[v].read(block(static_cast<int>(v)), 0, 1));
+  }
+
+  void rows(int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; row += plan_.tile_rows) tile(row, std::min(plan_.tile_rows, end - row));
+  }
+
+  // A part of the first stage of one row, of which `sums` gets one number a reduction.
+  void part(int64_t row, int64_t begin, int64_t end, double* sums) {
+    prelude(0, row, 1, true);
+    blocks(0, row, 1, begin, end);
+    for (int j = 0; j < plan_.row_reductions; ++j) sums[j] = sums_[j * kBlock];
+  }
+  // What is left to do where sums(j, row) are the sums of the first stage.
+  template <typename Sums>
+  void finish_split(const Sums& sums) {
+    prelude(0, 0, plan_.rows, false);
+    for (int j = 0; j < plan_.row_reductions; ++j)
+      for (int64_t r = 0; r < plan_.rows; ++r) sums_[j * kBlock + r] = sums(j, r);
+    end(0, plan_.rows);
+    prelude(1, 0, plan_.rows, false);
+    store_rows(0, plan_.rows);
+  }
+
+  // Rows whose columns are summed up into `columns`, and all elements into `totals`.
+  void across(int64_t begin, int64_t end, double* columns, double* totals) {
+    totals_ = totals;
+    const int64_t width = plan_.lane_width(), used = plan_.tile_rows * plan_.row;
+    plan_.each(InstructionKind::reduce_all, [&](const TileInstruction& i) { i.reduce.init(totals + i.reduction, 1); });
+    plan_.each(InstructionKind::reduce_column, [&](const TileInstruction& i) {
+      i.reduce.init(folded_ + i.reduction * width, used);
+      reset(i);
+    });
+    int64_t steps = 0;
+    for (int64_t row = begin; row < end; row += plan_.tile_rows) {
+      tile(row, std::min(plan_.tile_rows, end - row));
+      if (++steps % kLaneSteps == 0)
+        plan_.each(InstructionKind::reduce_column, [&](const TileInstruction& i) { flush(i); });
+    }
+    plan_.each(InstructionKind::reduce_column, [&](const TileInstruction& i) {
+      flush(i);
+      double* into = columns + i.reduction * plan_.row;
+      i.reduce.init(into, plan_.row);
+      for (int64_t k = 0; k < plan_.tile_rows; ++k)
+        i.reduce.merge(into, folded_ + i.reduction * width + k * plan_.row, plan_.row);
+    });
+  }
+
+ private:
+  C* block(int r) { return arena_ + plan_.places[r].offset; }
+
+  void tile(int64_t row, int64_t n_rows) {
+    const int last = static_cast<int>(plan_.stages.size());
+    for (int s = 0; s < last; ++s) {
+      prelude(s, row, n_rows, true);
+      blocks(s, row, n_rows, 0, plan_.row);
+      end(s, n_rows);
+    }
+    store_rows(row, n_rows);
+  }
+
+  void prelude(int s, int64_t row, int64_t n_rows, bool expands) {
+    if (s == 0)
+      for (size_t v = 0; v < task_.row_ins.size(); ++v) {
+        const int r = plan_.first_row_in + static_cast<int>(v);
+        registers_[r] = task_.row_ins[v].read(block(r), row, n_rows);
+      }
+    for (const int r : plan_.stages[s].prelude) {
+      const TileInstruction& i = plan_.instruction(r);
+      if (i.kind == InstructionKind::row) {
+        apply(i, block(r), n_rows);
+      } else if (expands) {
+        const C* values = registers_[i.operands[0]];
+        const int64_t n = n_rows > 1 ? plan_.row : std::min(plan_.row, kBlock);
+        for (int64_t k = 0; k < n_rows; ++k) std::fill_n(block(r) + k * plan_.row, n, values[k]);
+      }
+    }
+  }
+
+  void apply(const TileInstruction& i, C* result, int64_t n) {
+    i.function(result, registers_[i.operands[0]], registers_[i.operands[i.arity > 1 ? 1 : 0]],
+               registers_[i.operands[i.arity > 2 ? 2 : 0]], n);
+  }
+
+  // The elements of a stage: those of several whole rows in one block, or one row's from `begin` to `end`.
+  void blocks(int s, int64_t row, int64_t n_rows, int64_t begin, int64_t end) {
+    const TileStage& stage = plan_.stages[s];
+    for (const int r : stage.ends) {
+      const TileInstruction& i = plan_.instruction(r);
+      i.reduce.init(sums_ + i.reduction * kBlock, n_rows);
+    }
+    if (!stage.has_blocks()) return;
+    const auto n_code = static_cast<int64_t>(stage.code.size());
+    const int64_t total = n_rows > 1 ? n_rows * plan_.row : end - begin;
+    for (int64_t done = 0; done < total; done += kBlock) {
+      const int64_t n = std::min(kBlock, total - done), col = begin + done, at = row * plan_.row + col;
+      for (const int v : stage.loads) registers_[v] = task_.ins[v].read(block(v), at, n);
+      for (const int r : stage.kept) registers_[r] = position(r, at, col);
+      const int64_t n_ahead = s == 0 ? ahead(stage, at + n) : 0;
+      int64_t step = 0;
+      for (const int r : stage.code) {
+        // What the next block reads and writes comes while this one is computed.
+        const int64_t from = n_ahead * step / n_code, to = n_ahead * (step + 1) / n_code;
+        for (int64_t k = from; k < to; ++k) hwy::Prefetch(ahead_[k / kLines] + k % kLines * kLine);
+        ++step;
+        const TileInstruction& i = plan_.instruction(r);
+        const C* x = registers_[i.operands[0]];
+        switch (i.kind) {
+          case InstructionKind::element: {
+            C* result = position(r, at, col);
+            apply(i, result, n);
+            registers_[r] = result;
+            break;
+          }
+          case InstructionKind::reduce_row: {
+            const int64_t count = n_rows > 1 ? plan_.row : n;
+            for (int64_t k = 0; k < n_rows; ++k) {
+              const double mean = i.mean < 0 ? 0 : sums_[i.mean * kBlock + k] / static_cast<double>(plan_.row);
+              i.reduce.block(sums_ + i.reduction * kBlock + k, x + k * count, count, mean);
+            }
+            break;
+          }
+          case InstructionKind::reduce_column:
+            i.reduce.row(lanes(i, col), x, nullptr, n);
+            break;
+          case InstructionKind::reduce_all:
+            i.reduce.block(totals_ + i.reduction, x, n, 0);
+            break;
+          case InstructionKind::row:
+          case InstructionKind::expand:
+            break;  // in the prelude
+        }
+      }
+      for (const int v : stage.stores) task_.outs[v].write(registers_[task_.results[v]], at, n);
+    }
+  }
+
+  // Notes where a whole block at `at` will be read and written in place; gives the number of cache lines.
+  int64_t ahead(const TileStage& stage, int64_t at) {
+    if (at + kBlock > plan_.rows * plan_.row) return 0;
+    int64_t count = 0;
+    for (const int v : stage.loads)
+      if (task_.ins[v].flat()) ahead_[count++] = reinterpret_cast<const char*>(task_.ins[v].array(at));
+    for (const int r : stage.code) {
+      const int out = plan_.places[r].out;
+      if (out >= 0) ahead_[count++] = reinterpret_cast<const char*>(task_.outs[out].array(at));
+    }
+    return count * kLines;
+  }
+
+  void end(int s, int64_t n_rows) {
+    for (const int r : plan_.stages[s].ends) {
+      const TileInstruction& i = plan_.instruction(r);
+      const double* sums = sums_ + i.reduction * kBlock;
+      const auto count = static_cast<double>(plan_.row);
+      for (int64_t k = 0; k < n_rows; ++k) {
+        if (i.mean < 0) {
+          block(r)[k] = convert<C>(finish_real(i.op, sums[k], count));
+        } else {
+          const double value = sums[k] / std::max(0.0, count - i.correction);
+          block(r)[k] = convert<C>(i.root ? std::sqrt(value) : value);
+        }
+      }
+    }
+  }
+
+  void store_rows(int64_t row, int64_t n_rows) {
+    for (size_t v = 0; v < task_.outs.size(); ++v) {
+      const int r = static_cast<int>(task_.results[v]);
+      if (plan_.is_row_value(r)) task_.outs[v].write(registers_[r], row, n_rows);
+    }
+  }
+
+  C* position(int r, int64_t at, int64_t col) {
+    const TilePlace& place = plan_.places[r];
+    return place.out >= 0 ? task_.outs[place.out].array(at) : arena_ + place.offset + (place.wide ? col : 0);
+  }
+  // A strip of kBlock columns has its lanes together.
+  char* lanes(const TileInstruction& i, int64_t col) {
+    return lanes_ + (i.reduction * plan_.lane_width() + col) * kMaxLaneSize;
+  }
+  template <typename Body>
+  void strips(const Body& body) {
+    const int64_t used = plan_.tile_rows * plan_.row;
+    for (int64_t col = 0; col < used; col += kBlock) body(col, std::min(kBlock, used - col));
+  }
+  void reset(const TileInstruction& i) {
+    strips([&](int64_t col, int64_t n) { i.reduce.reset(lanes(i, col), n); });
+  }
+  void flush(const TileInstruction& i) {
+    strips([&](int64_t col, int64_t n) {
+      i.reduce.flush(folded_ + i.reduction * plan_.lane_width() + col, lanes(i, col), n);
+    });
+    reset(i);
+  }
+
+  const TileTask<C>& task_;
+  const TilePlan& plan_;
+  double *sums_, *folded_, *totals_ = nullptr;
+  char* lanes_;
+  C* arena_;
+  const C* registers_[kMaxTileRegisters];
+  static constexpr int64_t kLine = 64, kLines = kBlock * sizeof(C) / kLine;
+  const char* ahead_[2 * kMaxTileRegisters];
+};
+
+}  // namespace flambeau::cpu
