@@ -158,11 +158,18 @@ struct Reducer {
                                    kKind != ReduceKind::pow_sum && kKind != ReduceKind::variation;
 
   // Four vectors side by side, so that the additions do not wait for one another and memory is read in one stream.
-  static Lane reduce_vectors(const C* x, int64_t n) {
+  // `sums`: what they have already, or null.
+  static Lane reduce_vectors(const C* x, int64_t n, const C* sums = nullptr) {
     const hn::ScalableTag<C> d;
     using V = hn::Vec<decltype(d)>;
     const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
     V a = hn::Set(d, identity<C>()), b = a, c = a, e = a, bad = hn::Zero(d);
+    if (sums) {
+      a = hn::LoadU(d, sums);
+      b = hn::LoadU(d, sums + lanes);
+      c = hn::LoadU(d, sums + 2 * lanes);
+      e = hn::LoadU(d, sums + 3 * lanes);
+    }
     const auto take = [&](V& into, const C* at) HWY_ATTR {
       V v = hn::LoadU(d, at);
       if constexpr (kKind == ReduceKind::nan_sum) v = hn::IfThenElseZero(hn::Eq(v, v), v);
@@ -269,6 +276,10 @@ struct Reducer {
     auto* a = static_cast<Acc*>(acc);
     *a = join(*a, static_cast<Acc>(reduce(static_cast<const C*>(x), n, param)));
   }
+  static void resume(void* acc, const void* sums, const void* x, int64_t n) {
+    auto* a = static_cast<Acc*>(acc);
+    *a = join(*a, static_cast<Acc>(reduce_vectors(static_cast<const C*>(x), n, static_cast<const C*>(sums))));
+  }
   static void rows(void* acc_, const void* x_, int64_t stride, int64_t rows, int64_t n, const double* params) {
     auto* acc = static_cast<Acc*>(acc_);
     const auto* x = static_cast<const C*>(x_);
@@ -304,6 +315,7 @@ void select(ReduceFunctions& f) {
     f.init = R::init;
     f.merge = R::merge;
     f.block = R::block;
+    if constexpr (R::kVectors && R::kJoin == Join::add) f.resume = R::resume;
     f.rows = R::rows;
     f.row = R::row;
     f.reset = R::reset;

@@ -95,6 +95,9 @@ struct ReduceFunctions {
   void (*merge)(void* acc, const void* other, int64_t n) = nullptr;  // acc[i] = acc[i] with other[i]
   // *acc = *acc with the n elements
   void (*block)(void* acc, const void* x, int64_t n, double param) = nullptr;
+  // *acc = *acc with what four vectors of sums have of the elements before (chain_fold), and n more; null where there
+  // is no such sum
+  void (*resume)(void* acc, const void* sums, const void* x, int64_t n) = nullptr;
   // acc[r] = acc[r] with the n elements of row r; params has one number a row, or is null
   void (*rows)(void* acc, const void* x, int64_t stride, int64_t rows, int64_t n, const double* params) = nullptr;
   // lanes[i] = lanes[i] with x[i]

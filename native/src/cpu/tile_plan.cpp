@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "blocks.h"
+#include "tile_chain.h"
 
 namespace flambeau::cpu {
 namespace {
@@ -10,6 +11,21 @@ namespace {
 // The variance of a row and its root, after ReduceOp: of elements, with their mean, and what is taken from the number
 // of them.
 constexpr int64_t kVariance = static_cast<int64_t>(ReduceOp::count), kDeviation = kVariance + 1;
+
+// What ReduceFunctions::row does to lanes that are of the compute type, as a micro-op on elements and lanes.
+MicroOp column_link(ReduceOp op) {
+  switch (op) {
+    case ReduceOp::sum:
+    case ReduceOp::mean:
+      return MicroOp::add_;
+    case ReduceOp::amax:
+      return MicroOp::maximum_;
+    case ReduceOp::amin:
+      return MicroOp::minimum_;
+    default:
+      return MicroOp::count;
+  }
+}
 
 bool contains(const std::vector<int>& list, int r) { return std::find(list.begin(), list.end(), r) != list.end(); }
 
@@ -27,8 +43,10 @@ Status TilePlan::prepare(const TileProgramArgs& args, const std::vector<bool>& f
   tile_rows = row < kBlock / 4 ? std::min(rows, kBlock / std::max<int64_t>(1, row)) : 1;
   const Status status = decode(args);
   if (!status.ok()) return status;
+  chain = chain_runner(args.compute);
   find_stages(args.results);
-  place(args.results, flat, repeats);
+  place(args.results, flat, repeats, args.compute);
+  link_chains(*this, args.compute, repeats);
   return {};
 }
 
@@ -39,10 +57,12 @@ Status TilePlan::decode(const TileProgramArgs& args) {
     i.kind = static_cast<InstructionKind>(words[0]);
     for (int j = 0; j < 3; ++j) i.operands[j] = static_cast<int>(words[2 + j]);
     if (i.kind == InstructionKind::element || i.kind == InstructionKind::row) {
-      i.function = micro_function(static_cast<MicroOp>(words[1]), args.compute);
+      const bool squares = words[1] == static_cast<int64_t>(MicroOp::mul_) && i.operands[0] == i.operands[1];
+      i.link = squares ? MicroOp::square_ : static_cast<MicroOp>(words[1]);
+      i.function = micro_function(i.link, args.compute);
       if (!i.function)
         return {StatusCode::unsupported_dtype, static_cast<int>(words[1]), static_cast<int>(args.compute)};
-      i.arity = kMicroArity[words[1]];
+      i.arity = kMicroArity[static_cast<int>(i.link)];
     } else if (i.kind != InstructionKind::expand) {
       const bool variance = words[1] == kVariance || words[1] == kDeviation;
       if (!variance && (words[1] < 0 || words[1] >= static_cast<int64_t>(ReduceOp::norm_p)))
@@ -55,9 +75,12 @@ Status TilePlan::decode(const TileProgramArgs& args) {
       } else {
         i.op = static_cast<ReduceOp>(words[1]);
       }
-      i.reduce = reduce_functions(variance ? ReduceKind::variation : kReduceKinds[words[1]], args.compute);
+      const ReduceKind kind = variance ? ReduceKind::variation : kReduceKinds[words[1]];
+      i.reduce = reduce_functions(kind, args.compute);
+      if (i.reduce.resume) i.fold = kind;
       if (!i.reduce.block || i.reduce.accumulator != Accumulator::real)
         return {StatusCode::unsupported_dtype, 0, static_cast<int>(args.compute)};
+      if (i.kind == InstructionKind::reduce_column) i.link = column_link(i.op);
       i.reduction = (i.kind == InstructionKind::reduce_row      ? row_reductions
                      : i.kind == InstructionKind::reduce_column ? column_reductions
                                                                 : all_reductions)++;
@@ -101,11 +124,12 @@ void TilePlan::find_stages(const IntList& results) {
 
 int64_t TilePlan::take(int64_t n) {
   const int64_t offset = arena;
-  arena += (n + 15) / 16 * 16;
+  arena += (n + chain.step - 1) / chain.step * chain.step;
   return offset;
 }
 
-void TilePlan::place(const IntList& results, const std::vector<bool>& flat, const std::vector<bool>& repeats) {
+void TilePlan::place(const IntList& results, const std::vector<bool>& flat, const std::vector<bool>& repeats,
+                     DType compute) {
   places.resize(registers);
   for (int r = 0; r < registers; ++r)
     if (!is(r, InstructionKind::element)) places[r].offset = take(kBlock);
@@ -130,7 +154,10 @@ void TilePlan::place(const IntList& results, const std::vector<bool>& flat, cons
       for (int k = 0; k < instruction(r).arity; ++k) uses(instruction(r).operands[k]);
     for (const int v : stage.stores) uses(static_cast<int>(results[v]));
   }
+  for (int s = 0; s < static_cast<int>(stages.size()); ++s) make_steps(*this, s, compute, results);
+  find_results(*this, results);
   share_blocks(results, last_stage);
+  fill(results);
 }
 
 // Blocks of elements that only one stage reads are taken over by later instructions.
@@ -138,43 +165,63 @@ void TilePlan::share_blocks(const IntList& results, const std::vector<int>& last
   std::vector<int64_t> spare;
   for (int s = 0; s < static_cast<int>(stages.size()); ++s) {
     const TileStage& stage = stages[s];
+    const int n_steps = static_cast<int>(stage.steps.size());
     std::vector<int> last_use(registers, -1);
-    for (size_t q = 0; q < stage.code.size(); ++q) {
-      const TileInstruction& i = instruction(stage.code[q]);
-      for (int k = 0; k < i.arity; ++k) last_use[i.operands[k]] = static_cast<int>(q);
-    }
-    for (const int v : stage.stores) last_use[results[v]] = static_cast<int>(stage.code.size());
+    for (int q = 0; q < n_steps; ++q) each_read(stage.steps[q], [&](int r) { last_use[r] = q; });
+    for (const int v : stage.stores) last_use[results[v]] = n_steps;
     const auto passing = [&](int r) {
       return is(r, InstructionKind::element) && places[r].out < 0 && instruction(r).stage == s && last_stage[r] <= s;
     };
     std::vector<int64_t> used;
-    for (size_t q = 0; q < stage.code.size(); ++q) {
-      const int r = stage.code[q];
-      const TileInstruction& i = instruction(r);
-      for (int k = 0; k < i.arity; ++k) {
-        const int operand = i.operands[k];
-        if (passing(operand) && last_use[operand] == static_cast<int>(q)) {
-          spare.push_back(places[operand].offset);
-          last_use[operand] = -2;  // an operand may be named twice
-        }
-      }
-      if (i.kind != InstructionKind::element || places[r].out >= 0) continue;
-      if (passing(r)) {
-        if (spare.empty()) {
-          places[r].offset = take(kBlock);
-        } else {
-          places[r].offset = spare.back();
-          spare.pop_back();
-        }
-        used.push_back(places[r].offset);
-      } else {
+    const auto give = [&](int r) {
+      if (!is(r, InstructionKind::element) || places[r].out >= 0) return;
+      if (!passing(r)) {
         places[r].wide = row > kBlock;
         places[r].offset = take(std::max(row, kBlock));
+        return;
+      }
+      if (spare.empty()) {
+        places[r].offset = take(kBlock);
+      } else {
+        places[r].offset = spare.back();
+        spare.pop_back();
+      }
+      used.push_back(places[r].offset);
+    };
+    const auto free_read = [&](int q) {
+      each_read(stage.steps[q], [&](int r) {
+        if (!passing(r) || last_use[r] != q) return;
+        spare.push_back(places[r].offset);
+        last_use[r] = -2;  // an operand may be named twice
+      });
+    };
+    for (int q = 0; q < n_steps; ++q) {
+      const TileStep& step = stage.steps[q];
+      // A result may take the place of an operand of the same instruction, but not of one of the same chain.
+      if (step.chain < 0) {
+        free_read(q);
+        give(step.r);
+      } else {
+        for (const int r : chains[step.chain].results) give(r);
+        free_read(q);
       }
     }
     spare.insert(spare.end(), used.begin(), used.end());
     std::sort(spare.begin(), spare.end());
     spare.erase(std::unique(spare.begin(), spare.end()), spare.end());
+  }
+}
+
+// Chains read the beginning of a repeated value again and again; everything else reads as many as there are elements.
+void TilePlan::fill(const IntList& results) {
+  for (TilePlace& p : places) p.fill = tile_rows > 1 ? kBlock : chain.step;
+  const auto whole = [&](int r) { places[r].fill = kBlock; };
+  for (const TileStage& stage : stages) {
+    for (const TileStep& step : stage.steps)
+      if (step.chain < 0) each_read(step, whole);
+    for (const int r : stage.prelude)
+      for (int k = 0; k < instruction(r).arity; ++k) whole(instruction(r).operands[k]);
+    for (const int v : stage.stores) whole(static_cast<int>(results[v]));
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "blocks.h"
 #include "flambeau/kernels/tile_program.gen.h"
+#include "micro_chain.h"
 #include "micro_ops.h"
 #include "reduce_rows.h"
 
@@ -25,6 +26,8 @@ inline constexpr int kMaxTileRegisters = 128;
 struct TileInstruction {
   InstructionKind kind;
   MicroFunction function = nullptr;
+  MicroOp link = MicroOp::count;       // as which it may be part of a chain
+  ReduceKind fold = ReduceKind::prod;  // the same of a sum of rows or of everything
   ReduceOp op = ReduceOp::sum;
   ReduceFunctions reduce;
   int arity = 1;
@@ -41,20 +44,53 @@ struct TilePlace {
   int64_t offset = -1;  // in the arena, in elements
   bool wide = false;    // as long as the row, since a later stage reads it
   int out = -1;         // it is written straight into this result
+  int64_t tail = -1;    // where the end of a block is while a chain runs over it, of what is not in the arena
+  int64_t fill = 0;     // elements that are set, of a value that repeats
+};
+
+inline constexpr int kChainResult = 3;  // beside operands 0 to 2
+
+// Cheap instructions on elements that follow one another, whose values stay in vector registers where only the next one
+// reads them.
+struct TileChain {
+  // An operand of a link, or its result, by the register that is there.
+  struct Patch {
+    int link, operand, r;
+  };
+  std::vector<int> code;
+  std::vector<int> reads;    // elements from outside of the chain
+  std::vector<int> results;  // elements of the code that are read outside of it
+  std::vector<int> columns;  // reductions across rows
+  // Other sums: where four vectors of them are, and what is left over of a block.
+  struct Fold {
+    int r, link;
+    int64_t sums, tail;
+    ChainFunction keep;  // a link that writes the elements instead of adding them up
+  };
+  std::vector<Fold> folds;
+  std::vector<Patch> patches;  // what lies elsewhere for each block
+  int first = 0;               // of the plan's links
+};
+
+// One instruction, or a chain of them.
+struct TileStep {
+  int r = -1, chain = -1;
 };
 
 // What a stage does, in this order; indices are registers.
 struct TileStage {
   std::vector<int> prelude;  // row and expand
   std::vector<int> loads, kept, code;
-  std::vector<int> stores;  // results by number
-  std::vector<int> ends;    // reductions along the row, of which the next stage has the values
+  std::vector<TileStep> steps;  // the code, in the order in which it is carried out
+  std::vector<int> stores;      // results by number
+  std::vector<int> ends;        // reductions along the row, of which the next stage has the values
   bool has_blocks() const { return !code.empty() || !stores.empty(); }
 };
 
 struct TilePlan {
   // `flat[v]`: whether result v is an array of the compute type; `repeats[v]`: whether input v is one value throughout.
   Status prepare(const TileProgramArgs& args, const std::vector<bool>& flat, const std::vector<bool>& repeats);
+  int64_t take(int64_t n);  // memory in the arena
 
   const TileInstruction& instruction(int r) const { return code[r - first_instruction]; }
   bool is_instruction(int r) const { return r >= first_instruction; }
@@ -66,6 +102,16 @@ struct TilePlan {
            is(r, InstructionKind::reduce_row);
   }
 
+  // The registers that a step reads, some of them several times.
+  template <typename Body>
+  void each_read(const TileStep& step, const Body& body) const {
+    if (step.chain >= 0) {
+      for (const int r : chains[step.chain].reads) body(r);
+    } else {
+      const TileInstruction& i = instruction(step.r);
+      for (int k = 0; k < i.arity; ++k) body(i.operands[k]);
+    }
+  }
   template <typename Body>
   void each(InstructionKind kind, const Body& body) const {
     for (const TileInstruction& i : code)
@@ -80,6 +126,15 @@ struct TilePlan {
   std::vector<TileInstruction> code;
   std::vector<TileStage> stages;
   std::vector<TilePlace> places;
+  std::vector<TileChain> chains;
+  std::vector<ChainLink> links;  // those of all chains, without pointers
+  // Operands and results of links that are always at the same place in the arena.
+  struct Fixed {
+    int link, operand;
+    int64_t offset;
+  };
+  std::vector<Fixed> fixed;
+  ChainRunner chain;
   int64_t arena = 0;  // elements
   int row_reductions = 0, column_reductions = 0, all_reductions = 0;
 
@@ -87,9 +142,9 @@ struct TilePlan {
   Status decode(const TileProgramArgs& args);
   int available(int r) const;
   void find_stages(const IntList& results);
-  void place(const IntList& results, const std::vector<bool>& flat, const std::vector<bool>& repeats);
+  void place(const IntList& results, const std::vector<bool>& flat, const std::vector<bool>& repeats, DType compute);
   void share_blocks(const IntList& results, const std::vector<int>& last_stage);
-  int64_t take(int64_t n);
+  void fill(const IntList& results);
 };
 
 }  // namespace flambeau::cpu

@@ -25,7 +25,12 @@ class TileProgram {
 
   Status prepare(const TileProgramArgs& args) {
     std::vector<bool> flat, repeats;
-    for (const TileOperand<C>& out : task_.outs) flat.push_back(out.flat());
+    // What is read must not be written before its time, and chains put instructions into another order.
+    const auto is_read = [&](const TensorView& out) {
+      const std::span<const TensorView> ins = args.ins;
+      return std::any_of(ins.begin(), ins.end(), [&](const TensorView& in) { return in.data == out.data; });
+    };
+    for (size_t v = 0; v < task_.outs.size(); ++v) flat.push_back(task_.outs[v].flat() && !is_read(args.outs[v]));
     for (const TileOperand<C>& in : task_.ins) repeats.push_back(in.repeats_one());
     return plan_.prepare(args, flat, repeats);
   }

@@ -3,6 +3,7 @@
 #include <hwy/cache_control.h>
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -28,25 +29,32 @@ class TileWorker {
   explicit TileWorker(const TileTask<C>& task) : task_(task), plan_(task.plan) {
     const int64_t width = plan_.lane_width(), sums = plan_.row_reductions * kBlock;
     const int64_t folded = plan_.column_reductions * width, lanes = plan_.column_reductions * width * kMaxLaneSize;
-    const int64_t bytes = plan_.arena * static_cast<int64_t>(sizeof(C)) + (sums + folded) * 8 + lanes;
+    const int64_t arena = (plan_.arena * static_cast<int64_t>(sizeof(C)) + kLine - 1) / kLine * kLine;
+    const int64_t bytes = arena + (sums + folded) * 8 + lanes + kLine;
     thread_local std::unique_ptr<double[]> memory;
     thread_local int64_t size = 0;
     if (size < bytes) {
       memory.reset(new double[bytes / 8 + 8]);
       size = bytes;
     }
-    sums_ = memory.get();
+    void* from = memory.get();
+    auto room = static_cast<size_t>(bytes);
+    arena_ = static_cast<C*>(std::align(kLine, room - kLine, from, room));
+    sums_ = reinterpret_cast<double*>(reinterpret_cast<char*>(arena_) + arena);
     folded_ = sums_ + sums;
     lanes_ = reinterpret_cast<char*>(folded_ + folded);
-    arena_ = reinterpret_cast<C*>(lanes_ + lanes);
     for (int r = 0; r < plan_.registers; ++r)
       registers_[r] = plan_.places[r].offset < 0 ? arena_ : arena_ + plan_.places[r].offset;
-    const int64_t most = std::min(kBlock, plan_.rows * plan_.row);
-    for (size_t k = 0; k < task_.constants.size(); ++k)
-      std::fill_n(block(plan_.first_constant + static_cast<int>(k)), most, task_.constants[k].template to<C>());
-    for (size_t v = 0; v < task_.ins.size(); ++v)
-      if (task_.ins[v].repeats_one())
-        std::fill_n(block(static_cast<int>(v)), most, *task_.ins[v].read(block(static_cast<int>(v)), 0, 1));
+    links_ = plan_.links;
+    for (const auto& [link, operand, offset] : plan_.fixed) set(link, operand, arena_ + offset);
+    for (size_t k = 0; k < task_.constants.size(); ++k) {
+      const int r = plan_.first_constant + static_cast<int>(k);
+      repeat(r, plan_.rows * plan_.row, task_.constants[k].template to<C>());
+    }
+    for (size_t v = 0; v < task_.ins.size(); ++v) {
+      const int r = static_cast<int>(v);
+      if (task_.ins[v].repeats_one()) repeat(r, plan_.rows * plan_.row, *task_.ins[v].read(block(r), 0, 1));
+    }
   }
 
   void rows(int64_t begin, int64_t end) {
@@ -95,6 +103,17 @@ class TileWorker {
   }
 
  private:
+  // As many as are read of a value that is the same for `n` elements.
+  void repeat(int r, int64_t n, C value) {
+    std::fill_n(block(r), std::max(std::min(n, plan_.places[r].fill), plan_.chain.step), value);
+  }
+  void set(int link, int operand, const C* data) {
+    ChainLink& l = links_[link];
+    if (operand == kChainResult)
+      l.result = reinterpret_cast<char*>(const_cast<C*>(data));
+    else
+      l.operands[operand] = reinterpret_cast<const char*>(data);
+  }
   C* block(int r) { return arena_ + plan_.places[r].offset; }
 
   void tile(int64_t row, int64_t n_rows) {
@@ -119,8 +138,8 @@ class TileWorker {
         apply(i, block(r), n_rows);
       } else if (expands) {
         const C* values = registers_[i.operands[0]];
-        const int64_t n = n_rows > 1 ? plan_.row : std::min(plan_.row, kBlock);
-        for (int64_t k = 0; k < n_rows; ++k) std::fill_n(block(r) + k * plan_.row, n, values[k]);
+        if (n_rows == 1) repeat(r, plan_.row, values[0]);
+        for (int64_t k = 0; n_rows > 1 && k < n_rows; ++k) std::fill_n(block(r) + k * plan_.row, plan_.row, values[k]);
       }
     }
   }
@@ -138,23 +157,30 @@ class TileWorker {
       i.reduce.init(sums_ + i.reduction * kBlock, n_rows);
     }
     if (!stage.has_blocks()) return;
-    const auto n_code = static_cast<int64_t>(stage.code.size());
+    // Micro-ops that are no part of a chain take long enough for memory to come meanwhile.
+    const auto slow_steps = std::count_if(stage.steps.begin(), stage.steps.end(), [&](const TileStep& step) {
+      return step.chain < 0 && plan_.is(step.r, InstructionKind::element);
+    });
     const int64_t total = n_rows > 1 ? n_rows * plan_.row : end - begin;
     for (int64_t done = 0; done < total; done += kBlock) {
       const int64_t n = std::min(kBlock, total - done), col = begin + done, at = row * plan_.row + col;
       for (const int v : stage.loads) registers_[v] = task_.ins[v].read(block(v), at, n);
       for (const int r : stage.kept) registers_[r] = position(r, at, col);
-      const int64_t n_ahead = s == 0 ? ahead(stage, at + n) : 0;
-      int64_t step = 0;
-      for (const int r : stage.code) {
-        // What the next block reads and writes comes while this one is computed.
-        const int64_t from = n_ahead * step / n_code, to = n_ahead * (step + 1) / n_code;
-        for (int64_t k = from; k < to; ++k) hwy::Prefetch(ahead_[k / kLines] + k % kLines * kLine);
-        ++step;
+      const int64_t n_ahead = s == 0 && slow_steps > 0 ? ahead(stage, at + n) : 0;
+      int64_t done_steps = 0;  // of these
+      for (const TileStep& step : stage.steps) {
+        if (step.chain >= 0) {
+          chain(plan_.chains[step.chain], at, col, n);
+          continue;
+        }
+        const int r = step.r;
         const TileInstruction& i = plan_.instruction(r);
         const C* x = registers_[i.operands[0]];
         switch (i.kind) {
           case InstructionKind::element: {
+            // What the next block reads and writes comes while this one is computed.
+            const int64_t from = n_ahead * done_steps / slow_steps, to = n_ahead * ++done_steps / slow_steps;
+            for (int64_t k = from; k < to; ++k) hwy::Prefetch(ahead_[k / kLines] + k % kLines * kLine);
             C* result = position(r, at, col);
             apply(i, result, n);
             registers_[r] = result;
@@ -181,6 +207,59 @@ class TileWorker {
       }
       for (const int v : stage.stores) task_.outs[v].write(registers_[task_.results[v]], at, n);
     }
+  }
+
+  // Runs a chain over n elements.
+  void chain(const TileChain& chain, int64_t at, int64_t col, int64_t n) {
+    constexpr int64_t kSize = sizeof(C);
+    const ChainRunner& runner = plan_.chain;
+    const ChainLink* links = &links_[chain.first];
+    for (const int r : chain.results) registers_[r] = position(r, at, col);
+    for (const int r : chain.columns) registers_[r] = reinterpret_cast<C*>(lanes(plan_.instruction(r), col));
+    for (const auto& [link, operand, r] : chain.patches) set(link, operand, registers_[r]);
+    for (const auto& f : chain.folds) std::fill_n(arena_ + f.sums, runner.step, C(0));
+    const int64_t whole = n / runner.step * runner.step;
+    runner.run(links, 0, whole * kSize);
+    if (whole < n) chain_end(chain, whole, n - whole);
+    for (const auto& f : chain.folds) {
+      const TileInstruction& i = plan_.instruction(f.r);
+      double* sum = i.kind == InstructionKind::reduce_all ? totals_ + i.reduction : sums_ + i.reduction * kBlock;
+      if (whole > 0)
+        i.reduce.resume(sum, arena_ + f.sums, arena_ + f.tail, n - whole);
+      else
+        i.reduce.block(sum, arena_ + f.tail, n, 0);
+    }
+  }
+  // The last elements are a step too, over copies of what has no more memory.
+  void chain_end(const TileChain& chain, int64_t whole, int64_t n) {
+    constexpr int64_t kSize = sizeof(C);
+    const ChainRunner& runner = plan_.chain;
+    const ChainLink* links = &links_[chain.first];
+    const auto rest = static_cast<size_t>(n * kSize);
+    const auto fetch = [&](int r) {
+      if (const int64_t tail = plan_.places[r].tail; tail >= 0) std::memcpy(arena_ + tail, registers_[r] + whole, rest);
+    };
+    const auto put_back = [&](int r) {
+      if (const int64_t tail = plan_.places[r].tail; tail >= 0)
+        std::memcpy(const_cast<C*>(registers_[r]) + whole, arena_ + tail, rest);
+    };
+    for (const int r : chain.reads) fetch(r);
+    for (const int r : chain.columns) fetch(r);
+    for (const auto& [link, operand, r] : chain.patches) {
+      const int64_t tail = plan_.places[r].tail;
+      set(link, operand, tail >= 0 ? arena_ + tail : registers_[r] + whole);
+    }
+    for (const auto& f : chain.folds) {
+      links_[f.link].function = f.keep;
+      set(f.link, kChainResult, arena_ + f.tail);
+    }
+    runner.run(links, 0, runner.step * kSize);
+    for (const auto& f : chain.folds) {
+      links_[f.link].function = plan_.links[f.link].function;
+      set(f.link, kChainResult, arena_ + f.sums);
+    }
+    for (const int r : chain.results) put_back(r);
+    for (const int r : chain.columns) put_back(r);
   }
 
   // Notes where a whole block at `at` will be read and written in place; gives the number of cache lines.
@@ -247,6 +326,7 @@ class TileWorker {
   double *sums_, *folded_, *totals_ = nullptr;
   char* lanes_;
   C* arena_;
+  std::vector<ChainLink> links_;
   const C* registers_[kMaxTileRegisters];
   static constexpr int64_t kLine = 64, kLines = kBlock * sizeof(C) / kLine;
   const char* ahead_[2 * kMaxTileRegisters];

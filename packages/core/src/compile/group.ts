@@ -82,6 +82,7 @@ export class Group {
   readonly #tiled: boolean
   #joined = 1
   #closed = false
+  #refusal: string | null = null
   #state: State = { row: null, ins: [], rowIns: [], constants: [], instructions: [], outs: [] }
 
   /** @param tiles whether the device has programs over tiles */
@@ -106,6 +107,7 @@ export class Group {
 
   /** Takes a further call in, where that changes nothing but the order in which memory is touched. */
   add(call: Fusible): boolean {
+    this.#refusal = null
     if (this.#closed || !this.#computes(call)) return false
     const before = this.#state
     if (this.#isSafe(call) && this.#append(call, false) && this.#fits()) {
@@ -171,32 +173,46 @@ export class Group {
   }
 
   #reduce(call: Reduction, first: boolean): boolean {
+    this.#refusal = this.#refusalOf(call, first)
+    return this.#refusal === null
+  }
+
+  /** Takes a reduction in, or says why it does not fit; the state is then of no use. */
+  #refusalOf(call: Reduction, first: boolean): string | null {
     const [out] = call.outs
     const [input] = call.ins
-    if (!this.#tiled || numelOf(input.shape) !== numelOf(this.#shape)) return false
+    if (!this.#tiled || numelOf(input.shape) !== numelOf(this.#shape))
+      return `it reduces [${input.shape}], and the calls before it compute [${this.#shape}]`
     // A sum of everything fits rows of any length.
     const row = call.over === 'all' ? (this.#state.row ?? call.row) : call.row
-    if (this.#state.row !== null && this.#state.row !== row) return false
-    if (rowStart(this.#shape, row) < 0 || (call.over === 'column' && !this.#isShort(row))) return false
+    if (this.#state.row !== null && this.#state.row !== row)
+      return `it has rows of ${row} elements, and a reduction before it of ${this.#state.row}`
+    const long = `its rows of ${row} elements take more than ${MAX_ROW_BYTES} bytes`
+    if (rowStart(this.#shape, row) < 0) return `[${this.#shape}] has no rows of ${row} elements`
+    if (call.over === 'column' && !this.#isShort(row)) return long
     // What everything is summed of decides about the rows, so it must be of the group.
     const apart = first || call.over !== 'all' || this.#state.row !== null
     this.#state = { ...this.#state, row }
     const ref = this.#dense(input, apart)
-    if (ref === null) return false
+    if (ref === null) return 'the calls before it neither compute nor read all that it reduces'
     const each = call.over === 'row' || row === numelOf(this.#shape)
-    if (isVariance(call.op)) return each && this.#isShort(row) && this.#variance(call, ref)
-    const kind = each ? 'reduceRow' : call.over === 'column' ? 'reduceColumn' : 'reduceAll'
-    this.#write({ view: out, ref: this.#instruction(kind, call.op, [ref]), level: each ? 'row' : 'end' })
-    return this.#isDisjoint()
+    if (isVariance(call.op)) {
+      if (!each) return 'it is a variance of columns'
+      if (!this.#isShort(row)) return long
+      this.#variance(call, ref)
+    } else {
+      const kind = each ? 'reduceRow' : call.over === 'column' ? 'reduceColumn' : 'reduceAll'
+      this.#write({ view: out, ref: this.#instruction(kind, call.op, [ref]), level: each ? 'row' : 'end' })
+    }
+    return this.#isDisjoint() ? null : 'its result lies where another call reads'
   }
 
   /** In two stages, by way of the mean. */
-  #variance({ op, outs: [out, average], correction }: Reduction, ref: Ref): boolean {
+  #variance({ op, outs: [out, average], correction }: Reduction, ref: Ref): void {
     const mean = this.#instruction('reduceRow', REDUCE.mean, [ref])
     const less = this.#constant([0, correction, 0])
     this.#write({ view: out, ref: this.#instruction('reduceRow', op, [ref, mean, less]), level: 'row' })
     if (average) this.#write({ view: average, ref: mean, level: 'row' })
-    return this.#isDisjoint()
   }
 
   #isShort(row: number): boolean {
@@ -291,9 +307,26 @@ export class Group {
       : registers <= MAX_REGISTERS && ins.length + outs.length <= MAX_OPERANDS
   }
 
+  /** Why the last reduction that was offered was not taken in; null where none was, or it was. */
+  get refusal(): string | null {
+    return this.#refusal
+  }
+
+  /** Its only step, where it has joined none. */
+  get single(): Step | null {
+    return this.#joined === 1 ? this.#first : null
+  }
+
   /** How many elements it runs over. */
   get size(): number {
     return numelOf(this.#shape)
+  }
+
+  /** Whether the call reads what the group reads or writes. */
+  touches(call: Fusible): boolean {
+    const { ins, rowIns, outs } = this.#state
+    const slots = [...ins, ...rowIns, ...outs.map(({ view }) => view)].map(({ slot }) => slot)
+    return call.ins.some(({ slot }) => slots.includes(slot))
   }
 
   /** Whether the call and the group must stay in their order: one writes what the other touches. */

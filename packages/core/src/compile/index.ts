@@ -24,6 +24,8 @@ export interface Explanation {
   readonly calls: { readonly before: number; readonly after: number }
   /** The same of the backward pass; null where no gradient is wanted. */
   readonly backwardCalls: { readonly before: number; readonly after: number } | null
+  /** The reductions that stayed kernel calls of their own, forward and backward, each with why. */
+  readonly apart: readonly string[]
 }
 
 /** What a compiled function may return. */
@@ -124,6 +126,7 @@ function capture<Args extends unknown[], R extends Outputs>(
         eager: reason,
         calls: { before: recording.steps.length, after: recording.steps.length },
         backwardCalls: null,
+        apart: [],
       },
     },
   })
@@ -181,6 +184,7 @@ function capture<Args extends unknown[], R extends Outputs>(
         eager: null,
         calls: { before: forward.length, after: plan.steps.length },
         backwardCalls: backward && { before: backwardSteps.length, after: backward.plan.steps.length },
+        apart: [...plan.apart, ...(backward?.plan.apart ?? [])],
       },
     },
   }

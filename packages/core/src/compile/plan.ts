@@ -31,6 +31,8 @@ export type Table = (Storage | undefined)[]
 /** Steps, with what each may free after it. */
 export class Plan {
   readonly steps: readonly Step[]
+  /** The reductions that are calls of their own, and why. */
+  readonly apart: readonly string[]
   readonly #slots: readonly Slot[]
   readonly #frees: readonly (readonly number[])[]
 
@@ -39,7 +41,9 @@ export class Plan {
     this.#slots = slots
     const lives = (slot: number): boolean => slots[slot].kind !== 'made' || kept.has(slot)
     const onCpu = slots.every((slot) => slot.kind !== 'made' || slot.device === 'cpu')
-    this.steps = fuse(steps, lives, onCpu)
+    const { steps: fused, apart } = fuse(steps, lives, onCpu)
+    this.steps = fused
+    this.apart = apart
     const last = new Map<number, number>()
     for (const [i, step] of this.steps.entries()) for (const slot of step.slots) last.set(slot, i)
     const frees: number[][] = this.steps.map(() => [])

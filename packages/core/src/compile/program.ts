@@ -221,33 +221,45 @@ export const isVariance = (op: number): boolean => op >= VARIANCE
 /** Columns of fewer elements are reduced in another order. */
 const LEAST_COLUMNS = 4
 
-/** A reduction of dense rows or columns whose values keep the dtype in which they are computed. */
-function reduction(outs: readonly View[], input: View, op: number, correction: number): Reduction | null {
+/** A reduction of dense rows or columns whose values keep the dtype in which they are computed; otherwise what it is not. */
+function reduction(outs: readonly View[], input: View, op: number, correction: number): Reduction | string {
   const [out] = outs
   const numel = numelOf(input.shape)
-  if (numel < 2 || !isFloat(input.code) || computeOf(input.code) !== input.code) return null
-  if (!isDense(input) || !outs.every((view) => view.code === input.code && isDense(view))) return null
+  const dtype = BY_CODE[input.code]
+  if (!isFloat(input.code) || computeOf(input.code) !== input.code) return `it reduces ${dtype}`
+  if (numel < 2) return 'it reduces fewer than two elements'
+  if (!isDense(input) || !outs.every((view) => view.code === input.code && isDense(view)))
+    return 'it reads or writes a tensor that is not dense, or of another dtype'
   const sized = input.shape.flatMap((n, d) => (n === 1 ? [] : [{ n, reduced: out.shape[d] !== n }]))
   const first = sized[0].reduced
   const change = sized.findIndex(({ reduced }) => reduced !== first)
   const made = (over: Reduction['over'], row: number): Reduction => {
     return { kind: 'reduction', outs, ins: [input], op, correction, over, row, compute: input.code }
   }
-  if (change < 0) return first ? made('all', numel) : null
-  if (sized.slice(change).some(({ reduced }) => reduced === first)) return null
+  if (change < 0) return first ? made('all', numel) : 'it reduces dimensions of one element'
+  if (sized.slice(change).some(({ reduced }) => reduced === first))
+    return 'the dimensions that it reduces are neither the first nor the last'
   const row = numelOf(sized.slice(change).map(({ n }) => n))
   if (!first) return made('row', row)
-  return row < LEAST_COLUMNS ? null : made('column', row)
+  return row < LEAST_COLUMNS ? `it has fewer than ${LEAST_COLUMNS} columns` : made('column', row)
 }
 
-function decodeReduce({ tensor, number }: Words): Reduction | null {
+function decodeReduce({ tensor, number }: Words): Reduction | string {
   const [out, input, op] = [tensor(), tensor(), number()]
-  return REDUCTIONS.includes(op) ? reduction([out], input, op, 0) : null
+  return REDUCTIONS.includes(op) ? reduction([out], input, op, 0) : 'it takes a parameter, or gives no real number'
 }
 
-function decodeVariance({ tensor, optionalTensor, number }: Words): Reduction | null {
+function decodeVariance({ tensor, optionalTensor, number }: Words): Reduction | string {
   const [out, mean, input, correction, root] = [tensor(), optionalTensor(), tensor(), number(), number()]
   return reduction(mean === null ? [out] : [out, mean], input, root === 0 ? VARIANCE : DEVIATION, correction)
+}
+
+/** What a reduction does, or why it cannot be joined with others; null for other steps. */
+export function decodeReduction(step: Step, reductions: boolean): Reduction | string | null {
+  const name = step.call.name
+  if (name !== 'reduce' && name !== 'variance') return null
+  if (!reductions) return 'only on the CPU are reductions joined'
+  return name === 'reduce' ? decodeReduce(new Words(step)) : decodeVariance(new Words(step))
 }
 
 /** What a step does, where it is something that may be joined with others; `reductions` where these may. */
@@ -257,12 +269,10 @@ export function decode(step: Step, reductions: boolean): Fusible | null {
       return decodeElementwise(new Words(step))
     case 'copy':
       return decodeCopy(new Words(step))
-    case 'reduce':
-      return reductions ? decodeReduce(new Words(step)) : null
-    case 'variance':
-      return reductions ? decodeVariance(new Words(step)) : null
-    default:
-      return null
+    default: {
+      const found = decodeReduction(step, reductions)
+      return typeof found === 'string' ? null : found
+    }
   }
 }
 
