@@ -244,20 +244,38 @@ struct Links {
   }
 
   Links() {
-#define X(name) binary<name##_link>(MicroOp::name##_);
-    X(add)
-    X(sub)
-    X(mul)
-    X(div)
-    X(maximum)
-    X(minimum)
-    X(fmax) X(fmin) X(copysign) X(eq) X(ne) X(lt) X(le) X(gt) X(ge) X(logical_and) X(logical_or)
+#define X(name) binary<name##_link>(MicroOp::name##_)
+    X(add);
+    X(sub);
+    X(mul);
+    X(div);
+    X(maximum);
+    X(minimum);
+    X(fmax);
+    X(fmin);
+    X(copysign);
+    X(eq);
+    X(ne);
+    X(lt);
+    X(le);
+    X(gt);
+    X(ge);
+    X(logical_and);
+    X(logical_or);
 #undef X
-#define X(name) unary<name##_link>(MicroOp::name##_);
-        X(neg) X(abs) X(sign) X(square) X(reciprocal) X(sqrt) X(rsqrt) X(relu) X(logical_not) X(isnan)
-
+#define X(name) unary<name##_link>(MicroOp::name##_)
+    X(neg);
+    X(abs);
+    X(sign);
+    X(square);
+    X(reciprocal);
+    X(sqrt);
+    X(rsqrt);
+    X(relu);
+    X(logical_not);
+    X(isnan);
 #undef X
-            unary<conj_link>(MicroOp::conj_);
+    unary<conj_link>(MicroOp::conj_);
     unary<sign_link>(MicroOp::sgn_);
     ternary<where_link>(MicroOp::where_);
     ternary<clamp_link>(MicroOp::clamp_);
