@@ -27,7 +27,15 @@ export {
 } from './comm-hooks.js'
 export { type DataParallelOptions, DistributedDataParallel, type JoinOptions } from './data-parallel.js'
 export { batchIsendIrecv, irecv, isend, type MessageOptions, P2POp, recv, send } from './messages.js'
-export { allGatherObject, broadcastObjectList, gatherObject, type ObjectOptions, scatterObjectList } from './objects.js'
+export {
+  allGatherObject,
+  broadcastObjectList,
+  gatherObject,
+  type ObjectOptions,
+  recvObjectList,
+  scatterObjectList,
+  sendObjectList,
+} from './objects.js'
 export { type PowerSGDOptions, PowerSGDState, powerSGDHook } from './power-sgd.js'
 export {
   type Backend,

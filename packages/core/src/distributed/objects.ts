@@ -6,6 +6,7 @@ import { allocate } from '../tensor/create.js'
 import { DTYPES, type DType } from '../tensor/dtype.js'
 import { Tensor } from '../tensor/tensor.js'
 import { allGather, broadcast } from './collectives.js'
+import { recv, send } from './messages.js'
 import { groupFor, type ProcessGroup } from './process-group.js'
 
 export interface ObjectOptions {
@@ -130,4 +131,30 @@ export function scatterObjectList<T>(objectList: readonly T[] | null, src = 0, o
   const list: T[] = sends ? [...(objectList ?? [])] : []
   broadcastObjectList(list, src, options)
   return list[group.rank]
+}
+
+/** Sends a list of values to rank `dst`. */
+export function sendObjectList(objectList: readonly unknown[], dst: number, options: ObjectOptions = {}): void {
+  const name = 'sendObjectList'
+  if (!Array.isArray(objectList)) throw new ArgumentError(`${name}: expected a list, got ${describe(objectList)}`)
+  const bytes = bytesOf(name, objectList)
+  send(tensor(bytes.length, { dtype: 'int64' }), dst, options)
+  send(asTensor(bytes, bytes.length), dst, options)
+}
+
+/**
+ * Receives a list of values from rank `src`, or from whoever sends one, in the place of those in `objectList`.
+ *
+ * @returns the rank that it came from
+ */
+export function recvObjectList<T>(objectList: T[], src: number | null = null, options: ObjectOptions = {}): number {
+  const name = 'recvObjectList'
+  if (!Array.isArray(objectList)) throw new ArgumentError(`${name}: expected a list, got ${describe(objectList)}`)
+  const size = allocate([], 'int64', 'cpu')
+  const from = recv(size, src, options)
+  const length = size.item<number>()
+  const t = allocate([length], 'uint8', 'cpu')
+  recv(t, from, options)
+  objectList.splice(0, objectList.length, ...(received(t, length) as T[]))
+  return from
 }

@@ -60,6 +60,7 @@ export function checkVariety(actual: Record<string, unknown>[]): void {
       ring: (rank + 2) % 3,
       batch: [1, 2].map((step) => [(rank + step) % 3, rank]),
       ...(rank === 0 ? { sources: [1, 2] } : {}),
+      ...(rank === 0 ? { heard: [1, { a: 1 }, [1], 2], anybody: [2, ['from two']] } : {}),
       future: 3,
       objects: [0, 1, 2].map((r) => [r, [r, 1]]),
       broadcastObject: ['a', 'float64', 1.5],
