@@ -206,6 +206,7 @@ const file = (change: object) => JSON.stringify({ ...(small().toJSON() as object
 
 test.each([
   ['no JSON', '{', /no JSON/],
+  ['an empty file', '', /no JSON/],
   ['an array', '[]', /expected an object, got \[\]/],
   ['nothing', '{}', /tokenizer\.model: expected an object/],
   ['an unknown model', file({ model: { type: 'Nope' } }), /model\.type: expected one of BPE, .*, got 'Nope'/],

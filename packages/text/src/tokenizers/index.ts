@@ -10,6 +10,7 @@ export {
   type TruncationOptions,
   type TruncationStrategy,
 } from './encoding.js'
+export type { PaddingOptions } from './lengths.js'
 export * as models from './models/index.js'
 export * as normalizers from './normalizers.js'
 export type { PatternLike } from './pattern.js'
@@ -19,7 +20,6 @@ export {
   type BatchEncoding,
   type EncodeBatchOptions,
   type EncodeOptions,
-  type PaddingOptions,
   type TextInput,
   Tokenizer,
   type TokenizerParts,
