@@ -80,6 +80,7 @@ test('gradients reach sounds and coefficients', () => {
   expect(gradcheck((x) => F.resample(x, 4, 3), [wave])).toBe(true)
   const frames = { window: hannWindow(8, { dtype: 'float64' }), nFft: 8, hopLength: 4, winLength: 8 }
   expect(gradcheck((x) => F.spectrogram(x, frames), [wave])).toBe(true)
+  expect(gradcheck((x) => F.amplitudeToDB(x.square().add(0.1), { dbMultiplier: 0.5, topDb: 80 }), [wave])).toBe(true)
   expect(
     gradcheck(
       (x) => F.filtfilt(x, tensor([1, -0.5], { dtype: 'float64' }), tensor([1, 0.2], { dtype: 'float64' })),
