@@ -4,7 +4,7 @@ import { describe } from '@flambeau/core/errors'
 import { boxConvert, boxIou } from '../ops/boxes.js'
 import { BoundingBoxes, wrap } from '../tv-tensors.js'
 import { drawBetween, drawInteger, drawUniform, FixedTransform, RandomApplied, Transform } from './base.js'
-import { checkSize, type Fill, roundHalfEven } from './functional/common.js'
+import { checkSize, type FillOf, roundHalfEven } from './functional/common.js'
 import { type Padding, type PaddingMode, sidesOf } from './functional/crop.js'
 import * as F from './functional/index.js'
 import { type ResizeOptions, resizedSize } from './functional/resize.js'
@@ -83,7 +83,7 @@ export class TenCrop extends FixedTransform {
 
 /** The options of `Pad`. */
 export interface PadTransformOptions {
-  readonly fill?: Fill
+  readonly fill?: FillOf
   readonly paddingMode?: PaddingMode
 }
 
@@ -279,7 +279,7 @@ export class RandomVerticalFlip extends RandomApplied {
 
 /** The options of `RandomZoomOut`. */
 export interface RandomZoomOutOptions {
-  readonly fill?: Fill
+  readonly fill?: FillOf
   /** How many times as large the canvas becomes. Default [1, 4]. */
   readonly sideRange?: readonly [number, number]
   /** Default 0.5. */
@@ -288,7 +288,7 @@ export interface RandomZoomOutOptions {
 
 /** Places a share of the images somewhere on a larger canvas. [Liu et al., 2015](https://arxiv.org/abs/1512.02325) */
 export class RandomZoomOut extends RandomApplied<readonly number[]> {
-  readonly fill: Fill
+  readonly fill: FillOf
   readonly sideRange: readonly [number, number]
 
   constructor({ fill = 0, sideRange = [1, 4], p = 0.5 }: RandomZoomOutOptions = {}) {

@@ -3,7 +3,7 @@ import { ArgumentError, type Tensor } from '@flambeau/core'
 import { describe } from '@flambeau/core/errors'
 import { checkProbability } from '../check.js'
 import { drawBetween, drawInteger, RandomApplied, Transform } from './base.js'
-import { type Fill, roundHalfEven } from './functional/common.js'
+import { type FillOf, roundHalfEven } from './functional/common.js'
 import * as F from './functional/index.js'
 import { checkRange } from './geometry.js'
 import { querySize } from './structure.js'
@@ -148,6 +148,6 @@ export class RandomPerspective extends RandomApplied<readonly [Points, Points]> 
   }
 
   protected transform(input: Tensor, [start, end]: readonly [Points, Points]): Tensor {
-    return F.perspective(input, start, end, { fill: 0 as Fill, ...this.options })
+    return F.perspective(input, start, end, { fill: 0 as FillOf, ...this.options })
   }
 }

@@ -10,6 +10,27 @@ export type Interpolation = 'nearest' | 'nearest-exact' | 'bilinear' | 'bicubic'
 /** What fills what was outside: one value, or one a channel; null is 0 without a soft edge. */
 export type Fill = number | readonly number[] | null
 
+/** What fills images and masks alike, or each kind; one that is not named gets 0. */
+export type FillOf = Fill | { readonly images?: Fill; readonly masks?: Fill }
+
+/** What fills each kind. @param fill a mask takes a number alone: its leading dimension has no channels */
+export function fillsOf(
+  operation: string,
+  fill: FillOf,
+): { readonly images: Fill; readonly masks: () => number | null } {
+  const apart = typeof fill === 'object' && fill !== null && !('length' in fill)
+  const { images = 0, masks = 0 } = apart ? fill : { images: fill, masks: fill }
+  return {
+    images,
+    masks: () => {
+      if (masks === null || typeof masks === 'number') return masks
+      throw new ArgumentError(
+        `${operation}: expected a number to fill masks with, got ${describe(masks)}; give fill as { images, masks }`,
+      )
+    },
+  }
+}
+
 /** Python's rounding: halves go to the even neighbour. */
 export function roundHalfEven(x: number): number {
   const down = Math.floor(x)

@@ -4,7 +4,7 @@ import { describe } from '@flambeau/core/errors'
 import { checkInteger } from '../../check.js'
 import { BoundingBoxes, Mask } from '../../tv-tensors.js'
 import { sizeOf } from '../structure.js'
-import { asBatch, checkSize, dispatchKind, type Fill } from './common.js'
+import { asBatch, checkSize, dispatchKind, type Fill, type FillOf, fillsOf } from './common.js'
 import { type ResizeOptions, resize } from './resize.js'
 
 const shifted = (boxes: Tensor, x: number, y: number): Tensor => boxes.add(tensor([x, y, x, y], { dtype: boxes.dtype }))
@@ -31,8 +31,8 @@ export type PaddingMode = 'constant' | 'edge' | 'reflect' | 'symmetric'
 
 /** The options of `pad`. */
 export interface PadOptions {
-  /** Of a constant border: one value, or one a channel. Default 0. */
-  readonly fill?: Fill
+  /** Of a constant border: one value, one a channel, or one for each kind. Default 0. */
+  readonly fill?: FillOf
   /** Default 'constant'. Boxes know no other. */
   readonly paddingMode?: PaddingMode
 }
@@ -87,9 +87,10 @@ export function pad(inpt: Tensor, padding: Padding, { fill = 0, paddingMode = 'c
     )
   if (inpt instanceof BoundingBoxes && paddingMode !== 'constant')
     throw new ArgumentError(`pad: boxes know paddingMode 'constant' alone, got '${paddingMode}'`)
+  const { images, masks } = fillsOf('pad', fill)
   return dispatchKind(inpt, {
-    image: (image) => asBatch(image, (batch) => padded(batch, sides, fill, paddingMode)),
-    mask: (mask) => asBatch(mask, (batch) => padded(batch, sides, 0, paddingMode)),
+    image: (image) => asBatch(image, (batch) => padded(batch, sides, images, paddingMode)),
+    mask: (mask) => asBatch(mask, (batch) => padded(batch, sides, masks(), paddingMode)),
     boxes: (boxes) => shifted(boxes, left, top),
     size: ([height, width]) => [height + top + bottom, width + left + right],
   })

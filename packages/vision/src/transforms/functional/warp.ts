@@ -1,14 +1,14 @@
 // Rotations, affine maps and perspective: a grid of points that the result's pixels come from.
 import { ArgumentError, cat, F, linalg, linspace, ones, stack, type Tensor, tensor } from '@flambeau/core'
 import { describe } from '@flambeau/core/errors'
-import { asBatch, dispatchKind, type Fill, type Interpolation, inFloat } from './common.js'
+import { asBatch, dispatchKind, type Fill, type FillOf, fillsOf, type Interpolation, inFloat } from './common.js'
 
 /** How warped images are read. */
 export interface WarpOptions {
   /** Default 'nearest'. Masks are always 'nearest'. */
   readonly interpolation?: 'nearest' | 'bilinear'
-  /** What shows where the image does not reach. Default null: 0. */
-  readonly fill?: Fill
+  /** What shows where the image does not reach: one value, one a channel, or one for each kind. Default null: 0. */
+  readonly fill?: FillOf
 }
 
 type Point = readonly [x: number, y: number]
@@ -143,6 +143,7 @@ const shearOf = (shear: number | readonly number[]): Point =>
 export function affine(inpt: Tensor, options: AffineOptions): Tensor {
   const { angle, translate, scale, shear, center = null, interpolation = 'nearest', fill = null } = options
   checkWarp('affine', interpolation)
+  const fills = fillsOf('affine', fill)
   if (!(scale > 0)) throw new ArgumentError(`affine: expected a number above 0 for scale, got ${describe(scale)}`)
   const image = (mode: 'nearest' | 'bilinear', filled: Fill) => (t: Tensor) => {
     const [height, width] = t.shape.slice(-2)
@@ -151,8 +152,8 @@ export function affine(inpt: Tensor, options: AffineOptions): Tensor {
     return sample(t, affineGrid(matrix, width, height, width, height), mode, filled)
   }
   return dispatchKind(inpt, {
-    image: image(interpolation, fill),
-    mask: image('nearest', 0),
+    image: image(interpolation, fills.images),
+    mask: (mask) => image('nearest', fills.masks())(mask),
     boxes: (boxes, [height, width]) => {
       const middle = center ?? ([width * 0.5, height * 0.5] as const)
       return around(boxes, through(affineMatrix(middle, angle, translate, scale, shearOf(shear), false)))
@@ -172,6 +173,7 @@ export interface RotateOptions extends WarpOptions {
 export function rotate(inpt: Tensor, angle: number, options: RotateOptions = {}): Tensor {
   const { interpolation = 'nearest', expand = false, center = null, fill = null } = options
   checkWarp('rotate', interpolation)
+  const fills = fillsOf('rotate', fill)
   if (!Number.isFinite(angle)) throw new ArgumentError(`rotate: expected degrees for angle, got ${describe(angle)}`)
   const inverse = (width: number, height: number): Matrix => {
     const middle: Point = center === null || expand ? [0, 0] : [center[0] - width * 0.5, center[1] - height * 0.5]
@@ -185,8 +187,8 @@ export function rotate(inpt: Tensor, angle: number, options: RotateOptions = {})
     return sample(t, grid, mode, filled)
   }
   return dispatchKind(inpt, {
-    image: image(interpolation, fill),
-    mask: image('nearest', 0),
+    image: image(interpolation, fills.images),
+    mask: (mask) => image('nearest', fills.masks())(mask),
     boxes: (boxes, [height, width]) => {
       const middle = center === null || expand ? ([width * 0.5, height * 0.5] as const) : center
       const [outWidth, outHeight] = sizeAfter(width, height)
@@ -232,6 +234,7 @@ export function perspective(
   { interpolation = 'bilinear', fill = null }: WarpOptions = {},
 ): Tensor {
   checkWarp('perspective', interpolation)
+  const fills = fillsOf('perspective', fill)
   const c = perspectiveCoefficients(startpoints, endpoints)
   const image = (mode: 'nearest' | 'bilinear', filled: Fill) => (t: Tensor) => {
     const [height, width] = t.shape.slice(-2)
@@ -245,8 +248,8 @@ export function perspective(
     return sample(t, grid, mode, filled)
   }
   return dispatchKind(inpt, {
-    image: image(interpolation, fill),
-    mask: image('nearest', 0),
+    image: image(interpolation, fills.images),
+    mask: (mask) => image('nearest', fills.masks())(mask),
     boxes: (boxes) => {
       // The map the other way: the inverse of the 3 × 3 matrix, up to a factor.
       const [a, b, d, e, f, g, h, k] = c
