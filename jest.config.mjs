@@ -15,6 +15,8 @@ export default {
   // What several tests of a package share stands in test/support, as TypeScript.
   moduleNameMapper: { '^(\\./support/.+)\\.js$': '$1.ts' },
   testEnvironment: 'node',
+  // A machine that is busy with other work takes many times as long; this is for what hangs.
+  testTimeout: 120_000,
   // One core to each worker: kernels are threaded themselves.
   maxWorkers: '50%',
 }

@@ -205,4 +205,4 @@ test('a kill at any moment leaves a whole file', () => {
     encoding: 'utf8',
   })
   expect(output.match(/a whole file each time/g)).toHaveLength(4)
-}, 120_000)
+})

@@ -5,10 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { load, loadNpz, loadSafetensors, ones, openNpz, save, type Tensor, zeros } from '@flambeau/core'
-import { afterAll, expect, jest, test } from '@jest/globals'
-
-// Each call is a process.
-jest.setTimeout(60_000)
+import { afterAll, expect, test } from '@jest/globals'
 
 const program = fileURLToPath(new URL('../dist/bundle/cli.js', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'flambeau-cli-'))

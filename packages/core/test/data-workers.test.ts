@@ -88,7 +88,7 @@ test('errors in a worker come with their stack and index', async () => {
     expect((await failure(new DataLoader(spec as { module: string }, { numWorkers: 2, ...options }))).message).toMatch(
       message,
     )
-}, 30_000)
+})
 
 test('kept workers serve epoch after epoch, also after an early break and a death', async () => {
   const loader = new DataLoader<[Tensor, number]>(named('Numbers', 20, { slow: true }), {
@@ -162,7 +162,7 @@ test('no memory is left behind, however a loop ends', () => {
     }
   `)
   expect({ status, output }).toEqual({ status: 0, output: '' })
-}, 60_000)
+})
 
 test('a loader that is dropped in mid-epoch does not keep the process alive', () => {
   const { status, output } = run(`
@@ -188,4 +188,4 @@ test('a caller that dies with batches on their way leaves no memory behind', () 
     if (left > 64 * 1024) throw new Error('left behind: ' + left)
   `)
   expect({ status, output }).toEqual({ status: 0, output: '' })
-}, 60_000)
+})

@@ -18,10 +18,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ArgumentError, FormatError, ones, save, saveSafetensors, type Tensor, zeros } from '@flambeau/core'
 import * as hub from '@flambeau/core/hub'
-import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals'
-
-// Connections are waited for.
-jest.setTimeout(60_000)
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
 
 const folder = mkdtempSync(join(tmpdir(), 'flambeau-hub-'))
 const COMMIT = '0123456789abcdef0123456789abcdef01234567'

@@ -17,10 +17,7 @@ import {
   tensor,
   zeros,
 } from '@flambeau/core'
-import { afterAll, expect, jest, test } from '@jest/globals'
-
-// Large values, on a machine that may be busy.
-jest.setTimeout(60_000)
+import { afterAll, expect, test } from '@jest/globals'
 
 const folder = mkdtempSync(join(tmpdir(), 'flambeau-torch-'))
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -4,12 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { FormatError, load, memory, type Tensor } from '@flambeau/core'
-import { afterAll, expect, jest, test } from '@jest/globals'
+import { afterAll, expect, test } from '@jest/globals'
 import { PickleOutput } from '../dist/files/pickle-output.js'
 import { ZipWriter } from '../dist/files/zip-write.js'
-
-// Large values, on a machine that may be busy.
-jest.setTimeout(60_000)
 
 const folder = mkdtempSync(join(tmpdir(), 'flambeau-hostile-'))
 afterAll(() => rmSync(folder, { recursive: true }))

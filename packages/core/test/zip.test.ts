@@ -1,12 +1,9 @@
 import { deflateRawSync } from 'node:zlib'
-import { expect, jest, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 import { FormatError } from '../dist/errors.js'
 import { bytesSource } from '../dist/files/source.js'
 import { ZipReader } from '../dist/files/zip.js'
 import { type ZipWriteOptions, ZipWriter } from '../dist/files/zip-write.js'
-
-// Large values, on a machine that may be busy.
-jest.setTimeout(60_000)
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 

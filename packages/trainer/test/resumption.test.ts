@@ -15,7 +15,7 @@ test('killed at random moments, a run comes to the same end, to the bit, with th
     encoding: 'utf8',
   })
   expect(output).toMatch(/each came to the same end, to the bit, with the same logs/)
-}, 120_000)
+})
 
 test('a disk that fills up: the message says what to do, and earlier checkpoints are whole', () => {
   if (process.platform === 'win32') return
@@ -33,7 +33,7 @@ test('a disk that fills up: the message says what to do, and earlier checkpoints
   expect(kept).toEqual(['epoch=0-step=1.ckpt'])
   expect(readdirSync(at)).toEqual(['epoch=0-step=1.ckpt'])
   expect(load<{ global_step: number }>(join(at, 'epoch=0-step=1.ckpt')).global_step).toBe(1)
-}, 60_000)
+})
 
 describe('mistakes', () => {
   test('an unknown option is named, with the one that was meant', () => {
