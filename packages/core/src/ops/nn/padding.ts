@@ -5,14 +5,11 @@ import { alias, allocate } from '../../tensor/create.js'
 import { formatShape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { tensor } from '../construct.js'
+import { clone } from '../copies.js'
 import { composite, primitive } from '../dispatch.js'
 import { indexSelect } from '../indexing.js'
-import { cat } from '../joining.js'
 import type { Scalar } from '../promotion.js'
-import { flip } from '../rearrange.js'
 import { type FunctionOp, saving } from '../record.js'
-import { narrow } from '../slicing.js'
-import { expand } from '../views.js'
 
 /** How the border is filled: with a value, mirrored at the edge, with the edge, or from the other side. */
 export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular'
@@ -81,28 +78,91 @@ function checkPad(operation: string, input: Tensor, pad: readonly number[]): voi
 }
 
 /** The element of a dimension of `size` that position `at` of the padded one shows. */
-function sourceOf(mode: Exclude<PadMode, 'constant' | 'circular'>, at: number, size: number): number {
+function sourceOf(mode: Exclude<BorderMode, 'circular'>, at: number, size: number): number {
   if (mode === 'replicate') return Math.min(Math.max(at, 0), size - 1)
   const period = Math.max(1, 2 * (size - 1))
   const folded = ((at % period) + period) % period
   return folded < size ? folded : period - folded
 }
 
-/** A dimension with a border on each side, side by side with what it borders on. */
-function bordered(t: Tensor, d: number, before: number, after: number, mode: Exclude<PadMode, 'constant'>): Tensor {
-  const size = t.shape[d]
-  const repeated = (at: number, n: number): Tensor =>
-    expand(
-      narrow(t, d, at, 1),
-      t.shape.map((m, i) => (i === d ? n : m)),
-    )
-  const [head, tail] = {
-    reflect: () => [flip(narrow(t, d, 1, before), d), flip(narrow(t, d, size - 1 - after, after), d)],
-    replicate: () => [repeated(0, before), repeated(size - 1, after)],
-    circular: () => [narrow(t, d, size - before, before), narrow(t, d, 0, after)],
-  }[mode]()
-  return cat([...(before > 0 ? [head] : []), t, ...(after > 0 ? [tail] : [])], d)
+type BorderMode = Exclude<PadMode, 'constant'>
+
+/** Where `n` elements from `at` on lie along a dimension; with a stride of 0 one of them, below 0 in the other direction. */
+function along(t: Tensor, d: number, at: number, n: number, direction: -1 | 0 | 1 = 1): Tensor {
+  const start = direction < 0 ? at + n - 1 : at
+  return alias(
+    t,
+    t.shape.map((m, i) => (i === d ? n : m)),
+    t.strides.map((m, i) => (i === d ? direction * m : m)),
+    t.offset + start * t.strides[d],
+  )
 }
+
+/**
+ * Calls `each` for every border with what it shows, both parts of a padded tensor: one dimension after another, from the
+ * last one on, since borders of the next one show those of the one before. `backward` is the opposite order.
+ */
+function eachBorder(
+  padded: Tensor,
+  sides: readonly (readonly [number, number])[],
+  mode: BorderMode,
+  backward: boolean,
+  each: (border: Tensor, shown: Tensor) => void,
+): void {
+  const dims = sides.map((_, d) => d)
+  for (const d of backward ? dims : dims.reverse()) {
+    const [before, after] = sides[d]
+    // Dimensions before this one have no borders yet.
+    const t = inner(
+      padded,
+      sides.map((cuts, i) => (i < d ? cuts : ([0, 0] as const))),
+    )
+    const end = t.shape[d] - after
+    const [head, tail] = {
+      reflect: () => [along(t, d, before + 1, before, -1), along(t, d, end - 1 - after, after, -1)],
+      replicate: () => [along(t, d, before, before, 0), along(t, d, end - 1, after, 0)],
+      circular: () => [along(t, d, end - before, before), along(t, d, before, after)],
+    }[mode]()
+    if (before > 0) each(along(t, d, 0, before), head)
+    if (after > 0) each(along(t, d, end, after), tail)
+  }
+}
+
+type BorderOp = FunctionOp<[input: Tensor, pad: readonly number[], mode: BorderMode], Tensor>
+
+/** Puts borders around a tensor that show it: `pad` of numbers that are not negative. */
+const borderPad: BorderOp = primitive({
+  signature: '_border_pad(input, pad, mode)',
+  forward(input: Tensor, pad: readonly number[], mode: BorderMode) {
+    const sides = borders(input, pad)
+    const out = allocate(
+      input.shape.map((n, d) => n + sides[d][0] + sides[d][1]),
+      input.dtype,
+      input.device,
+    )
+    if (input.numel() > 0) {
+      kernels.copy(inner(out, sides), input)
+      eachBorder(out, sides, mode, false, (border, shown) => kernels.copy(border, shown))
+    }
+    return saving(out, pad, mode)
+  },
+  backward: (grad, [pad, mode]) => [borderSum(grad, pad, mode)],
+})
+
+/** Adds borders to what they show, and takes them off: the gradient of `borderPad`. */
+const borderSum: BorderOp = primitive({
+  signature: '_border_sum(input, pad, mode)',
+  forward(input: Tensor, pad: readonly number[], mode: BorderMode) {
+    const sides = borders(input, pad)
+    const sums = allocate(input.shape, input.dtype, input.device)
+    if (input.numel() > 0) {
+      kernels.copy(sums, input)
+      eachBorder(sums, sides, mode, true, (border, shown) => kernels.stridedAdd(shown, border))
+    }
+    return saving(clone(inner(sums, sides)), pad, mode)
+  },
+  backward: (grad, [pad, mode]) => [borderPad(grad, pad, mode)],
+})
 
 /**
  * Puts a border around a tensor.
@@ -131,8 +191,8 @@ export const pad: FunctionOp<[input: Tensor, pad: readonly number[], options?: P
       throw new ShapeError(
         `pad: expected an input of ${spatial + 1} or ${spatial + 2} dimensions for ${pad.length} numbers with mode '${mode}', got shape ${formatShape(input.shape)}`,
       )
-    let result = input
-    for (const [d, [before, after]] of borders(input, pad).entries()) {
+    const sides = borders(input, pad)
+    for (const [d, [before, after]] of sides.entries()) {
       if (before === 0 && after === 0) continue
       const size = input.shape[d]
       const most = mode === 'reflect' ? size - 1 : mode === 'circular' ? size : Number.POSITIVE_INFINITY
@@ -149,10 +209,14 @@ export const pad: FunctionOp<[input: Tensor, pad: readonly number[], options?: P
         throw new ShapeError(
           `pad: expected at most ${most} elements on each side of dimension ${d} with mode '${mode}', got [${before}, ${after}] for an input of shape ${formatShape(input.shape)}`,
         )
-      if (before >= 0 && after >= 0) {
-        result = bordered(result, d, before, after, mode)
-        continue
-      }
+    }
+    if (pad.every((n) => n >= 0)) return borderPad(input, pad, mode)
+    let result = input
+    for (const [d, [before, after]] of sides.entries()) {
+      if (before === 0 && after === 0) continue
+      const size = input.shape[d]
+      const first = Math.max(0, -before)
+      const left = size - first - Math.max(0, -after)
       const sources = Array.from({ length: size + before + after }, (_, i) =>
         mode === 'circular'
           ? first + ((((i - before - first) % left) + left) % left)
@@ -160,7 +224,7 @@ export const pad: FunctionOp<[input: Tensor, pad: readonly number[], options?: P
       )
       result = indexSelect(result, d, tensor(sources, { dtype: 'int64', device: input.device }))
     }
-    return result === input ? input.clone() : result
+    return result
   },
 )
 
