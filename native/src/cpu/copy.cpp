@@ -87,11 +87,12 @@ Status copy(CopyArgs& args) {
             },
             64);
       } else {
+        const bool rows_stream = stream && inner * int64_t{sizeof(To)} >= kStreamRowBytes;
         parallel_for(rows, std::max<int64_t>(1, kGrain / inner), [&](int64_t b, int64_t e) {
           RowCursor cursor(loop, b);
           for (int64_t r = b; r < e; ++r, cursor.next())
-            copy_row(out + cursor.offsets[0], out_stride, in + cursor.offsets[1], in_stride, inner, stream);
-          if (stream) stream_done();
+            copy_row(out + cursor.offsets[0], out_stride, in + cursor.offsets[1], in_stride, inner, rows_stream);
+          if (rows_stream) stream_done();
         });
       }
     });
@@ -108,7 +109,8 @@ Status fill(FillArgs& args) {
     T* out = args.out.as<T>();
     const T value = args.value.to<T>();
     const int64_t stride = loop.inner_stride(0);
-    const bool stream = stride == 1 && inner * rows * static_cast<int64_t>(sizeof(T)) >= kStreamBytes;
+    const auto row_bytes = inner * static_cast<int64_t>(sizeof(T));
+    const bool stream = stride == 1 && row_bytes * rows >= kStreamBytes && row_bytes >= kStreamRowBytes;
     const auto fill_row = [&](T* dst, int64_t n) {
       if (!stream) {
         for (int64_t i = 0; i < n; ++i) dst[i * stride] = value;

@@ -187,7 +187,8 @@ Status index_get(IndexGetArgs& args) {
   // Each part of a row is checked just before it is read; which index is the first bad one is looked for when one was
   // met.
   std::atomic<bool> bad{false};
-  const bool stream = at.fixed_in_row && inner * rows * static_cast<int64_t>(size_of(args.out.dtype)) >= kStreamBytes;
+  const auto size = static_cast<int64_t>(size_of(args.out.dtype));
+  const bool stream = at.fixed_in_row && inner * rows * size >= kStreamBytes && inner * size >= kStreamRowBytes;
   visit_size(size_of(args.out.dtype), [&]<typename T>() {
     T* out = args.out.as<T>();
     const T* in = args.input.as<T>();

@@ -21,10 +21,18 @@ void copy_streaming(uint8_t* dst, const uint8_t* src, int64_t nbytes) {
   // Up to the first whole vector, and from the last one on, in the usual way.
   const int64_t past = static_cast<int64_t>(reinterpret_cast<uintptr_t>(dst) % static_cast<uintptr_t>(lanes));
   const int64_t head = std::min(nbytes, past == 0 ? 0 : lanes - past);
-  std::memcpy(dst, src, static_cast<size_t>(head));
+  if (head > 0) std::memcpy(dst, src, static_cast<size_t>(head));
   int64_t i = head;
+  for (; i + 4 * lanes <= nbytes; i += 4 * lanes) {
+    const auto a = hn::LoadU(d, src + i), b = hn::LoadU(d, src + i + lanes);
+    const auto e = hn::LoadU(d, src + i + 2 * lanes), f = hn::LoadU(d, src + i + 3 * lanes);
+    hn::Stream(a, d, dst + i);
+    hn::Stream(b, d, dst + i + lanes);
+    hn::Stream(e, d, dst + i + 2 * lanes);
+    hn::Stream(f, d, dst + i + 3 * lanes);
+  }
   for (; i + lanes <= nbytes; i += lanes) hn::Stream(hn::LoadU(d, src + i), d, dst + i);
-  std::memcpy(dst + i, src + i, static_cast<size_t>(nbytes - i));
+  if (i < nbytes) std::memcpy(dst + i, src + i, static_cast<size_t>(nbytes - i));
 }
 
 }  // namespace HWY_NAMESPACE
