@@ -1,7 +1,8 @@
 // The elementwise evaluator: runs a short program over broadcast operands, a block at a time, so that intermediate
 // values stay in the L1 cache and one pass over memory serves a whole chain of operators.
+#include <hwy/aligned_allocator.h>
+
 #include <algorithm>
-#include <memory>
 
 #include "blocks.h"
 #include "flambeau/kernels/elementwise.gen.h"
@@ -9,12 +10,15 @@
 #include "half_arithmetic.h"
 #include "iterate.h"
 #include "micro_ops.h"
+#include "stream.h"
 
 namespace flambeau::cpu {
 namespace {
 
 inline constexpr int kMaxRegisters = 64;
 inline constexpr int64_t kShortRow = 256;  // shorter rows are gathered, several to a block
+// Elements of a block whose result goes past the caches: so few that what one block waits for is loaded during another.
+inline constexpr int64_t kStreamBlock = 512;
 
 struct Instruction {
   MicroFunction function;
@@ -29,11 +33,24 @@ struct Program {
   const ScalarList& constants;
   StridedLoop loop;
   int first_instruction;  // registers: ins, constants, instructions
+  bool streams = false;   // the results are large, and no operand lies where they do
 
   // A register whose value can be read in place, without a copy into a block.
   bool direct(const TensorView& t, int operand) const {
     return loop.inner_stride(operand) == 1 &&
            visit_stored_dtype(t.dtype, []<typename T>() { return std::is_same_v<T, C>; });
+  }
+
+  // Whether the results go past the caches. A line that an operand has brought there may as well be written there.
+  bool to_stream() const {
+    if (loop.inner() < kStreamBlock) return false;
+    for (size_t v = 0; v < outs.size(); ++v) {
+      const int64_t nbytes = loop.numel() * int64_t{sizeof(C)};
+      if (nbytes < kStreamComputedBytes || !direct(outs[v], static_cast<int>(v))) return false;
+      for (const TensorView& in : ins)
+        if (in.data == outs[v].data) return false;
+    }
+    return true;
   }
 
   void run(int64_t row_begin, int64_t row_end, int64_t col_begin, int64_t col_end) const {
@@ -42,17 +59,18 @@ struct Program {
     const int64_t inner = loop.inner();
     const bool gather = inner < kShortRow && row_end - row_begin > 1;
     const int64_t total = gather ? (row_end - row_begin) * inner : col_end - col_begin;
-    const int64_t block = std::min(kBlock, gather ? total : col_end - col_begin);
+    const int64_t room = streams ? kStreamBlock : kBlock;
+    const int64_t block = std::min(room, gather ? total : col_end - col_begin);
 
-    thread_local std::unique_ptr<C[]> arena;
+    thread_local hwy::AlignedFreeUniquePtr<C[]> arena;  // whole lines: a vector across two of them takes twice as long
     thread_local int64_t arena_size = 0;
     if (arena_size < n_registers * kBlock) {
       arena_size = n_registers * kBlock;
-      arena.reset(new C[arena_size]);
+      arena = hwy::AllocateAligned<C>(static_cast<size_t>(arena_size));
     }
     const C* registers[kMaxRegisters];  // unused operands of an instruction name register 0
     C* blocks[kMaxRegisters];
-    for (int r = 0; r < n_registers; ++r) registers[r] = blocks[r] = arena.get() + r * kBlock;
+    for (int r = 0; r < n_registers; ++r) registers[r] = blocks[r] = arena.get() + r * room;
     for (size_t k = 0; k < constants.size(); ++k) {
       const C value = constants[k].to<C>();
       for (int64_t i = 0; i < block; ++i) blocks[n_in + k][i] = value;
@@ -70,7 +88,8 @@ struct Program {
     for (int r = 0; r < n_registers; ++r) straight[r] = -1;
     for (int v = 0; v < n_out; ++v) {
       const int r = static_cast<int>(results[v]);
-      if (!gather && r >= first_instruction && r >= last_read && direct(outs[v], v) && straight[r] < 0) straight[r] = v;
+      if (!gather && !streams && r >= first_instruction && r >= last_read && direct(outs[v], v) && straight[r] < 0)
+        straight[r] = v;
     }
 
     RowCursor cursor(loop, row_begin);
@@ -102,8 +121,8 @@ struct Program {
     }
 
     for (int64_t row = row_begin; row < row_end; ++row) {
-      for (int64_t col = col_begin; col < col_end; col += kBlock) {
-        const int64_t n = std::min(kBlock, col_end - col);
+      for (int64_t col = col_begin; col < col_end; col += block) {
+        const int64_t n = std::min(block, col_end - col);
         for (int v = 0; v < n_in; ++v) {
           const int64_t stride = loop.inner_stride(n_out + v);
           const int64_t offset = cursor.offsets[n_out + v] + col * stride;
@@ -120,12 +139,17 @@ struct Program {
         evaluate(n);
         for (int v = 0; v < n_out; ++v) {
           if (straight[results[v]] == v) continue;
-          store(v, cursor.offsets[v] + col * loop.inner_stride(v), registers[results[v]], n);
+          if (streams)
+            stream_copy(static_cast<C*>(outs[v].data) + cursor.offsets[v] + col, registers[results[v]],
+                        n * int64_t{sizeof(C)});
+          else
+            store(v, cursor.offsets[v] + col * loop.inner_stride(v), registers[results[v]], n);
         }
       }
       cursor.next();
       for (int v = 0; v < n_in; ++v) loaded[v] = false;
     }
+    if (streams) stream_done();
   }
 
  private:
@@ -295,6 +319,7 @@ Status run_program(ElementwiseArgs& args) {
   for (size_t v = 0; v < outs.size(); ++v) views[v] = &outs[v];
   for (size_t v = 0; v < ins.size(); ++v) views[outs.size() + v] = &ins[v];
   program.loop = make_loop({views, outs.size() + ins.size()});
+  program.streams = program.to_stream();
 
   const int64_t inner = program.loop.inner(), rows = program.loop.rows();
   if (inner * rows == 0) return {};

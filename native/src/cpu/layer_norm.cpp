@@ -5,6 +5,7 @@
 #include "flambeau/kernels/layer_norm.gen.h"
 #include "flambeau/parallel.h"
 #include "layer_norm_rows.h"
+#include "stream.h"
 
 namespace flambeau::cpu {
 namespace {
@@ -55,8 +56,11 @@ Status layer_norm(LayerNormArgs& args) {
     std::vector<R> weight_buffer, bias_buffer;
     const R* weight = optional_row(args.weight, weight_buffer, n);
     const R* bias = optional_row(args.bias, bias_buffer, n);
+    // A row goes to the result by way of a buffer where its dtype is another, or past the caches.
+    const bool stream = std::is_same_v<T, R> && rows * n * int64_t{sizeof(T)} >= kStreamComputedBytes;
+    const bool buffered = stream || !std::is_same_v<T, R>;
     parallel_for(rows, std::max<int64_t>(1, kGrain / 4 / n), [&](int64_t b, int64_t e) {
-      std::vector<R> in_buffer, out_buffer(std::is_same_v<T, R> ? 0 : n);
+      std::vector<R> in_buffer, out_buffer(buffered ? n : 0);
       for (int64_t i = b; i < e; ++i) {
         const R* x = row_of<R>(args.input.as<T>() + i * n, in_buffer, n);
         R& rstd = args.rstd.as<R>()[i];
@@ -64,13 +68,13 @@ Status layer_norm(LayerNormArgs& args) {
         f.statistics(x, n, args.eps, own, &rstd);
         const R mean = own ? *own : R(0);
         T* out = args.out.as<T>() + i * n;
-        if constexpr (std::is_same_v<T, R>) {
-          f.normalize(out, x, weight, bias, mean, rstd, n);
-        } else {
-          f.normalize(out_buffer.data(), x, weight, bias, mean, rstd, n);
+        f.normalize(buffered ? out_buffer.data() : reinterpret_cast<R*>(out), x, weight, bias, mean, rstd, n);
+        if (stream)
+          stream_copy(out, out_buffer.data(), n * int64_t{sizeof(T)});
+        else if (buffered)
           store_block(out, 1, out_buffer.data(), n);
-        }
       }
+      if (stream) stream_done();
     });
   });
 }

@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noApproximativeNumericConstant: the numbers are what PyTorch printed
 // Elementwise operators against PyTorch: values, first and second derivatives, promotion, strides, in-place forms, refusals.
 
-import { type DType, F, float, grad, ones, type Tensor, tensor, where } from '@flambeau/core'
+import { cat, type DType, F, float, grad, ones, randn, type Tensor, tensor, where } from '@flambeau/core'
 import { expect, test } from '@jest/globals'
 
 /** Name, operator, input, then from PyTorch in float64: y, g = dΣy/dx, dΣg²/dx. */
@@ -166,6 +166,31 @@ test('complex', () => {
   close(z.angle(), [0.927295218])
   const [g] = grad([z.abs()], [z], { gradOutputs: [ones([1], { dtype: 'float64' })] })
   expect(Array.from(g.data() as Float64Array)).toEqual([0.6, 0.8])
+})
+
+test('large results, which go past the caches, have the bits of their parts', () => {
+  // 5 MB in rows that are not whole cache lines; the parts of 75 rows go the usual way.
+  const [x, y, row, column] = [randn([1200, 1101]), randn([1200, 1101]), randn([1101]), randn([1200, 1])]
+  const calls: [name: string, call: (...t: Tensor[]) => Tensor, operands: Tensor[]][] = [
+    ['relu', (a) => a.relu(), [x]],
+    ['clamp', (a) => a.clamp(-1, 0.5), [x]],
+    ['gelu', (a) => F.gelu(a), [x]],
+    ['add', (a, b) => a.add(b), [x, y]],
+    ['a row', (a, b) => a.mul(b), [x, row]],
+    ['a column', (a, b) => a.sub(b), [x, column]],
+    ['float64', (a) => a.exp(), [x.to('float64')]],
+    ['layer norm', (a, b) => F.layerNorm(a, [1101], { weight: b, bias: b }), [x, row]],
+    ['transposed', (a, b) => a.t().add(b.t()).t(), [x, y]],
+    ['in place', (a, b) => a.clone().add_(b), [x, y]],
+  ]
+  for (const [name, call, operands] of calls) {
+    const part = (at: number) => operands.map((t) => (t.shape[0] === 1200 ? t.narrow(0, at, 75) : t))
+    const parts = Array.from({ length: 16 }, (_, i) => call(...part(75 * i)))
+    expect([name, call(...operands).equal(cat(parts))]).toEqual([name, true])
+  }
+  const middle = F.pad(x.unsqueeze(0), [3, 2], { mode: 'reflect' }).squeeze(0)
+  expect(middle.narrow(1, 3, 1101).equal(x)).toBe(true)
+  expect(middle.narrow(1, 0, 3).equal(x.narrow(1, 1, 3).flip(1))).toBe(true)
 })
 
 test('refusals name the operator and what was wrong', () => {
