@@ -12,6 +12,8 @@ namespace {
 // The rows of A that are multiplied at a time stay in the second level's cache with this depth, a block of B in the
 // third. Panels of B do not stay in the first: reading C again after a smaller depth costs more.
 constexpr int64_t kDepth = 512, kRows = 48, kColumns = 2048;
+// Fewer rows of A than this are read by every thread, which packs panels of its own: nobody waits for the others.
+constexpr int64_t kFewRows = 256;
 // Multiplications that are worth a thread.
 constexpr int64_t kWork = int64_t{1} << 18;
 
@@ -26,43 +28,58 @@ void panel_gemm(int64_t m, int64_t n, int64_t k, const PanelMatrix& a, const Pan
   const PerThread a_memory(turned ? depth * kRows : 0);
   float* packed = b_memory.as<float>();
 
-  for (int64_t j = 0; j < n; j += columns)
-    for (int64_t p = 0; p < k; p += depth) {
-      const int64_t cols = std::min(columns, n - j), inner = std::min(depth, k - p);
-      const float* from = b.data + p * b.row_stride + j * b.col_stride;
-      parallel_for(ceil_div(cols, width), std::max<int64_t>(1, kGrain / (width * inner)),
-                   [&](int64_t begin, int64_t end) {
-                     panels.pack(packed + begin * width * inner, from + begin * width * b.col_stride, b.row_stride,
-                                 b.col_stride, inner, std::min(cols, end * width) - begin * width);
-                   });
-      // Some rows and some panels: both are whole where the other is split over threads.
-      const auto product = [&](int64_t row, int64_t rows, int64_t panel, int64_t count) {
-        for (int64_t i = row; i < row + rows; i += kRows) {
-          const int64_t height = std::min(kRows, row + rows - i);
-          const float* left = a.data + i * a.row_stride + p * a.col_stride;
-          float* to = c + i * ldc + j + panel * width;
-          const float* right = packed + panel * width * inner;
-          const float* plus = p > 0 ? to : bias ? bias + j + panel * width : nullptr;
-          const int64_t plus_stride = p > 0 ? ldc : 0;
-          if (turned) {
-            float* mine = a_memory.mine();
-            panels.pack_rows(mine, left, a.col_stride, height, inner);
-            panels.product_of_packed(to, ldc, mine, right, inner, height, count, inner, plus, plus_stride);
-          } else {
-            panels.product(to, ldc, left, a.row_stride, a.col_stride, right, inner, height, count, inner, plus,
-                           plus_stride);
-          }
+  for (int64_t j = 0; j < n; j += columns) {
+    const int64_t cols = std::min(columns, n - j);
+    // Rows [p, p + inner) of panels [begin, end) of columns [j, j + cols).
+    const auto pack = [&](float* to, int64_t p, int64_t inner, int64_t begin, int64_t end) {
+      panels.pack(to, b.data + p * b.row_stride + (j + begin * width) * b.col_stride, b.row_stride, b.col_stride, inner,
+                  std::min(cols, end * width) - begin * width);
+    };
+    // Some rows of A by `count` columns that are packed at `right`, from `panel` on.
+    const auto product = [&](const float* right, int64_t p, int64_t inner, int64_t row, int64_t rows, int64_t panel,
+                             int64_t count) {
+      for (int64_t i = row; i < row + rows; i += kRows) {
+        const int64_t height = std::min(kRows, row + rows - i);
+        const float* left = a.data + i * a.row_stride + p * a.col_stride;
+        float* to = c + i * ldc + j + panel * width;
+        const float* plus = p > 0 ? to : bias ? bias + j + panel * width : nullptr;
+        const int64_t plus_stride = p > 0 ? ldc : 0;
+        if (turned) {
+          float* mine = a_memory.mine();
+          panels.pack_rows(mine, left, a.col_stride, height, inner);
+          panels.product_of_packed(to, ldc, mine, right, inner, height, count, inner, plus, plus_stride);
+        } else {
+          panels.product(to, ldc, left, a.row_stride, a.col_stride, right, inner, height, count, inner, plus,
+                         plus_stride);
         }
-      };
+      }
+    };
+    const int64_t count = ceil_div(cols, width);
+    if (m < kFewRows && count >= 2 * omp_get_max_threads()) {
+      parallel_for(count, std::max<int64_t>(1, kWork / (m * width * k)), [&](int64_t begin, int64_t end) {
+        float* own = packed + begin * width * depth;
+        for (int64_t p = 0; p < k; p += depth) {
+          const int64_t inner = std::min(depth, k - p);
+          pack(own, p, inner, begin, end);
+          product(own, p, inner, 0, m, begin, std::min(cols, end * width) - begin * width);
+        }
+      });
+      continue;
+    }
+    for (int64_t p = 0; p < k; p += depth) {
+      const int64_t inner = std::min(depth, k - p);
+      parallel_for(count, std::max<int64_t>(1, kGrain / (width * inner)),
+                   [&](int64_t begin, int64_t end) { pack(packed + begin * width * inner, p, inner, begin, end); });
       if (m >= kRows || m >= cols)
         parallel_for(
             m, std::max<int64_t>(1, kWork / (cols * inner)),
-            [&](int64_t begin, int64_t end) { product(begin, end - begin, 0, cols); }, panels.rows);
+            [&](int64_t begin, int64_t end) { product(packed, p, inner, begin, end - begin, 0, cols); }, panels.rows);
       else
-        parallel_for(
-            ceil_div(cols, width), std::max<int64_t>(1, kWork / (m * width * inner)),
-            [&](int64_t begin, int64_t end) { product(0, m, begin, std::min(cols, end * width) - begin * width); });
+        parallel_for(count, std::max<int64_t>(1, kWork / (m * width * inner)), [&](int64_t begin, int64_t end) {
+          product(packed + begin * width * inner, p, inner, 0, m, begin, std::min(cols, end * width) - begin * width);
+        });
     }
+  }
 }
 
 }  // namespace flambeau::cpu

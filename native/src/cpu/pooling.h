@@ -39,8 +39,8 @@ struct Divisor {
   }
 };
 
-// Of a plane of blocks of p.inner floats: the maxima and their positions, the averages, and the gradient of these,
-// which is added to `to`.
+// Of a plane of blocks of p.inner floats: the maxima and, unless it is null, their positions; the averages, and the
+// gradient of these, which is added to `to`.
 void max_pool_blocks(const Pool& p, float* out, int32_t* indices, const float* in);
 void avg_pool_blocks(const Pool& p, float* out, const float* in, const Divisor& divisor);
 void avg_pool_blocks_backward(const Pool& p, float* to, const float* grad, const Divisor& divisor);

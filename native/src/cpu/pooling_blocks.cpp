@@ -13,7 +13,7 @@ namespace flambeau::cpu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-void max_blocks(const Pool& p, float* out, int32_t* indices, const float* in) {
+void max_and_positions(const Pool& p, float* out, int32_t* indices, const float* in) {
   const hn::CappedTag<float, 8> d;  // a divisor of every block size
   const hn::RebindToSigned<decltype(d)> di;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -54,6 +54,40 @@ HWY_INLINE void each_vector(D d, const Pool& p, const Visit& visit) {
         for (int64_t c = 0; c < p.inner; c += lanes) visit(at * p.inner + c, c, depth, h, w);
         ++at;
       }
+}
+
+// The larger of each pair, the first of equal ones; NaN wins, as in PyTorch.
+template <class V>
+HWY_INLINE V larger(V first, V second) {
+  return hn::IfThenElse(hn::Or(hn::Gt(second, first), hn::IsNaN(second)), second, first);
+}
+
+void maxima(const Pool& p, float* out, const float* in) {
+  const hn::CappedTag<float, 8> d;
+  const auto pair = [](const Window& w) { return w.step == 1 && w.end - w.begin == 2; };
+  const int64_t inner = p.inner, row = p.in[2] * inner, plane = p.in[1] * row;
+  each_vector(d, p, [&](int64_t at, int64_t c, const Window& depth, const Window& h, const Window& w) HWY_ATTR {
+    const float* first = in + depth.begin * plane + h.begin * row + w.begin * inner + c;
+    auto best = hn::LoadU(d, first);
+    if (depth.end - depth.begin == 1 && pair(h) && pair(w)) {
+      // Windows of 2×2, by far the most common.
+      best = larger(larger(best, hn::LoadU(d, first + inner)),
+                    larger(hn::LoadU(d, first + row), hn::LoadU(d, first + row + inner)));
+    } else {
+      for (int64_t i = depth.begin; i < depth.end; i += depth.step)
+        for (int64_t j = h.begin; j < h.end; j += h.step)
+          for (int64_t k = w.begin; k < w.end; k += w.step)
+            best = larger(best, hn::LoadU(d, in + i * plane + j * row + k * inner + c));
+    }
+    hn::StoreU(best, d, out + at);
+  });
+}
+
+void max_blocks(const Pool& p, float* out, int32_t* indices, const float* in) {
+  if (indices)
+    max_and_positions(p, out, indices, in);
+  else
+    maxima(p, out, in);
 }
 
 void average_blocks(const Pool& p, float* out, const float* in, const Divisor& divisor) {

@@ -215,6 +215,7 @@ test('Euclidean distances by products agree with those one by one', () => {
 test.each([
   [48, 16, 16],
   [50, 23, 17],
+  [64, 1300, 130],
   [97, 600, 33],
   [131, 512, 512],
   [61, 40, 2100],

@@ -171,3 +171,20 @@ test.each([3, 1e4, 1e6])('batch and group normalization around %d keep their dig
   close(batch(x), batch(exact))
   close(F.groupNorm(x, 4), F.groupNorm(exact, 4))
 })
+
+test.each<[Parameters<typeof F.maxPool2d>[1], object]>([
+  [2, {}],
+  [2, { ceilMode: true }],
+  [3, { stride: 2, padding: 1 }],
+  [[2, 3], { stride: 1, dilation: [1, 2] }],
+])('max pooling of %p with %o gives the same with a gradient and without, and NaN wins', (kernel, options) => {
+  const x = noise([3, 16, 11, 14], 5)
+  const w = noise([16, 16, 1, 1], 6)
+  // Logarithms of what is negative are NaN.
+  const h = F.conv2d(x, w).log()
+  const pooled = F.maxPool2d(h, kernel, options)
+  expect(pooled.storage.layout).toBe(h.storage.layout)
+  const asked = F.maxPool2d(F.conv2d(x, w.requiresGrad_()).log(), kernel, options)
+  expect(pooled.data()).toEqual(asked.detach().data())
+  expect(pooled.data()).toEqual(F.maxPool2d(h.to('float64'), kernel, options).to('float32').data())
+})

@@ -1,6 +1,8 @@
 // Max and average pooling.
+import { gradMode } from '../../autograd/mode.js'
 import * as kernels from '../../binding/kernels.gen.js'
 import { ArgumentError, DTypeError, describe, ShapeError } from '../../errors.js'
+import { allocate } from '../../tensor/create.js'
 import { isFloating } from '../../tensor/dtype.js'
 import { formatShape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
@@ -60,6 +62,19 @@ const maxPool: FunctionOp<[input: Tensor, windows: Windows, positions: 'int32' |
     return saving([out, indices], indices, input.shape, input.storage.layout)
   },
   backward: ([grad], [indices, shape]) => [grad && maxPoolScatter(grad, indices, shape)],
+})
+
+/** The maxima by themselves, of a blocked input whose gradient nobody wants. */
+const maxima: FunctionOp<[input: Tensor, windows: Windows], Tensor> = primitive({
+  signature: '_maxima(input, windows)',
+  opaque: true,
+  forward(input: Tensor, windows: Windows) {
+    const { kernel, stride, padding, dilation, adaptive } = windows
+    const out = allocateInLayoutOf(input, pooledShape('max_pool', input, windows))
+    const positions = allocate([0], 'int32', input.device)
+    kernels.maxPool(out, positions, input, kernel, stride, padding, dilation, adaptive)
+    return saving(out)
+  },
 })
 
 /** Each element of `grad` added to where its maximum was. */
@@ -187,7 +202,12 @@ function maxOf(
   returnIndices = false,
 ): Tensor | MaxPoolResult {
   checkReal(operation, input)
-  if (!returnIndices) return batched(operation, input, spatial, (batch) => maxPool(batch, windows, 'int32')[0])
+  if (!returnIndices)
+    return batched(operation, input, spatial, (batch) =>
+      batch.storage.layout > 0 && !(gradMode.enabled && batch.requiresGrad)
+        ? maxima(batch, windows)
+        : maxPool(batch, windows, 'int32')[0],
+    )
   let indices: Tensor | undefined
   const values = batched(operation, input, spatial, (batch) => {
     const [maxima, at] = maxPool(batch, windows, 'int64')
