@@ -4,6 +4,8 @@ import { median } from './alternate.mjs'
 
 /** A measurement takes at least this long, in milliseconds. */
 const LEAST = 25
+/** Milliseconds of steps before the first measurement, by when a compiler at run time has done with what a step runs. */
+const WARM_UP = 600
 
 /** The largest difference between what two sides gave in one step, relative to the largest value. */
 export function difference(ours, theirs) {
@@ -37,7 +39,7 @@ export async function takeTurns(sides, name, rounds) {
   const list = Object.entries(sides)
   const counts = {}
   for (const [key, side] of list) {
-    await ask(side, { do: 'time', name, steps: 1 })
+    await ask(side, { do: 'time', name, steps: 1, warm: WARM_UP })
     const once = await ask(side, { do: 'time', name, steps: 1 })
     counts[key] = Math.max(1, Math.min(2000, Math.round(LEAST / once)))
   }

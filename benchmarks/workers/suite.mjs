@@ -1,7 +1,7 @@
 // Our side of the suite. A line { do, name, … } asks to prepare a case and show samples of what its first steps give
-// (`check`), for the milliseconds of a step (`time`, over `steps`), or for the peak resident memory in MB (`memory`). The
-// device may be named: steps are then timed until it has done them. `--chains` takes the chains of `npm run bench -- compile`
-// in place of the suite's cases, `--compiled` compiles them.
+// (`check`), for the milliseconds of a step (`time`, over `steps`, after `warm` milliseconds of others), or for the peak
+// resident memory in MB (`memory`). The device may be named: steps are then timed until it has done them. `--chains` takes the
+// chains of `npm run bench -- compile` in place of the suite's cases, `--compiled` compiles them.
 import { parseArgs } from 'node:util'
 import { arange, cuda, manualSeed, setDefaultDevice, synchronize, Tensor } from '@flambeau/core'
 import { chains } from '../suite/chains.mjs'
@@ -9,7 +9,7 @@ import suite from '../suite/index.mjs'
 import { serve } from '../support/serve.mjs'
 
 const SAMPLES = 1024
-/** Milliseconds of steps before those that are timed. */
+/** Milliseconds of steps before those that are timed, unless the question says otherwise. */
 const WARM_UP = 30
 const { values: options, positionals } = parseArgs({
   options: { chains: { type: 'boolean', default: false }, compiled: { type: 'boolean', default: false } },
@@ -33,7 +33,7 @@ const samples = (result) => (Array.isArray(result) ? result : [result]).map(samp
 
 /** The answer to a line; what a case throws is an answer too. */
 async function answer(line) {
-  const { do: what, name, steps = 1 } = JSON.parse(line)
+  const { do: what, name, steps = 1, warm = WARM_UP } = JSON.parse(line)
   if (what === 'memory') return process.resourceUsage().maxRSS / 1024
   if (what === 'check') {
     // Results are compared to more digits than TF32 has; time is taken with PyTorch's defaults on both sides.
@@ -47,7 +47,7 @@ async function answer(line) {
     return seen
   }
   // Untimed: while the other side had its turn, caches and clocks have cooled down here, and its threads spin for a while.
-  for (const start = performance.now(); performance.now() - start < WARM_UP; ) await run(1)
+  for (const start = performance.now(); performance.now() - start < warm; ) await run(1)
   const start = process.hrtime.bigint()
   await run(steps)
   return Number(process.hrtime.bigint() - start) / 1e6 / steps
