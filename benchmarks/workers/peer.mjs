@@ -3,19 +3,20 @@
 import { pathToFileURL } from 'node:url'
 import { serve } from '../support/serve.mjs'
 
+/** Milliseconds of steps before those that are timed, unless the question says otherwise. */
 const WARM_UP = 30
 const [peer, folder] = process.argv.slice(2)
 let session
 
 async function answer(line) {
-  const { do: what, name, file, steps = 1 } = JSON.parse(line)
+  const { do: what, name, file, steps = 1, warm = WARM_UP } = JSON.parse(line)
   if (what === 'check') {
     const { default: load } = await import(pathToFileURL(`${folder}/load.mjs`))
     const { prepare } = await import(`../peers/${peer}.mjs`)
     session = await prepare(load, name, file)
     return session.check(steps)
   }
-  for (const start = performance.now(); performance.now() - start < WARM_UP; ) await session.step()
+  for (const start = performance.now(); performance.now() - start < warm; ) await session.step()
   const start = process.hrtime.bigint()
   for (let i = 0; i < steps; i++) await session.step()
   return Number(process.hrtime.bigint() - start) / 1e6 / steps

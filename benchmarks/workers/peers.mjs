@@ -7,6 +7,7 @@ import { sample } from '../peers/weights.mjs'
 import { digitsNetwork, training, trainings } from '../suite/workloads.mjs'
 import { serve } from '../support/serve.mjs'
 
+/** Milliseconds of steps before those that are timed, unless the question says otherwise. */
 const WARM_UP = 30
 let step
 
@@ -55,12 +56,12 @@ function prepareTraining(name, file, steps) {
 }
 
 function answer(line) {
-  const { do: what, name, file, steps = 1 } = JSON.parse(line)
+  const { do: what, name, file, steps = 1, warm = WARM_UP } = JSON.parse(line)
   if (what === 'check') {
     manualSeed(0)
     return name === 'digits inference' ? prepareInference(file) : prepareTraining(name, file, steps)
   }
-  for (const start = performance.now(); performance.now() - start < WARM_UP; ) step()
+  for (const start = performance.now(); performance.now() - start < warm; ) step()
   const start = process.hrtime.bigint()
   for (let i = 0; i < steps; i++) step()
   return Number(process.hrtime.bigint() - start) / 1e6 / steps
