@@ -56,6 +56,24 @@ TEST_CASE("the cache is bounded") {
   CHECK(allocator.stats().peak == peak);
 }
 
+TEST_CASE("a full cache goes over to the sizes that are in use") {
+  Allocator allocator;
+  constexpr size_t kOld = CachingAllocator::kMaxCached / 4, kNew = size_t{1} << 20;
+  std::vector<void*> blocks;
+  for (int i = 0; i < 4; ++i) blocks.push_back(allocator.allocate(kOld));
+  for (void* block : blocks) allocator.free(block, kOld);
+  CHECK(allocator.stats().cached == CachingAllocator::kMaxCached);
+  allocator.free(allocator.allocate(kNew), kNew);
+  // One old block made room, and the new one is there for the next request.
+  CHECK(allocator.stats().cached == CachingAllocator::kMaxCached - kOld + kNew);
+  void* again = allocator.allocate(kNew);
+  CHECK(allocator.stats().cached == CachingAllocator::kMaxCached - kOld);
+  allocator.free(again, kNew);
+  // A block larger than the whole bound is not kept, and drives nothing out.
+  allocator.free(allocator.allocate(CachingAllocator::kMaxCached + 1), CachingAllocator::kMaxCached + 1);
+  CHECK(allocator.stats().cached == CachingAllocator::kMaxCached - kOld + kNew);
+}
+
 TEST_CASE("a request beyond all memory is refused") {
   Allocator allocator;
   CHECK(allocator.allocate(size_t{1} << 59) == nullptr);

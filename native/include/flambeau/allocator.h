@@ -1,6 +1,9 @@
-// Caching allocator of host memory: freed blocks wait in bins by size class, up to a bound.
+// Caching allocator of host memory: freed blocks wait in bins by size class, up to a bound. Beyond it, those of the
+// class that was not asked for longest go back to the system, so that a program that goes over to other sizes has them
+// cached too.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <vector>
 
@@ -15,16 +18,21 @@ class CachingAllocator {
   void empty_cache();
   MemoryStats stats();
 
-  // Bytes kept for reuse at the most; a block that would exceed it goes back to the system.
+  // Bytes kept for reuse at the most.
   static constexpr size_t kMaxCached = size_t{1} << 30;
 
  private:
   static constexpr int kBins = 256;
   static int bin_of(size_t nbytes);
   static size_t bin_size(int bin);
+  // Gives a cached block back to the system.
+  void evict();
 
   std::mutex mutex_;
   std::vector<void*> bins_[kBins];
+  // When a block of each class was last asked for or freed.
+  uint64_t used_[kBins] = {};
+  uint64_t clock_ = 0;
   MemoryStats stats_;
 };
 

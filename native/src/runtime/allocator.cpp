@@ -53,6 +53,7 @@ void* CachingAllocator::allocate(size_t nbytes) {
   void* data = nullptr;
   {
     std::lock_guard lock(mutex_);
+    used_[bin] = ++clock_;
     if (!bins_[bin].empty()) {
       data = bins_[bin].back();
       bins_[bin].pop_back();
@@ -78,13 +79,24 @@ void CachingAllocator::free(void* data, size_t nbytes) {
   {
     std::lock_guard lock(mutex_);
     stats_.in_use -= size;
-    if (stats_.cached + size <= kMaxCached) {
+    used_[bin] = ++clock_;
+    if (size <= kMaxCached) {
+      while (stats_.cached + size > kMaxCached) evict();
       bins_[bin].push_back(data);
       stats_.cached += size;
       return;
     }
   }
   system_free(data, size);
+}
+
+void CachingAllocator::evict() {
+  int oldest = -1;
+  for (int bin = 0; bin < kBins; ++bin)
+    if (!bins_[bin].empty() && (oldest < 0 || used_[bin] < used_[oldest])) oldest = bin;
+  system_free(bins_[oldest].back(), bin_size(oldest));
+  bins_[oldest].pop_back();
+  stats_.cached -= bin_size(oldest);
 }
 
 void CachingAllocator::empty_cache() {
