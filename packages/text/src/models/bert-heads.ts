@@ -83,10 +83,6 @@ class BertOnlyMLMHead extends nn.Module {
 const classLoss = (logits: Tensor, labels: Tensor | null | undefined): Tensor | null =>
   labels ? F.crossEntropy(logits.reshape([-1, logits.shape[logits.ndim - 1]]), labels.reshape([-1])) : null
 
-/** What comes before a classifier. */
-const classifierDropout = ({ classifierDropout: p, hiddenDropoutProb }: FullConfig): nn.Dropout =>
-  new nn.Dropout(p ?? hiddenDropoutProb)
-
 /** BERT that fills in masked words. */
 export class BertForMaskedLM extends nn.Module<[inputIds: Tensor, inputs?: LabelledBertInputs], ClassifierOutput> {
   readonly config: FullConfig
@@ -124,30 +120,40 @@ export class BertForMaskedLM extends nn.Module<[inputIds: Tensor, inputs?: Label
   }
 }
 
-/** BERT that classifies texts, or pairs of them. */
-export class BertForSequenceClassification extends nn.Module<
-  [inputIds: Tensor, inputs?: LabelledBertInputs],
-  ClassifierOutput
-> {
+/** BERT with a linear classifier behind dropout. */
+abstract class BertClassifier extends nn.Module<[inputIds: Tensor, inputs?: LabelledBertInputs], ClassifierOutput> {
   readonly config: FullConfig
   bert: BertModel
   dropout: nn.Dropout
   classifier: nn.Linear
 
-  constructor(config: BertConfig = {}) {
+  constructor(config: BertConfig, addPoolingLayer: boolean) {
     super()
-    this.bert = new BertModel(config)
+    this.bert = new BertModel(config, { addPoolingLayer })
     this.config = this.bert.config
-    this.dropout = classifierDropout(this.config)
-    this.classifier = new nn.Linear(this.config.hiddenSize, this.config.numLabels)
-    initialize(this, this.config.initializerRange)
+    const { classifierDropout, hiddenDropoutProb, hiddenSize, numLabels, initializerRange } = this.config
+    this.dropout = new nn.Dropout(classifierDropout ?? hiddenDropoutProb)
+    this.classifier = new nn.Linear(hiddenSize, numLabels)
+    initialize(this, initializerRange)
+  }
+
+  /** @param x shape […, hiddenSize] @param labels shape […] */
+  protected classify(x: Tensor, labels: Tensor | null | undefined): ClassifierOutput {
+    const logits = this.classifier.forward(this.dropout.forward(x))
+    return { logits, loss: classLoss(logits, labels) }
+  }
+}
+
+/** BERT that classifies texts, or pairs of them. */
+export class BertForSequenceClassification extends BertClassifier {
+  constructor(config: BertConfig = {}) {
+    super(config, true)
   }
 
   /** @param inputIds shape [B, L] @param inputs `labels` of shape [B] @returns logits of shape [B, numLabels] */
   override forward(inputIds: Tensor, { labels, ...inputs }: LabelledBertInputs = {}): ClassifierOutput {
     const { lastHiddenState, poolerOutput } = this.bert.forward(inputIds, inputs)
-    const logits = this.classifier.forward(this.dropout.forward(poolerOutput ?? lastHiddenState.select(1, 0)))
-    return { logits, loss: classLoss(logits, labels) }
+    return this.classify(poolerOutput ?? lastHiddenState.select(1, 0), labels)
   }
 
   static async fromPretrained(from: string, options: PretrainedOptions = {}): Promise<BertForSequenceClassification> {
@@ -165,29 +171,15 @@ export class BertForSequenceClassification extends nn.Module<
 }
 
 /** BERT that gives each token a class, such as the kind of name that it is part of. */
-export class BertForTokenClassification extends nn.Module<
-  [inputIds: Tensor, inputs?: LabelledBertInputs],
-  ClassifierOutput
-> {
-  readonly config: FullConfig
-  bert: BertModel
-  dropout: nn.Dropout
-  classifier: nn.Linear
-
+export class BertForTokenClassification extends BertClassifier {
   constructor(config: BertConfig = {}) {
-    super()
-    this.bert = new BertModel(config, { addPoolingLayer: false })
-    this.config = this.bert.config
-    this.dropout = classifierDropout(this.config)
-    this.classifier = new nn.Linear(this.config.hiddenSize, this.config.numLabels)
-    initialize(this, this.config.initializerRange)
+    super(config, false)
   }
 
   /** @param inputIds shape [B, L] @param inputs `labels` of shape [B, L] @returns logits of shape [B, L, numLabels] */
   override forward(inputIds: Tensor, { labels, ...inputs }: LabelledBertInputs = {}): ClassifierOutput {
     const { lastHiddenState } = this.bert.forward(inputIds, inputs)
-    const logits = this.classifier.forward(this.dropout.forward(lastHiddenState))
-    return { logits, loss: classLoss(logits, labels) }
+    return this.classify(lastHiddenState, labels)
   }
 
   static async fromPretrained(from: string, options: PretrainedOptions = {}): Promise<BertForTokenClassification> {
