@@ -67,7 +67,8 @@ function line(name, result) {
   const mark = MARKS[verdict(result)]
   if (result.problem !== undefined) return `${mark} ${name}: ${result.problem}`
   const { ours_ms, torch_ms, torch_compiled_ms, torch_compiled_problem, ratio, noise, limit } = result
-  const compared = ratio === undefined ? '' : `, PyTorch ${ms(torch_ms)}, ratio ${ratio.toFixed(2)} (at most ${limit})`
+  const judged = limit === undefined ? '' : ` (at most ${limit})`
+  const compared = ratio === undefined ? '' : `, PyTorch ${ms(torch_ms)}, ratio ${ratio.toFixed(2)}${judged}`
   const compiled = torch_compiled_ms
     ? `, torch.compile ${ms(torch_compiled_ms)}, ratio ${(ours_ms / torch_compiled_ms).toFixed(2)}`
     : torch_compiled_problem

@@ -74,6 +74,26 @@ TEST_CASE("a full cache goes over to the sizes that are in use") {
   CHECK(allocator.stats().cached == CachingAllocator::kMaxCached - kOld + kNew);
 }
 
+TEST_CASE("a block that was freed just before may be in the caches") {
+  Allocator allocator;
+  constexpr size_t kSize = size_t{4} << 20;
+  auto* block = static_cast<char*>(allocator.allocate(kSize));
+  CHECK(!likely_cached(block));  // new pages
+  allocator.free(block, kSize);
+  CHECK(allocator.allocate(kSize) == block);
+  CHECK(likely_cached(block));
+  CHECK(likely_cached(block + kSize - 1));
+  CHECK(!likely_cached(block + kSize));
+  // What was allocated since has driven it out.
+  allocator.free(block, kSize);
+  void* others[3];
+  for (void*& other : others) other = allocator.allocate(kSize * 2);
+  CHECK(allocator.allocate(kSize) == block);
+  CHECK(!likely_cached(block));
+  allocator.free(block, kSize);
+  for (void* other : others) allocator.free(other, kSize * 2);
+}
+
 TEST_CASE("a request beyond all memory is refused") {
   Allocator allocator;
   CHECK(allocator.allocate(size_t{1} << 59) == nullptr);

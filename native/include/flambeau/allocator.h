@@ -28,12 +28,22 @@ class CachingAllocator {
   // Gives a cached block back to the system.
   void evict();
 
+  struct Block {
+    void* data;
+    uint64_t freed;  // how much had been allocated until then
+  };
+
   std::mutex mutex_;
-  std::vector<void*> bins_[kBins];
+  std::vector<Block> bins_[kBins];
   // When a block of each class was last asked for or freed.
   uint64_t used_[kBins] = {};
   uint64_t clock_ = 0;
+  uint64_t allocated_ = 0;  // bytes, ever
   MemoryStats stats_;
 };
+
+// Whether the large block that this address lies in, one of the last that this thread got, had been freed just before:
+// what is written there may find its lines in the processor's caches.
+bool likely_cached(const void* data);
 
 }  // namespace flambeau

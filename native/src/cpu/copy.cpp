@@ -55,7 +55,7 @@ Status copy(CopyArgs& args) {
   const int64_t inner = loop.inner(), rows = loop.rows();
   if (inner * rows == 0) return {};
   const int64_t out_stride = loop.inner_stride(0), in_stride = loop.inner_stride(1);
-  const bool stream = inner * rows * static_cast<int64_t>(size_of(args.out.dtype)) >= kStreamBytes;
+  const bool stream = streams(args.out.data, inner * rows * size_of(args.out.dtype), kStreamBytes);
 
   visit_stored_dtype(args.out.dtype, [&]<typename To>() {
     visit_stored_dtype(args.input.dtype, [&]<typename From>() {
@@ -110,7 +110,7 @@ Status fill(FillArgs& args) {
     const T value = args.value.to<T>();
     const int64_t stride = loop.inner_stride(0);
     const auto row_bytes = inner * static_cast<int64_t>(sizeof(T));
-    const bool stream = stride == 1 && row_bytes * rows >= kStreamBytes && row_bytes >= kStreamRowBytes;
+    const bool stream = stride == 1 && row_bytes >= kStreamRowBytes && streams(out, row_bytes * rows, kStreamBytes);
     const auto fill_row = [&](T* dst, int64_t n) {
       if (!stream) {
         for (int64_t i = 0; i < n; ++i) dst[i * stride] = value;

@@ -46,7 +46,8 @@ struct Program {
     if (loop.inner() < kStreamBlock) return false;
     for (size_t v = 0; v < outs.size(); ++v) {
       const int64_t nbytes = loop.numel() * int64_t{sizeof(C)};
-      if (nbytes < kStreamComputedBytes || !direct(outs[v], static_cast<int>(v))) return false;
+      if (!direct(outs[v], static_cast<int>(v)) || !cpu::streams(outs[v].data, nbytes, kStreamComputedBytes))
+        return false;
       for (const TensorView& in : ins)
         if (in.data == outs[v].data) return false;
     }

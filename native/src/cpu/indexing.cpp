@@ -188,7 +188,8 @@ Status index_get(IndexGetArgs& args) {
   // met.
   std::atomic<bool> bad{false};
   const auto size = static_cast<int64_t>(size_of(args.out.dtype));
-  const bool stream = at.fixed_in_row && inner * rows * size >= kStreamBytes && inner * size >= kStreamRowBytes;
+  const bool stream =
+      at.fixed_in_row && inner * size >= kStreamRowBytes && streams(args.out.data, inner * rows * size, kStreamBytes);
   visit_size(size_of(args.out.dtype), [&]<typename T>() {
     T* out = args.out.as<T>();
     const T* in = args.input.as<T>();

@@ -57,7 +57,8 @@ Status layer_norm(LayerNormArgs& args) {
     const R* weight = optional_row(args.weight, weight_buffer, n);
     const R* bias = optional_row(args.bias, bias_buffer, n);
     // A row goes to the result by way of a buffer where its dtype is another, or past the caches.
-    const bool stream = std::is_same_v<T, R> && rows * n * int64_t{sizeof(T)} >= kStreamComputedBytes;
+    const bool stream =
+        std::is_same_v<T, R> && streams(args.out.data, rows * n * int64_t{sizeof(T)}, kStreamComputedBytes);
     const bool buffered = stream || !std::is_same_v<T, R>;
     parallel_for(rows, std::max<int64_t>(1, kGrain / 4 / n), [&](int64_t b, int64_t e) {
       std::vector<R> in_buffer, out_buffer(buffered ? n : 0);

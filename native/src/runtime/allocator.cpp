@@ -29,7 +29,38 @@ void system_free(void* data, size_t nbytes) {
   ::operator delete(data, std::align_val_t(nbytes >= kHugePage ? kHugePage : kAlignment));
 }
 
+// The last large blocks of each thread that may be in the caches.
+constexpr size_t kLarge = size_t{1} << 20;
+constexpr uint64_t kSoon = 8 * kLarge;  // bytes allocated since a block was freed
+constexpr int kRemembered = 8;
+
+struct Remembered {
+  struct {
+    const char* data = nullptr;
+    size_t nbytes = 0;
+  } blocks[kRemembered];
+  int next = 0;
+
+  void allocated(const void* data, size_t nbytes, bool cached) {
+    int at = 0;
+    while (at < kRemembered && blocks[at].data != data) ++at;
+    if (at == kRemembered) {
+      if (!cached) return;
+      at = next;
+      next = (next + 1) % kRemembered;
+    }
+    blocks[at] = {static_cast<const char*>(data), cached ? nbytes : 0};
+  }
+};
+thread_local Remembered remembered;
+
 }  // namespace
+
+bool likely_cached(const void* data) {
+  for (const auto& block : remembered.blocks)
+    if (data >= block.data && data < block.data + block.nbytes) return true;
+  return false;
+}
 
 // Classes: 64 bytes, then four steps to each doubling, so that at most a quarter is unused.
 int CachingAllocator::bin_of(size_t nbytes) {
@@ -51,14 +82,17 @@ void* CachingAllocator::allocate(size_t nbytes) {
   const int bin = bin_of(nbytes);
   const size_t size = bin_size(bin);
   void* data = nullptr;
+  bool cached = false;
   {
     std::lock_guard lock(mutex_);
     used_[bin] = ++clock_;
     if (!bins_[bin].empty()) {
-      data = bins_[bin].back();
+      data = bins_[bin].back().data;
+      cached = allocated_ - bins_[bin].back().freed <= kSoon;
       bins_[bin].pop_back();
       stats_.cached -= size;
     }
+    allocated_ += size;
   }
   if (!data) data = system_allocate(size);
   if (!data) {
@@ -66,6 +100,7 @@ void* CachingAllocator::allocate(size_t nbytes) {
     data = system_allocate(size);
     if (!data) return nullptr;
   }
+  if (size >= kLarge) remembered.allocated(data, size, cached);
   std::lock_guard lock(mutex_);
   stats_.in_use += size;
   stats_.peak = std::max(stats_.peak, stats_.in_use);
@@ -82,7 +117,7 @@ void CachingAllocator::free(void* data, size_t nbytes) {
     used_[bin] = ++clock_;
     if (size <= kMaxCached) {
       while (stats_.cached + size > kMaxCached) evict();
-      bins_[bin].push_back(data);
+      bins_[bin].push_back({data, allocated_});
       stats_.cached += size;
       return;
     }
@@ -94,7 +129,7 @@ void CachingAllocator::evict() {
   int oldest = -1;
   for (int bin = 0; bin < kBins; ++bin)
     if (!bins_[bin].empty() && (oldest < 0 || used_[bin] < used_[oldest])) oldest = bin;
-  system_free(bins_[oldest].back(), bin_size(oldest));
+  system_free(bins_[oldest].back().data, bin_size(oldest));
   bins_[oldest].pop_back();
   stats_.cached -= bin_size(oldest);
 }
@@ -102,7 +137,7 @@ void CachingAllocator::evict() {
 void CachingAllocator::empty_cache() {
   std::lock_guard lock(mutex_);
   for (int bin = 0; bin < kBins; ++bin) {
-    for (void* data : bins_[bin]) system_free(data, bin_size(bin));
+    for (const Block& block : bins_[bin]) system_free(block.data, bin_size(bin));
     bins_[bin].clear();
   }
   stats_.cached = 0;
