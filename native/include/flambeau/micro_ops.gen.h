@@ -8,6 +8,7 @@ enum class MicroOp : int {
   sub_,
   mul_,
   div_,
+  mul_add_,
   mul_conj_,
   div_conj_,
   neg_,
@@ -135,7 +136,7 @@ enum class MicroOp : int {
   count
 };
 inline constexpr int kNumMicroOps = static_cast<int>(MicroOp::count);
-inline constexpr int kMicroArity[] = {2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 2, 2, 2, 1, 2, 2, 1, 1, 1, 1, 1, 1, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1};
+inline constexpr int kMicroArity[] = {2, 2, 2, 2, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 2, 2, 2, 1, 2, 2, 1, 1, 1, 1, 1, 1, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1};
 
 }  // namespace flambeau
 
@@ -145,6 +146,7 @@ inline constexpr int kMicroArity[] = {2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 
   X(sub, 2) \
   X(mul, 2) \
   X(div, 2) \
+  X(mul_add, 3) \
   X(mul_conj, 2) \
   X(div_conj, 2) \
   X(neg, 1) \
@@ -228,6 +230,7 @@ inline constexpr int kMicroArity[] = {2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 
   X(add, 2) \
   X(sub, 2) \
   X(mul, 2) \
+  X(mul_add, 3) \
   X(mul_conj, 2) \
   X(neg, 1) \
   X(abs, 1) \
@@ -274,7 +277,13 @@ inline constexpr int kMicroArity[] = {2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 
   X(relu, 1)
 
 #define FLAMBEAU_MICRO_OPS_COMPLEX(X) \
-
+  X(add, 2) \
+  X(sub, 2) \
+  X(mul, 2) \
+  X(mul_add, 3) \
+  X(mul_conj, 2) \
+  X(neg, 1) \
+  X(conj, 1)
 
 // The same for those that are compiled once.
 #define FLAMBEAU_SCALAR_MICRO_OPS_FLOAT(X) \
@@ -325,20 +334,14 @@ inline constexpr int kMicroArity[] = {2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 
   X(lcm, 2)
 
 #define FLAMBEAU_SCALAR_MICRO_OPS_COMPLEX(X) \
-  X(add, 2) \
-  X(sub, 2) \
-  X(mul, 2) \
   X(div, 2) \
-  X(mul_conj, 2) \
   X(div_conj, 2) \
-  X(neg, 1) \
   X(abs, 1) \
   X(sgn, 1) \
   X(square, 1) \
   X(reciprocal, 1) \
   X(sqrt, 1) \
   X(rsqrt, 1) \
-  X(conj, 1) \
   X(real, 1) \
   X(imag, 1) \
   X(angle, 1) \

@@ -96,6 +96,7 @@ BINARY(logical_and, hn::IfThenZeroElse(hn::Or(hn::Eq(a, ZERO), hn::Eq(b, ZERO)),
 BINARY(logical_or, hn::IfThenZeroElse(hn::And(hn::Eq(a, ZERO), hn::Eq(b, ZERO)), ONE))
 UNARY(logical_not, hn::IfThenElseZero(hn::Eq(a, ZERO), ONE))
 UNARY(isnan, hn::IfThenZeroElse(hn::Eq(a, a), ONE))
+TERNARY(mul_add, hn::MulAdd(a, b, c))
 TERNARY(where, hn::IfThenElse(hn::Eq(a, ZERO), c, b))
 // The value between two bounds, of which the upper one wins; NaN in either passes.
 struct clamp_link {
@@ -277,6 +278,7 @@ struct Links {
 #undef X
     unary<conj_link>(MicroOp::conj_);
     unary<sign_link>(MicroOp::sgn_);
+    ternary<mul_add_link>(MicroOp::mul_add_);
     ternary<where_link>(MicroOp::where_);
     ternary<clamp_link>(MicroOp::clamp_);
   }

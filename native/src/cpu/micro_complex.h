@@ -25,6 +25,12 @@ struct mul_op {
     return {a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()};
   }
 };
+struct mul_add_op {
+  template <typename T>
+  T operator()(T a, T b, T c) const {
+    return mul_op()(a, b) + c;
+  }
+};
 // Scaled by the divisor's larger part, so that squares do not overflow.
 struct div_op {
   template <typename T>

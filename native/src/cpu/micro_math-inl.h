@@ -23,6 +23,16 @@ inline T mul_add(T a, T b, T c) {
   return a * b + c;
 #endif
 }
+struct mul_add_op {
+  template <typename T>
+  T operator()(T a, T b, T c) const {
+    if constexpr (kFloat<T>)
+      return mul_add(a, b, c);
+    else
+      return T(Wrapped<T>(a) * Wrapped<T>(b) + Wrapped<T>(c));
+  }
+};
+
 // 2^n for an n in the range of normal exponents.
 inline float power_of_two(int32_t n) { return std::bit_cast<float>((n + 127) << 23); }
 inline double power_of_two(int64_t n) { return std::bit_cast<double>((n + 1023) << 52); }
@@ -72,6 +82,12 @@ inline T exp_of(T x) {
   const BitsOf<T> half = n >> 1;
   return (q + T(1)) * power_of_two(half) * power_of_two(n - half);
 }
+// The same in one step, where a result below 1e-37 may be as large as that.
+inline float exp_above(float x) {
+  const auto [q, n] = reduce_exp(limited(x, -86.0f, 89.0f));
+  return (q + 1.0f) * power_of_two(n - 1) * 2.0f;
+}
+inline double exp_above(double x) { return exp_of(x); }
 template <typename T>
 inline T expm1_of(T x) {
   const T bounded = limited<T>(x, T(-40), sizeof(T) == 4 ? T(89) : T(710));
@@ -83,7 +99,7 @@ inline T expm1_of(T x) {
   const auto [q, n] = parts;
   // 2^n·q + (2^n - 1), with half of each so that 2^n does not overflow.
   const T s = power_of_two(n - 1);
-  const T result = T(2) * mul_add(s, q, s - T(0.5));
+  const T result = T(2) * (s * q + (s - T(0.5)));
   return std::fabs(x) < (sizeof(T) == 4 ? T(1e-8) : T(1e-17)) ? x : result;
 }
 
@@ -103,8 +119,8 @@ inline float log_of(float x) {
   p = mul_add(p, z, 2.0000714765e-1f);
   p = mul_add(p, z, -2.4999993993e-1f);
   p = mul_add(p, z, 3.3333331174e-1f);
-  p = mul_add(p * z, s, mul_add(k, -2.12194440e-4f, -0.5f * s));
-  float result = mul_add(k, 0.693359375f, z + p);
+  p = p * z * s + k * -2.12194440e-4f - 0.5f * s;
+  float result = (z + p) + k * 0.693359375f;
   result = x < kInf<float> ? result : x;  // infinity and NaN
   result = x == 0.0f ? -kInf<float> : result;
   return x < 0.0f ? kNan<float> : result;
@@ -385,11 +401,11 @@ struct atanh_op {
   }
   double operator()(double a) const { return std::atanh(a); }
 };
+// Zero where the exponential is too large for T, as in PyTorch.
 struct sigmoid_op {
   template <typename T>
   T operator()(T a) const {
-    const T e = exp_of(-std::fabs(a));
-    return (a < T(0) ? e : T(1)) / (T(1) + e);
+    return T(1) / (T(1) + exp_above(-a));
   }
 };
 
@@ -403,7 +419,7 @@ struct erf_op {
     r = r * t - 6.34846687e-1f;
     r = r * t - 1.28717512e-1f;
     r = r * t - t;
-    const float outer = with_sign(1.0f - exp_of(r), a);
+    const float outer = with_sign(1.0f - exp_above(r), a);
     float p = -5.96761703e-4f;
     p = p * s + 4.99119423e-3f;
     p = p * s - 2.67681349e-2f;
@@ -453,7 +469,7 @@ struct gelu_slope_op {
 struct silu_op {
   template <typename T>
   T operator()(T a) const {
-    return a / (T(1) + exp_of(-a));
+    return a / (T(1) + exp_above(-a));
   }
 };
 struct erfc_op {

@@ -85,7 +85,9 @@ HWY_EXPORT(find);
 
 MicroFunction micro_function(MicroOp op, DType compute) {
   if (static_cast<int>(op) < 0 || op >= MicroOp::count) return nullptr;
-  const MicroFunction function = HWY_DYNAMIC_DISPATCH(find)(static_cast<int>(op), static_cast<int>(compute));
+  const MicroFunction function = compute == DType::c64 || compute == DType::c128
+                                     ? complex_micro_function(op, compute)
+                                     : HWY_DYNAMIC_DISPATCH(find)(static_cast<int>(op), static_cast<int>(compute));
   return function ? function : scalar_micro_function(op, compute);
 }
 

@@ -75,6 +75,7 @@ struct Apply {
       case MicroOp::add_:
       case MicroOp::sub_:
       case MicroOp::mul_:
+      case MicroOp::mul_add_:
       case MicroOp::div_:
       case MicroOp::mul_conj_:
       case MicroOp::div_conj_:
@@ -132,6 +133,10 @@ struct Apply {
         return {a.re - b.re, a.im - b.im};
       case MicroOp::mul_:
         return O::mul(a, b);
+      case MicroOp::mul_add_: {
+        const C product = O::mul(a, b);
+        return {product.re + c.re, product.im + c.im};
+      }
       case MicroOp::mul_conj_:
         return O::mul(a, O::conj(b));
       case MicroOp::div_:

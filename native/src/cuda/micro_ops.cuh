@@ -45,6 +45,15 @@ FLAMBEAU_OP2(add, return T(Wrapped<T>(a) + Wrapped<T>(b));)
 FLAMBEAU_OP2(sub, return T(Wrapped<T>(a) - Wrapped<T>(b));)
 FLAMBEAU_OP2(mul, return T(Wrapped<T>(a) * Wrapped<T>(b));)
 FLAMBEAU_OP2(div, return a / b;)
+struct mul_add_op {
+  template <typename T>
+  __device__ __forceinline__ T operator()(T a, T b, T c) const {
+    if constexpr (kFloat<T>)
+      return ::fma(a, b, c);
+    else
+      return T(Wrapped<T>(a) * Wrapped<T>(b) + Wrapped<T>(c));
+  }
+};
 struct mul_conj_op : mul_op {};
 struct div_conj_op : div_op {};
 FLAMBEAU_OP1(neg, if constexpr (kFloat<T>) return -a; else return T(Wrapped<T>(0) - Wrapped<T>(a));)
@@ -209,7 +218,7 @@ FLAMBEAU_OP2(logaddexp2, const T m = a > b ? a : b;
 // X(name, arity): cheap ones are written out for each element of a thread, the others are called.
 // clang-format off
 #define FLAMBEAU_CUDA_LIGHT(X) \
-  X(add, 2) X(sub, 2) X(mul, 2) X(mul_conj, 2) X(neg, 1) X(abs, 1) X(sign, 1) X(sgn, 1) X(square, 1) X(conj, 1) \
+  X(add, 2) X(sub, 2) X(mul, 2) X(mul_add, 3) X(mul_conj, 2) X(neg, 1) X(abs, 1) X(sign, 1) X(sgn, 1) X(square, 1) X(conj, 1) \
   X(real, 1) X(imag, 1) X(maximum, 2) X(minimum, 2) X(fmax, 2) X(fmin, 2) X(clamp, 3) X(heaviside, 2) X(ceil, 1) \
   X(floor, 1) X(round, 1) X(trunc, 1) X(eq, 2) X(ne, 2) X(lt, 2) X(le, 2) X(gt, 2) X(ge, 2) X(logical_and, 2) \
   X(logical_or, 2) X(logical_xor, 2) X(logical_not, 1) X(isnan, 1) X(isinf, 1) X(isfinite, 1) X(isposinf, 1) \

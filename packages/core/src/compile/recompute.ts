@@ -8,6 +8,7 @@ const CHEAP: readonly number[] = [
   MICRO.add,
   MICRO.sub,
   MICRO.mul,
+  MICRO.mulAdd,
   MICRO.div,
   MICRO.neg,
   MICRO.abs,

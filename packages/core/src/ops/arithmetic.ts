@@ -67,7 +67,7 @@ const plainAdd = binaryRecord({
 const scaledAdd = binaryRecord({
   signature: 'add(self, other)',
   scalars: 'all',
-  program: (p, self, other, alpha) => p.op('add', self, p.op('mul', other, alpha)),
+  program: (p, self, other, alpha) => p.op('mulAdd', other, alpha, self),
   saves: 'none',
   derivatives: [(g) => g, (g, _self, _other, alpha) => mulConj(g, alpha)],
 })
