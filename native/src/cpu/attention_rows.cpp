@@ -13,6 +13,9 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include <hwy/contrib/math/math-inl.h>
+
+#include "exp-inl.h"
 #include "micro_ops-inl.h"
 #include "micro_math-inl.h"
 
@@ -20,22 +23,45 @@ HWY_BEFORE_NAMESPACE();
 namespace flambeau::cpu {
 namespace HWY_NAMESPACE {
 
+// Two vectors side by side in both, so that one does not wait for the other.
 template <typename R>
 R largest(const R* s, R least, int64_t n) {
+  const hn::ScalableTag<R> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  auto a = hn::Set(d, least), b = a;
+  int64_t i = 0;
   // NaN is passed over: it comes back with the exponentials.
-#pragma omp simd reduction(max : least)
-  for (int64_t i = 0; i < n; ++i) least = s[i] > least ? s[i] : least;
+  for (; i + 2 * lanes <= n; i += 2 * lanes) {
+    a = hn::Max(hn::LoadU(d, s + i), a);
+    b = hn::Max(hn::LoadU(d, s + i + lanes), b);
+  }
+  least = hn::GetLane(hn::MaxOfLanes(d, hn::Max(a, b)));
+  for (; i < n; ++i) least = s[i] > least ? s[i] : least;
   return least;
 }
 
 template <typename R>
 R exponentials(R* s, R shift, int64_t n) {
-#pragma GCC ivdep
-  for (int64_t i = 0; i < n; ++i) s[i] = exp_of(s[i] - shift);
-  R sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < n; ++i) sum += s[i];
-  return sum;
+  const hn::ScalableTag<R> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto by = hn::Set(d, shift);
+  auto a = hn::Zero(d), b = a;
+  int64_t i = 0;
+  for (; i + 2 * lanes <= n; i += 2 * lanes) {
+    const auto x = exp_down(d, hn::Sub(hn::LoadU(d, s + i), by));
+    const auto y = exp_down(d, hn::Sub(hn::LoadU(d, s + i + lanes), by));
+    hn::StoreU(x, d, s + i);
+    hn::StoreU(y, d, s + i + lanes);
+    a = hn::Add(a, x);
+    b = hn::Add(b, y);
+  }
+  for (; i < n; i += lanes) {
+    const int64_t rest = n - i < lanes ? n - i : lanes;
+    const auto x = exp_down(d, hn::Sub(load_tail(d, s + i, rest, -kInf<R>), by));
+    store_tail(d, x, s + i, rest);
+    a = hn::Add(a, x);
+  }
+  return hn::GetLane(hn::SumOfLanes(d, hn::Add(a, b)));
 }
 
 template <typename R>

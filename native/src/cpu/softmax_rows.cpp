@@ -10,30 +10,11 @@
 
 #include <hwy/contrib/math/math-inl.h>
 
+#include "exp-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace flambeau::cpu {
 namespace HWY_NAMESPACE {
-namespace hn = hwy::HWY_NAMESPACE;
-
-// Highway's Exp gives zero for NaN.
-template <class D, class V>
-HWY_INLINE V exp_of(D d, V x) {
-  return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, x));
-}
-
-// The last elements of a row, filled up with `pad`.
-template <class D, typename R = hn::TFromD<D>>
-HWY_INLINE hn::Vec<D> load_tail(D d, const R* src, int64_t n, R pad) {
-  HWY_ALIGN R buffer[hn::MaxLanes(D())];
-  for (size_t i = 0; i < hn::Lanes(d); ++i) buffer[i] = static_cast<int64_t>(i) < n ? src[i] : pad;
-  return hn::Load(d, buffer);
-}
-template <class D, class V, typename R = hn::TFromD<D>>
-HWY_INLINE void store_tail(D d, V v, R* dst, int64_t n) {
-  HWY_ALIGN R buffer[hn::MaxLanes(D())];
-  hn::Store(v, d, buffer);
-  for (int64_t i = 0; i < n; ++i) dst[i] = buffer[i];
-}
 
 template <typename R>
 void row(R* dst, const R* src, int64_t n, bool log) {
@@ -54,7 +35,7 @@ void row(R* dst, const R* src, int64_t n, bool log) {
   const V max = hn::MaxOfLanes(d, hn::Max(max0, max1));
 
   V sum0 = hn::Zero(d), sum1 = sum0;
-  const auto term = [&](V x) HWY_ATTR { return exp_of(d, hn::Sub(x, max)); };
+  const auto term = [&](V x) HWY_ATTR { return exp_down(d, hn::Sub(x, max)); };
   for (i = 0; i + 2 * lanes <= whole; i += 2 * lanes) {
     const V a = term(hn::LoadU(d, src + i)), b = term(hn::LoadU(d, src + i + lanes));
     sum0 = hn::Add(sum0, a);
@@ -96,9 +77,9 @@ HWY_INLINE void exp_shifted(R* dst, const R* x, const R* shift, int64_t n) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes)
-    hn::StoreU(exp_of(d, hn::Sub(hn::LoadU(d, x + i), hn::LoadU(d, shift + i))), d, dst + i);
+    hn::StoreU(exp_down(d, hn::Sub(hn::LoadU(d, x + i), hn::LoadU(d, shift + i))), d, dst + i);
   if (i < n)
-    store_tail(d, exp_of(d, hn::Sub(load_tail(d, x + i, n - i, R(0)), load_tail(d, shift + i, n - i, R(0)))), dst + i,
+    store_tail(d, exp_down(d, hn::Sub(load_tail(d, x + i, n - i, R(0)), load_tail(d, shift + i, n - i, R(0)))), dst + i,
                n - i);
 }
 
@@ -155,12 +136,12 @@ void row_backward(R* dst, const R* grad, const R* out, int64_t n, bool log) {
     const auto lanes = static_cast<int64_t>(hn::Lanes(tag));
     int64_t i = 0;
     for (; i + lanes <= n; i += lanes)
-      hn::StoreU(hn::NegMulAdd(exp_of(tag, hn::LoadU(tag, out + i)), sum, hn::LoadU(tag, grad + i)), tag, dst + i);
+      hn::StoreU(hn::NegMulAdd(exp_down(tag, hn::LoadU(tag, out + i)), sum, hn::LoadU(tag, grad + i)), tag, dst + i);
     if (i < n)
-      store_tail(
-          tag,
-          hn::NegMulAdd(exp_of(tag, load_tail(tag, out + i, n - i, R(0))), sum, load_tail(tag, grad + i, n - i, R(0))),
-          dst + i, n - i);
+      store_tail(tag,
+                 hn::NegMulAdd(exp_down(tag, load_tail(tag, out + i, n - i, R(0))), sum,
+                               load_tail(tag, grad + i, n - i, R(0))),
+                 dst + i, n - i);
     return;
   }
 #pragma omp simd reduction(+ : a, b, c, d)
@@ -190,7 +171,8 @@ void strip_backward(R* grad, const R* out, R* scratch, int64_t size, int64_t wid
       const auto lanes = static_cast<int64_t>(hn::Lanes(d));
       int64_t c = 0;
       for (; c + lanes <= width; c += lanes)
-        hn::StoreU(hn::NegMulAdd(exp_of(d, hn::LoadU(d, o + c)), hn::LoadU(d, sum + c), hn::LoadU(d, g + c)), d, g + c);
+        hn::StoreU(hn::NegMulAdd(exp_down(d, hn::LoadU(d, o + c)), hn::LoadU(d, sum + c), hn::LoadU(d, g + c)), d,
+                   g + c);
       for (; c < width; ++c) g[c] -= std::exp(o[c]) * sum[c];
     } else {
       for (int64_t c = 0; c < width; ++c) g[c] = (g[c] - sum[c]) * o[c];
