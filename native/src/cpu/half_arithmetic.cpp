@@ -5,42 +5,11 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "half_vectors-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace flambeau::cpu {
 namespace HWY_NAMESPACE {
-namespace hn = hwy::HWY_NAMESPACE;
-
-constexpr hn::ScalableTag<float> kF32;
-constexpr hn::RebindToUnsigned<decltype(kF32)> kU32;
-constexpr hn::Rebind<uint16_t, decltype(kF32)> kU16;
-constexpr hn::Rebind<hwy::float16_t, decltype(kF32)> kHalves;
-using FloatVec = hn::Vec<decltype(kF32)>;
-
-HWY_INLINE FloatVec load_vector(const bfloat16* src) {
-  const auto bits = hn::PromoteTo(kU32, hn::LoadU(kU16, reinterpret_cast<const uint16_t*>(src)));
-  return hn::BitCast(kF32, hn::ShiftLeft<16>(bits));
-}
-HWY_INLINE void store_vector(bfloat16* dst, FloatVec v) {
-  const auto x = hn::BitCast(kU32, v);
-  const auto odd = hn::And(hn::ShiftRight<16>(x), hn::Set(kU32, 1u));
-  const auto rounded = hn::ShiftRight<16>(hn::Add(x, hn::Add(odd, hn::Set(kU32, 0x7fffu))));
-  const auto bits = hn::IfThenElse(hn::RebindMask(kU32, hn::IsNaN(v)), hn::Set(kU32, 0x7fc0u), rounded);
-  hn::StoreU(hn::TruncateTo(kU16, bits), kU16, reinterpret_cast<uint16_t*>(dst));
-}
-// Processors with AVX2 convert to and from float16 themselves.
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
-HWY_INLINE FloatVec load_vector(const float16* src) {
-  return hn::PromoteTo(kF32, hn::LoadU(kHalves, reinterpret_cast<const hwy::float16_t*>(src)));
-}
-HWY_INLINE void store_vector(float16* dst, FloatVec v) {
-  hn::StoreU(hn::DemoteTo(kHalves, v), kHalves, reinterpret_cast<hwy::float16_t*>(dst));
-}
-constexpr bool kHalfVectors = true;
-#else
-HWY_INLINE FloatVec load_vector(const float16*) { return hn::Zero(kF32); }
-HWY_INLINE void store_vector(float16*, FloatVec) {}
-constexpr bool kHalfVectors = false;
-#endif
 
 template <HalfOp kOp, typename V>
 HWY_INLINE V arithmetic(V a, V b) {
@@ -54,7 +23,7 @@ template <HalfOp kOp, typename Half>
 void run_arithmetic(Half* dst, const Half* a, const Half* b, int64_t n) {
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(kF32));
   int64_t i = 0;
-  if constexpr (kHalfVectors || std::is_same_v<Half, bfloat16>)
+  if constexpr (kFloat16Vectors || std::is_same_v<Half, bfloat16>)
     for (; i + lanes <= n; i += lanes) store_vector(dst + i, arithmetic<kOp>(load_vector(a + i), load_vector(b + i)));
   for (; i < n; ++i) {
     const float x = static_cast<float>(a[i]), y = static_cast<float>(b[i]);

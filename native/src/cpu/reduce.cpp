@@ -37,6 +37,11 @@ class Source {
     });
   }
   int64_t compute_size() const { return compute_size_; }
+  const void* address(int64_t offset) const { return data_ + offset * size_; }
+  // What reduces half types where they are.
+  auto half_block(const ReduceFunctions& f) const {
+    return dtype_ == DType::bf16 ? f.bf16_block : dtype_ == DType::f16 ? f.f16_block : nullptr;
+  }
   // Null where elements must be converted.
   const char* direct(int64_t offset) const { return direct_ ? data_ + offset * size_ : nullptr; }
 
@@ -112,11 +117,17 @@ void reduce_range(const ReduceFunctions& f, const Source& source, const StridedL
     }
     return;
   }
+  const auto half = stride == 1 ? source.half_block(f) : nullptr;
+  const bool in_place = half || (stride == 1 && source.direct(0));
+  const int64_t most = f.any_length && in_place ? inner : kBlock;
   for (int64_t at = begin; at < end; cursor.next(), col = 0) {
     const int64_t row_end = std::min(inner, col + (end - at));
-    for (; col < row_end; col += kBlock) {
-      const int64_t n = std::min(kBlock, row_end - col);
-      f.block(acc, source.read(block, base + cursor.offsets[0] + col * stride, stride, n), n, param);
+    for (; col < row_end; col += most) {
+      const int64_t n = std::min(most, row_end - col), offset = base + cursor.offsets[0] + col * stride;
+      if (half)
+        half(acc, source.address(offset), n);
+      else
+        f.block(acc, source.read(block, offset, stride, n), n, param);
       at += n;
     }
   }
@@ -305,25 +316,31 @@ Status reduce(ReduceArgs& args) {
   reduce_all(f, args.input, g, exponents.empty() ? nullptr : exponents.data(), acc);
 
   const auto count = static_cast<double>(g.count);
-  const int64_t size = f.accumulator_size();
-  write_outputs(args.out, g.kept, g.outputs, [&]<typename T>(int64_t o) -> T {
-    const char* a = acc.at(o * size);
-    switch (f.accumulator) {
-      case Accumulator::integer: {
-        const int64_t value = *reinterpret_cast<const int64_t*>(a);
-        if (op == ReduceOp::any) return convert<T>(value > 0);
-        if (op == ReduceOp::all) return convert<T>(value == g.count);
-        return convert<T>(value);
-      }
-      case Accumulator::complex: {
-        const complex128 value = *reinterpret_cast<const complex128*>(a);
-        return convert<T>(op == ReduceOp::mean ? value / count : value);
-      }
-      default: {
-        return convert<T>(finish_real(op, *reinterpret_cast<const double*>(a), count, args.param));
-      }
+  switch (f.accumulator) {
+    case Accumulator::integer: {
+      const auto* values = reinterpret_cast<const int64_t*>(acc.at(0));
+      write_outputs(args.out, g.kept, g.outputs, [&]<typename T>(int64_t o) {
+        if (op == ReduceOp::any) return convert<T>(values[o] > 0);
+        if (op == ReduceOp::all) return convert<T>(values[o] == g.count);
+        return convert<T>(values[o]);
+      });
+      break;
     }
-  });
+    case Accumulator::complex: {
+      const auto* values = reinterpret_cast<const complex128*>(acc.at(0));
+      write_outputs(args.out, g.kept, g.outputs, [&]<typename T>(int64_t o) {
+        return convert<T>(op == ReduceOp::mean ? values[o] / count : values[o]);
+      });
+      break;
+    }
+    case Accumulator::real: {
+      const auto* values = reinterpret_cast<const double*>(acc.at(0));
+      const double exponent = args.param;
+      write_outputs(args.out, g.kept, g.outputs,
+                    [=]<typename T>(int64_t o) { return convert<T>(finish_real(op, values[o], count, exponent)); });
+      break;
+    }
+  }
   return {};
 }
 

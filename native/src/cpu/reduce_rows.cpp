@@ -11,10 +11,11 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "half_vectors-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace flambeau::cpu {
 namespace HWY_NAMESPACE {
-namespace hn = hwy::HWY_NAMESPACE;
 
 // A kind is how an element becomes a lane value (`map`) and how two of those become one (`join`). Integer sums and
 // products wrap, so their lanes are unsigned.
@@ -37,6 +38,9 @@ using ProdLane = std::conditional_t<
     std::conditional_t<std::is_same_v<C, float>, double, std::conditional_t<kIsComplex<C>, complex128, C>>>;
 template <typename L>
 using AccOf = std::conditional_t<std::is_integral_v<L>, int64_t, std::conditional_t<kIsComplex<L>, complex128, double>>;
+
+// Rows of fewer elements are reduced in one stream of eight lanes.
+constexpr int64_t kFewElements = 32;
 
 enum class Join { add, mul, max, min };
 
@@ -156,7 +160,8 @@ struct Reducer {
 
   // Four vectors side by side, so that the additions do not wait for one another and memory is read in one stream.
   // `sums`: what they have already, or null.
-  static Lane reduce_vectors(const C* x, int64_t n, const C* sums = nullptr) {
+  template <typename T>
+  static Lane reduce_vectors(const T* x, int64_t n, const C* sums = nullptr) {
     const hn::ScalableTag<C> d;
     using V = hn::Vec<decltype(d)>;
     const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -167,8 +172,12 @@ struct Reducer {
       c = hn::LoadU(d, sums + 2 * lanes);
       e = hn::LoadU(d, sums + 3 * lanes);
     }
-    const auto take = [&](V& into, const C* at) HWY_ATTR {
-      V v = hn::LoadU(d, at);
+    const auto take = [&](V& into, const T* at) HWY_ATTR {
+      V v;
+      if constexpr (std::is_same_v<T, C>)
+        v = hn::LoadU(d, at);
+      else
+        v = load_vector(at);
       if constexpr (kKind == ReduceKind::nan_sum) v = hn::IfThenElseZero(hn::Eq(v, v), v);
       if constexpr (kAbs && kKind != ReduceKind::square_sum) v = hn::Abs(v);
       if constexpr (kKind == ReduceKind::square_sum) {
@@ -189,18 +198,18 @@ struct Reducer {
     }
     for (; i + lanes <= n; i += lanes) take(a, x + i);
     if (!hn::AllTrue(d, hn::Eq(bad, hn::Zero(d)))) return std::numeric_limits<C>::quiet_NaN();
+    C total;
     if constexpr (kJoin == Join::add) {
-      a = hn::Add(hn::Add(a, b), hn::Add(c, e));
+      HWY_ALIGN C buffer[hn::MaxLanes(decltype(d)())];
+      hn::Store(hn::Add(hn::Add(a, b), hn::Add(c, e)), d, buffer);
+      total = buffer[0];
+      for (int64_t l = 1; l < lanes; ++l) total += buffer[l];
     } else if constexpr (kJoin == Join::max) {
-      a = hn::Max(hn::Max(a, b), hn::Max(c, e));
+      total = hn::GetLane(hn::MaxOfLanes(d, hn::Max(hn::Max(a, b), hn::Max(c, e))));
     } else {
-      a = hn::Min(hn::Min(a, b), hn::Min(c, e));
+      total = hn::GetLane(hn::MinOfLanes(d, hn::Min(hn::Min(a, b), hn::Min(c, e))));
     }
-    HWY_ALIGN C buffer[hn::MaxLanes(decltype(d)())];
-    hn::Store(a, d, buffer);
-    C total = buffer[0];
-    for (int64_t l = 1; l < lanes; ++l) total = join(total, buffer[l]);
-    for (; i < n; ++i) total = join(total, map(x[i], 0));
+    for (; i < n; ++i) total = join(total, map(static_cast<C>(x[i]), 0));
     return total;
   }
 
@@ -273,6 +282,18 @@ struct Reducer {
     auto* a = static_cast<Acc*>(acc);
     *a = join(*a, static_cast<Acc>(reduce(static_cast<const C*>(x), n, param)));
   }
+  template <typename T>
+  static void half_block(void* acc, const void* x_, int64_t n) {
+    const auto* x = static_cast<const T*>(x_);
+    auto* a = static_cast<Acc*>(acc);
+    if (n >= kFewElements) {
+      *a = join(*a, static_cast<Acc>(reduce_vectors(x, n)));
+    } else {
+      C few[kFewElements];
+      for (int64_t i = 0; i < n; ++i) few[i] = static_cast<C>(x[i]);
+      *a = join(*a, static_cast<Acc>(reduce_few(few, n, 0)));
+    }
+  }
   static void resume(void* acc, const void* sums, const void* x, int64_t n) {
     auto* a = static_cast<Acc*>(acc);
     *a = join(*a, static_cast<Acc>(reduce_vectors(static_cast<const C*>(x), n, static_cast<const C*>(sums))));
@@ -313,6 +334,11 @@ void select(ReduceFunctions& f) {
     f.merge = R::merge;
     f.block = R::block;
     if constexpr (R::kVectors && R::kJoin == Join::add) f.resume = R::resume;
+    if constexpr (R::kVectors && std::is_same_v<C, float>) {
+      f.bf16_block = R::template half_block<bfloat16>;
+      if constexpr (kFloat16Vectors) f.f16_block = R::template half_block<float16>;
+    }
+    f.any_length = R::kJoin == Join::max || R::kJoin == Join::min;
     f.rows = R::rows;
     f.row = R::row;
     f.reset = R::reset;

@@ -82,9 +82,6 @@ inline double finish_real(ReduceOp op, double value, double count, double expone
 inline constexpr int64_t kChunk = 32768;     // elements of a part of one long reduction
 inline constexpr int64_t kManyOutputs = 64;  // from here on, outputs alone are enough to share
 
-// Rows of fewer elements are reduced in one stream of eight lanes.
-inline constexpr int64_t kFewElements = 32;
-
 // Elements are reduced into lanes, whose type bounds the rounding error over kLaneSteps steps, and lanes into
 // accumulators: double, int64_t or complex128.
 enum class Accumulator : int { real, integer, complex };
@@ -98,6 +95,10 @@ struct ReduceFunctions {
   void (*merge)(void* acc, const void* other, int64_t n) = nullptr;  // acc[i] = acc[i] with other[i]
   // *acc = *acc with the n elements
   void (*block)(void* acc, const void* x, int64_t n, double param) = nullptr;
+  // The same with n of bfloat16 or float16, in the same order; null where they must become floats in memory first.
+  void (*bf16_block)(void* acc, const void* x, int64_t n) = nullptr;
+  void (*f16_block)(void* acc, const void* x, int64_t n) = nullptr;
+  bool any_length = false;  // whether the result is the same for a block of any length
   // *acc = *acc with what four vectors of sums have of the elements before (chain_fold), and n more; null where there
   // is no such sum
   void (*resume)(void* acc, const void* sums, const void* x, int64_t n) = nullptr;

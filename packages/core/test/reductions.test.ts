@@ -182,3 +182,20 @@ test('every arrangement of dimensions gives the same sums', () => {
     expect(strided.toArray()).toEqual(plain.toArray())
   }
 })
+
+test.each(['bfloat16', 'float16'] as const)('rows of %s are reduced as the floats that they are', (dtype) => {
+  for (const n of [5, 31, 1500, 2048]) {
+    const half = arange(3 * n, { dtype: 'float32' })
+      .reshape([3, n])
+      .sin()
+      .to(dtype)
+    const floats = half.to('float32')
+    for (const reduce of [(t: Tensor) => t.sum(1), (t: Tensor) => t.mean(1), (t: Tensor) => t.amax(1)])
+      expect(close(reduce(half))).toEqual(close(reduce(floats).to(dtype)))
+    half
+      .select(0, 1)
+      .select(0, n - 1)
+      .fill_(NaN)
+    expect(close(half.amax(1)).map(Number.isNaN)).toEqual([false, true, false])
+  }
+})
