@@ -22,7 +22,14 @@ void copy_row(To* dst, int64_t dst_stride, const From* src, int64_t src_stride, 
   if constexpr (std::is_same_v<From, To>) {
     if (dst_stride == 1 && src_stride == 1) return move(dst, src, n, stream);
   }
-  if (dst_stride == 1)
+  if (dst_stride == 1 && stream) {
+    alignas(64) To block[kBlock / 2];
+    for (int64_t i = 0; i < n; i += kBlock / 2) {
+      const int64_t count = std::min(kBlock / 2, n - i);
+      load_block(block, src + i * src_stride, src_stride, count);
+      stream_copy(dst + i, block, count * int64_t{sizeof(To)});
+    }
+  } else if (dst_stride == 1)
     load_block(dst, src, src_stride, n);
   else if (src_stride == 1)
     store_block(dst, dst_stride, src, n);

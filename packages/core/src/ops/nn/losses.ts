@@ -30,7 +30,11 @@ export interface LossOptions {
 
 function reduceLoss(operation: string, losses: Tensor, reduction: Reduction = 'mean'): Tensor {
   const how = checkReduction(operation, reduction)
-  return how === 'none' ? losses : how === 'sum' ? sum(losses) : mean(losses)
+  if (how === 'none') return losses
+  const reduced = how === 'sum' ? sum(losses) : mean(losses)
+  // Nobody else's: the backward pass can have its memory while it is in the caches.
+  losses.dispose()
+  return reduced
 }
 
 /** A loss of an input and a target. */
