@@ -24,6 +24,8 @@ const INFERENCE = 'digits inference'
 const LIMITS = { tfjs: 1 / 5, jax: 1 / 5, onnx: 1.1 }
 const TITLES = { tfjs: 'TensorFlow.js (wasm)', jax: 'jax-js (wasm)', mlx: 'node-mlx', onnx: 'ONNX Runtime' }
 const CHECKED = 3
+/** Milliseconds between two turns: ONNX Runtime's threads wait actively for 50 after a run, on cores of whoever is timed next. */
+const REST = 200
 /** Of the largest value of each tensor, after the first step and after the last. */
 const ALLOWED = { losses: 1e-3, gradients: 2e-3, updated: 2e-2, logits: 1e-4 }
 
@@ -94,7 +96,12 @@ async function measure(name, folder, file) {
       try {
         const wrong = unequal(seen, await checked(side, question))
         if (wrong !== null) throw new Error(wrong)
-        const { ms: times, noise } = await takeTurns({ ours, theirs: side }, name, Math.max(2, Number(options.rounds)))
+        const { ms: times, noise } = await takeTurns(
+          { ours, theirs: side },
+          name,
+          Math.max(2, Number(options.rounds)),
+          REST,
+        )
         results[peer] = {
           ours_ms: times.ours,
           theirs_ms: times.theirs,

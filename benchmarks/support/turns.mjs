@@ -1,5 +1,6 @@
 // Several sides of the suite taking turns: what they compute is compared first, then medians of their times are.
 import { cpus } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
 import { median } from './alternate.mjs'
 
 /** A measurement takes at least this long, in milliseconds. */
@@ -34,8 +35,12 @@ export async function ask(side, question) {
   return answer
 }
 
-/** Milliseconds of a step of each side, by its name: medians of `rounds` turns, and the largest noise. */
-export async function takeTurns(sides, name, rounds) {
+/**
+ * Milliseconds of a step of each side, by its name: medians of `rounds` turns, and the largest noise.
+ *
+ * @param rest milliseconds between two turns, in which the threads of the side that was asked last stop waiting actively
+ */
+export async function takeTurns(sides, name, rounds, rest = 0) {
   const list = Object.entries(sides)
   const counts = {}
   for (const [key, side] of list) {
@@ -45,7 +50,10 @@ export async function takeTurns(sides, name, rounds) {
   }
   const times = Object.fromEntries(list.map(([key]) => [key, []]))
   for (let round = 0; round < rounds; round++)
-    for (const [key, side] of list) times[key].push(await ask(side, { do: 'time', name, steps: counts[key] }))
+    for (const [key, side] of list) {
+      await pause(rest)
+      times[key].push(await ask(side, { do: 'time', name, steps: counts[key] }))
+    }
   return {
     ms: Object.fromEntries(list.map(([key]) => [key, median(times[key])])),
     noise: Math.max(...Object.values(times).map(spread)),

@@ -11,6 +11,7 @@ const debian = {
     'libopenblas-openmp-dev',
     'liblapacke-dev',
     'libhwy-dev',
+    'libxbyak-dev',
     'ocl-icd-opencl-dev',
     'libgloo-dev',
     'libturbojpeg0-dev',
@@ -31,7 +32,7 @@ const debian = {
 }
 
 const elsewhere = {
-  darwin: 'brew install cmake onednn openblas lapack highway libomp doctest clang-format',
+  darwin: 'brew install cmake onednn openblas lapack highway xbyak libomp doctest clang-format',
   win32:
     'winget install Kitware.CMake LLVM.LLVM and, with vcpkg: vcpkg install onednn openblas[openmp] lapack highway doctest',
   linux:

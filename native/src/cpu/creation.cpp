@@ -4,6 +4,7 @@
 #include "blocks.h"
 #include "flambeau/kernels/creation.gen.h"
 #include "flambeau/parallel.h"
+#include "stream.h"
 
 namespace flambeau::cpu {
 namespace {
@@ -36,6 +37,28 @@ void spaced(T* out, int64_t n, Value start, Value end, const auto& finish) {
   });
 }
 
+// out[i] = value(i)
+template <typename T>
+void generate(T* out, int64_t n, const auto& value) {
+  const bool stream = streams(out, n * int64_t{sizeof(T)}, kStreamBytes);
+  parallel_for(
+      n, kGrain,
+      [&](int64_t b, int64_t e) {
+        if (!stream) {
+          for (int64_t i = b; i < e; ++i) out[i] = value(i);
+          return;
+        }
+        T block[kBlock];
+        for (int64_t i = b; i < e; i += kBlock) {
+          const int64_t m = std::min(kBlock, e - i);
+          for (int64_t j = 0; j < m; ++j) block[j] = value(i + j);
+          stream_copy(out + i, block, m * int64_t{sizeof(T)});
+        }
+        stream_done();
+      },
+      64);
+}
+
 }  // namespace
 
 Status arange(ArangeArgs& args) {
@@ -44,18 +67,14 @@ Status arange(ArangeArgs& args) {
     T* out = args.out.as<T>();
     if (args.start.kind == Scalar::Kind::integer && args.step.kind == Scalar::Kind::integer && std::is_integral_v<T>) {
       const auto start = static_cast<uint64_t>(args.start.integer), step = static_cast<uint64_t>(args.step.integer);
-      parallel_for(n, kGrain, [&](int64_t b, int64_t e) {
-        for (int64_t i = b; i < e; ++i)
-          out[i] = convert<T>(static_cast<int64_t>(start + step * static_cast<uint64_t>(i)));
-      });
+      generate(out, n,
+               [=](int64_t i) { return convert<T>(static_cast<int64_t>(start + step * static_cast<uint64_t>(i))); });
     } else {
       const double start = args.start.to<double>(), step = args.step.to<double>();
       // An integer range starts and steps in integers.
       const bool whole = std::is_integral_v<T>;
       const double from = whole ? std::trunc(start) : start, by = whole ? std::trunc(step) : step;
-      parallel_for(n, kGrain, [&](int64_t b, int64_t e) {
-        for (int64_t i = b; i < e; ++i) out[i] = convert<T>(from + by * static_cast<double>(i));
-      });
+      generate(out, n, [=](int64_t i) { return convert<T>(from + by * static_cast<double>(i)); });
     }
   });
   return {};

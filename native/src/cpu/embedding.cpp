@@ -1,10 +1,12 @@
 // Rows of a table by index, and the gradient of the table.
-#include <cstring>
+#include <numeric>
 #include <vector>
 
 #include "blocks.h"
 #include "flambeau/kernels/embedding.gen.h"
 #include "flambeau/parallel.h"
+#include "per_thread.h"
+#include "stream.h"
 
 namespace flambeau::cpu {
 namespace {
@@ -38,49 +40,64 @@ Status embedding(EmbeddingArgs& args) {
   return {};
 }
 
-// `out` [rows, width] and `grad` [n, width] are contiguous. Columns are shared out, so that rows are added in order.
+// `out` [rows, width] and `grad` [n, width] are contiguous. Each row of `out` is written once, with the sum of its rows
+// of `grad`, which are added in order.
 Status embedding_backward(EmbeddingBackwardArgs& args) {
   const int64_t rows = args.out.shape[0], width = args.out.shape[1], n = args.indices.numel();
   if (const Status status = check_indices(args.indices, rows); !status.ok()) return status;
-  std::vector<int64_t> counts(args.scale_by_frequency ? rows : 0);
-  if (args.scale_by_frequency)
-    for (int64_t i = 0; i < n; ++i) ++counts[index_value(args.indices, i)];
+  if (rows * width == 0) return {};
+  // The positions of row r are order[first[r]] to order[first[r + 1] - 1]: a counting sort, one place ahead until then.
+  std::vector<int64_t> first(rows + 2), order(n);
+  for (int64_t i = 0; i < n; ++i)
+    if (const int64_t row = index_value(args.indices, i); row != args.padding_index) ++first[row + 2];
+  std::partial_sum(first.begin(), first.end(), first.begin());
+  for (int64_t i = 0; i < n; ++i)
+    if (const int64_t row = index_value(args.indices, i); row != args.padding_index) order[first[row + 1]++] = i;
+  // Threads share rows and positions alike: work w is row r and the positions before it where w = r + first[r].
+  const int64_t work = rows + first[rows];
+  const auto row_at = [&](int64_t w) {
+    int64_t low = 0, high = rows;
+    while (low < high) {
+      const int64_t middle = (low + high) / 2;
+      if (middle + first[middle] < w)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+    return low;
+  };
   visit_dtype(args.out.dtype, [&]<typename T>() {
-    using C = ComputeType<T>;
+    using C = ComputeType<T>;  // halves are summed in float
+    const int64_t row_bytes = width * int64_t{sizeof(T)};
+    const bool stream =
+        (row_bytes % 64 == 0 || row_bytes >= kStreamRowBytes) && streams(args.out.data, rows * row_bytes, kStreamBytes);
+    const PerThread buffers(width * int64_t{sizeof(C)} / int64_t{sizeof(float)} + 16);
     T* out = args.out.as<T>();
     const T* grad = args.grad.as<T>();
-    const int64_t parts = std::max<int64_t>(1, kGrain / (n + 1));
-    parallel_for(
-        width, std::max<int64_t>(16, parts),
-        [&](int64_t b, int64_t e) {
-          const int64_t count = e - b;
-          // Halves are summed in float.
-          if constexpr (std::is_same_v<C, T>) {
-            for (int64_t r = 0; r < rows; ++r) std::fill_n(out + r * width + b, count, T(0));
-            for (int64_t i = 0; i < n; ++i) {
-              const int64_t row = index_value(args.indices, i);
-              if (row == args.padding_index) continue;
-              T* dst = out + row * width + b;
-              const T* src = grad + i * width + b;
-              if (args.scale_by_frequency) {
-                const T scale = convert<T>(1.0 / static_cast<double>(counts[row]));
-                for (int64_t j = 0; j < count; ++j) dst[j] += src[j] * scale;
-              } else {
-                for (int64_t j = 0; j < count; ++j) dst[j] += src[j];
-              }
-            }
-          } else {
-            std::vector<C> sums(rows * count);
-            for (int64_t i = 0; i < n; ++i) {
-              const int64_t row = index_value(args.indices, i);
-              if (row == args.padding_index) continue;
-              const C scale = args.scale_by_frequency ? C(1) / static_cast<C>(counts[row]) : C(1);
-              for (int64_t j = 0; j < count; ++j) sums[row * count + j] += convert<C>(grad[i * width + b + j]) * scale;
-            }
-            for (int64_t r = 0; r < rows; ++r) store_block(out + r * width + b, 1, sums.data() + r * count, count);
-          }
-        },
-        16);
+    parallel_for(work, kGrain / (width + 1) + 1, [&](int64_t b, int64_t e) {
+      C* sum = reinterpret_cast<C*>(buffers.mine());
+      for (int64_t row = row_at(b), end = row_at(e); row < end; ++row) {
+        const C scale = C(1) / static_cast<C>(std::max<int64_t>(1, first[row + 1] - first[row]));
+        std::fill_n(sum, width, C(0));
+        for (int64_t k = first[row]; k < first[row + 1]; ++k) {
+          const T* src = grad + order[k] * width;
+          if (args.scale_by_frequency)
+            for (int64_t j = 0; j < width; ++j) sum[j] += convert<C>(src[j]) * scale;
+          else
+            for (int64_t j = 0; j < width; ++j) sum[j] += convert<C>(src[j]);
+        }
+        T* dst = out + row * width;
+        if constexpr (std::is_same_v<C, T>) {
+          if (stream)
+            stream_copy(dst, sum, row_bytes);
+          else
+            std::copy_n(sum, width, dst);
+        } else {
+          store_block(dst, 1, sum, width);
+        }
+      }
+      if (stream) stream_done();
+    });
   });
   return {};
 }

@@ -1,13 +1,14 @@
-// Reading and writing at positions given by index tensors and masks.
+// Reading and writing at positions given by index tensors; triangles of matrices.
 #include <algorithm>
-#include <array>
 #include <atomic>
+#include <span>
+#include <utility>
 
 #include "accumulate.h"
 #include "flambeau/kernels/indexing.gen.h"
 #include "flambeau/parallel.h"
 #include "flambeau/visit_size.h"
-#include "iterate.h"
+#include "parts.h"
 #include "stream.h"
 
 namespace flambeau::cpu {
@@ -17,15 +18,18 @@ constexpr int kMaxIndices = kMaxDims;
 
 enum class Reduce : int { assign, add, multiply, maximum, minimum };
 
-// A view with the contiguous strides of `shape`: it fixes row-major order for a loop.
-TensorView row_major(const TensorView& shape) {
-  TensorView v = shape;
-  int64_t stride = 1;
-  for (int i = v.ndim - 1; i >= 0; --i) {
-    v.strides[i] = stride;
-    stride *= std::max<int64_t>(v.shape[i], 1);
-  }
-  return v;
+// Whether one of n indices is outside of [low, size): then one of these differences is negative.
+bool any_outside(const int64_t* index, int64_t stride, int64_t n, int64_t low, int64_t size) {
+  uint64_t signs = 0;
+  const auto check = [&](int64_t v) {
+    signs |= (static_cast<uint64_t>(v) - static_cast<uint64_t>(low)) |
+             (static_cast<uint64_t>(size - 1) - static_cast<uint64_t>(v));
+  };
+  if (stride == 1)
+    for (int64_t i = 0; i < n; ++i) check(index[i]);
+  else
+    for (int64_t i = 0; i < n; ++i) check(index[i * stride]);
+  return static_cast<int64_t>(signs) < 0;
 }
 
 // Finds the first index that is out of range. Dimensions along which an index repeats are looked at once.
@@ -38,24 +42,25 @@ Status check_indices(const TensorList& indices, const IntList& sizes, bool wrap)
     const TensorView order = row_major(view);
     const TensorView* views[] = {&order, &view};
     const StridedLoop loop = make_loop(views);
-    const int64_t inner = loop.inner(), rows = loop.rows(), stride = loop.inner_stride(1);
-    if (inner * rows == 0) continue;
+    const int64_t n = loop.numel(), stride = loop.inner_stride(1);
     const auto* data = view.as<int64_t>();
+    std::atomic<bool> bad{false};
+    each_part(n, [&](int64_t, int64_t begin, int64_t end) {
+      each_stretch(loop, begin, end, [&](const RowCursor& cursor, int64_t i, int64_t m) {
+        if (any_outside(data + cursor.offsets[1] + i * stride, stride, m, low, size)) bad = true;
+      });
+    });
+    if (!bad) continue;
     RowCursor cursor(loop, 0);
-    for (int64_t r = 0; r < rows; ++r, cursor.next()) {
-      const int64_t* row = data + cursor.offsets[1];
-      bool bad = false;
-      for (int64_t i = 0; i < inner; ++i) bad |= row[i * stride] < low || row[i * stride] >= size;
-      if (!bad) continue;
-      for (int64_t i = 0; i < inner; ++i)
-        if (row[i * stride] < low || row[i * stride] >= size)
-          return {StatusCode::index_out_of_range, r * inner + i, row[i * stride], size};
-    }
+    for (int64_t at = 0; at < n; cursor.next())
+      for (int64_t i = 0; i < loop.inner(); ++i, ++at)
+        if (const int64_t v = data[cursor.offsets[1] + i * stride]; v < low || v >= size)
+          return {StatusCode::index_out_of_range, at, v, size};
   }
   return {};
 }
 
-// Operands of the loop: order, data, moved (the one that indices move in), then the indices.
+// Operands of the loop: order, the plain one, moved (the one that indices move in), then the indices.
 struct IndexLoop {
   StridedLoop loop;
   int count = 0;
@@ -64,10 +69,10 @@ struct IndexLoop {
   bool fixed_in_row = true;  // every index is the same along a row
   TensorView order;
 
-  IndexLoop(const TensorView& data, const TensorView& moved, const TensorList& index, const IntList& size,
+  IndexLoop(const TensorView& plain, const TensorView& moved, const TensorList& index, const IntList& size,
             const IntList& step)
-      : order(row_major(data)) {
-    const TensorView* views[3 + kMaxIndices] = {&order, &data, &moved};
+      : order(row_major(plain)) {
+    const TensorView* views[3 + kMaxIndices] = {&order, &plain, &moved};
     count = static_cast<int>(index.size());
     for (int k = 0; k < count; ++k) {
       views[3 + k] = &index[k];
@@ -79,32 +84,38 @@ struct IndexLoop {
     for (int k = 0; k < count; ++k) fixed_in_row &= loop.inner_stride(3 + k) == 0;
   }
 
-  // Calls body(i, position) for the elements [begin, end) of a row.
-  template <typename Body>
-  void each_position(const RowCursor& cursor, int64_t begin, int64_t end, const Body& body) const {
-    if (count != 1) {
-      for (int64_t i = begin; i < end; ++i) body(i, position(cursor, i));
-      return;
-    }
-    const int64_t* index = indices[0] + cursor.offsets[3];
-    const int64_t stride = loop.inner_stride(3), size = sizes[0], step = steps[0];
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t v = index[i * stride];
-      body(i, (v + (v < 0 ? size : 0)) * step);
+  // Calls body(plain element, moved element) for the elements [begin, end) of a row.
+  template <typename Plain, typename Moved, typename Body>
+  void each(const RowCursor& cursor, int64_t begin, int64_t end, Plain* plain, Moved* moved, const Body& body) const {
+    const int64_t ps = loop.inner_stride(1), ms = loop.inner_stride(2);
+    plain += cursor.offsets[1] + begin * ps;
+    moved += cursor.offsets[2] + begin * ms;
+    const int64_t n = end - begin;
+    if (fixed_in_row) {
+      moved += position(cursor, begin);
+      if (ps == 1 && ms == 1)
+        for (int64_t i = 0; i < n; ++i) body(plain[i], moved[i]);
+      else
+        for (int64_t i = 0; i < n; ++i) body(plain[i * ps], moved[i * ms]);
+    } else if (count == 1) {
+      const int64_t stride = loop.inner_stride(3), size = sizes[0], step = steps[0];
+      const int64_t* index = indices[0] + cursor.offsets[3] + begin * stride;
+      for (int64_t i = 0; i < n; ++i, plain += ps, moved += ms, index += stride)
+        body(*plain, moved[(*index + (*index < 0 ? size : 0)) * step]);
+    } else {
+      for (int64_t i = 0; i < n; ++i) body(plain[i * ps], moved[i * ms + position(cursor, begin + i)]);
     }
   }
 
   // Whether all indices of the elements [begin, end) of a row are in range.
   bool in_range(const RowCursor& cursor, int64_t begin, int64_t end, bool wrap) const {
-    bool bad = false;
     for (int k = 0; k < count; ++k) {
-      const int64_t* index = indices[k] + cursor.offsets[3 + k];
-      const int64_t stride = loop.inner_stride(3 + k), low = wrap ? -sizes[k] : 0;
-      const auto span = static_cast<uint64_t>(sizes[k] - low), from = static_cast<uint64_t>(low);
-      const int64_t last = stride == 0 ? std::min(end, begin + 1) : end;
-      for (int64_t i = begin; i < last; ++i) bad |= static_cast<uint64_t>(index[i * stride]) - from >= span;
+      const int64_t stride = loop.inner_stride(3 + k),
+                    n = stride == 0 ? std::min<int64_t>(end - begin, 1) : end - begin;
+      if (any_outside(indices[k] + cursor.offsets[3 + k] + begin * stride, stride, n, wrap ? -sizes[k] : 0, sizes[k]))
+        return false;
     }
-    return !bad;
+    return true;
   }
 
   int64_t position(const RowCursor& cursor, int64_t i) const {
@@ -115,6 +126,35 @@ struct IndexLoop {
       at += v * steps[k];
     }
     return at;
+  }
+
+  // The longest dimension along which elements move to places of their own, whatever the indices are; -1 for none.
+  int apart() const {
+    int longest = -1;
+    for (int d = 0; d < loop.ndim; ++d)
+      if (loop.strides[d][2] != 0 && (longest < 0 || loop.shape[d] > loop.shape[longest])) longest = d;
+    if (longest < 0) return -1;
+    // Unless the memory of the moved operand overlaps itself.
+    std::pair<int64_t, int64_t> spans[kMaxDims + kMaxIndices];
+    int n = 0;
+    for (int d = 0; d < loop.ndim; ++d) spans[n++] = {std::abs(loop.strides[d][2]), loop.shape[d]};
+    for (int k = 0; k < count; ++k) spans[n++] = {std::abs(steps[k]), sizes[k]};
+    std::sort(spans, spans + n);
+    int64_t reach = 0;
+    for (const auto& [stride, size] : std::span(spans, n)) {
+      if (stride == 0 || size <= 1) continue;
+      if (stride <= reach) return -1;
+      reach += stride * (size - 1);
+    }
+    return longest;
+  }
+
+  // The elements [begin, end) of dimension d.
+  IndexLoop part(int d, int64_t begin, int64_t end) const {
+    IndexLoop p = *this;
+    p.loop.shape[d] = end - begin;
+    for (int k = 0; k < count; ++k) p.indices[k] += begin * loop.strides[d][3 + k];
+    return p;
   }
 };
 
@@ -139,41 +179,25 @@ T reduced(Reduce op, T a, T b) {
   }
 }
 
-// Writes of one thread may meet at an element, so rows run in order on one thread.
 template <typename T, typename Store>
-void scatter(const IndexLoop& at, const T* src, T* dst, const Store& store) {
-  const StridedLoop& loop = at.loop;
-  const int64_t inner = loop.inner(), rows = loop.rows();
-  const int64_t ss = loop.inner_stride(1), ds = loop.inner_stride(2);
-  RowCursor cursor(loop, 0);
-  for (int64_t r = 0; r < rows; ++r, cursor.next()) {
-    const T* s = src + cursor.offsets[1];
-    T* d = dst + cursor.offsets[2];
-    if (at.fixed_in_row) {
-      d += at.position(cursor, 0);
-      for (int64_t i = 0; i < inner; ++i) store(d[i * ds], s[i * ss]);
-    } else {
-      at.each_position(cursor, 0, inner, [&](int64_t i, int64_t position) { store(d[i * ds + position], s[i * ss]); });
-    }
-  }
+void scatter_rows(const IndexLoop& at, const T* src, T* dst, const Store& store) {
+  const int64_t inner = at.loop.inner(), rows = at.loop.rows();
+  RowCursor cursor(at.loop, 0);
+  for (int64_t r = 0; r < rows; ++r, cursor.next()) at.each(cursor, 0, inner, src, dst, store);
 }
 
-// Calls body(element offsets of each view) in row-major order.
-template <size_t N, typename Body>
-void each_in_order(const std::array<const TensorView*, N>& operands, const Body& body) {
-  const TensorView order = row_major(*operands[0]);
-  const TensorView* views[N + 1] = {&order};
-  std::copy(operands.begin(), operands.end(), views + 1);
-  const StridedLoop loop = make_loop({views, N + 1});
-  const int64_t inner = loop.inner(), rows = loop.rows();
-  if (inner * rows == 0) return;
-  RowCursor cursor(loop, 0);
-  std::array<int64_t, N> at;
-  for (int64_t r = 0; r < rows; ++r, cursor.next())
-    for (int64_t i = 0; i < inner; ++i) {
-      for (size_t v = 0; v < N; ++v) at[v] = cursor.offsets[v + 1] + i * loop.inner_stride(static_cast<int>(v) + 1);
-      if (!body(at)) return;
-    }
+// Writes may meet at an element, and come in order there: threads share only what is apart.
+template <typename T, typename Store>
+void scatter(const IndexLoop& at, const T* src, T* dst, const Store& store) {
+  const int d = at.apart();
+  if (d < 0) return scatter_rows(at, src, dst, store);
+  const int64_t n = at.loop.shape[d], rest = at.loop.numel() / n;
+  parallel_for(
+      n, std::max<int64_t>(1, kGrain / 4 / rest),
+      [&](int64_t b, int64_t e) {
+        scatter_rows(at.part(d, b, e), src + b * at.loop.strides[d][1], dst + b * at.loop.strides[d][2], store);
+      },
+      d == 0 ? 16 : 1);
 }
 
 }  // namespace
@@ -188,35 +212,27 @@ Status index_get(IndexGetArgs& args) {
   // met.
   std::atomic<bool> bad{false};
   const auto size = static_cast<int64_t>(size_of(args.out.dtype));
-  const bool stream =
-      at.fixed_in_row && inner * size >= kStreamRowBytes && streams(args.out.data, inner * rows * size, kStreamBytes);
+  const bool stream = at.fixed_in_row && os == 1 && is == 1 && inner * size >= kStreamRowBytes &&
+                      streams(args.out.data, inner * rows * size, kStreamBytes);
   visit_size(size_of(args.out.dtype), [&]<typename T>() {
     T* out = args.out.as<T>();
     const T* in = args.input.as<T>();
     const auto row = [&](const RowCursor& cursor, int64_t begin, int64_t end) {
-      T* o = out + cursor.offsets[1];
-      const T* s = in + cursor.offsets[2];
-      if (!at.in_range(cursor, begin, end, args.wrap)) {
+      if (!at.in_range(cursor, begin, end, args.wrap))
         bad = true;
-      } else if (at.fixed_in_row) {
-        s += at.position(cursor, 0);
-        if (os == 1 && is == 1 && stream)
-          stream_copy(o + begin, s + begin, (end - begin) * int64_t{sizeof(T)});
-        else if (os == 1 && is == 1)
-          std::copy(s + begin, s + end, o + begin);
-        else
-          for (int64_t i = begin; i < end; ++i) o[i * os] = s[i * is];
-      } else {
-        at.each_position(cursor, begin, end, [&](int64_t i, int64_t position) { o[i * os] = s[i * is + position]; });
-      }
+      else if (stream)
+        stream_copy(out + cursor.offsets[1] + begin, in + cursor.offsets[2] + at.position(cursor, 0) + begin,
+                    (end - begin) * int64_t{sizeof(T)});
+      else
+        at.each(cursor, begin, end, out, in, [](T& to, const T& from) { to = from; });
     };
-    constexpr int64_t kPart = 4096;
+    constexpr int64_t kStretch = 4096;  // checked, then read while it is in the cache
     if (rows == 1) {
       parallel_for(
           inner, kGrain / 4,
           [&](int64_t b, int64_t e) {
             const RowCursor cursor(loop, 0);
-            for (int64_t i = b; i < e; i += kPart) row(cursor, i, std::min(e, i + kPart));
+            for (int64_t i = b; i < e; i += kStretch) row(cursor, i, std::min(e, i + kStretch));
             if (stream) stream_done();
           },
           64);
@@ -224,7 +240,7 @@ Status index_get(IndexGetArgs& args) {
       parallel_for(rows, std::max<int64_t>(1, kGrain / 4 / inner), [&](int64_t b, int64_t e) {
         RowCursor cursor(loop, b);
         for (int64_t r = b; r < e; ++r, cursor.next())
-          for (int64_t i = 0; i < inner; i += kPart) row(cursor, i, std::min(inner, i + kPart));
+          for (int64_t i = 0; i < inner; i += kStretch) row(cursor, i, std::min(inner, i + kStretch));
         if (stream) stream_done();
       });
     }
@@ -240,101 +256,19 @@ Status index_set(IndexSetArgs& args) {
   const auto op = static_cast<Reduce>(args.reduce);
   if (op == Reduce::assign) {
     visit_size(size_of(args.out.dtype), [&]<typename T>() {
-      scatter(at, args.values.as<T>(), args.out.as<T>(), [](T& to, const T& from) { to = from; });
+      scatter(at, args.values.as<T>(), args.out.as<T>(), [](const T& from, T& to) { to = from; });
     });
   } else if (op == Reduce::add) {
     visit_stored_dtype(args.out.dtype, [&]<typename T>() {
-      scatter(at, args.values.as<T>(), args.out.as<T>(), [](T& to, const T& from) { to = plus<T>(to, from); });
+      scatter(at, args.values.as<T>(), args.out.as<T>(), [](const T& from, T& to) { to = plus<T>(to, from); });
     });
   } else if (args.out.dtype == DType::c32) {
     return {StatusCode::unsupported_dtype, 0, static_cast<int>(DType::c32)};
   } else {
     visit_dtype(args.out.dtype, [&]<typename T>() {
-      scatter(at, args.values.as<T>(), args.out.as<T>(), [op](T& to, const T& from) { to = reduced<T>(op, to, from); });
+      scatter(at, args.values.as<T>(), args.out.as<T>(), [op](const T& from, T& to) { to = reduced<T>(op, to, from); });
     });
   }
-  return {};
-}
-
-Status count_nonzero_elements(CountNonzeroElementsArgs& args) {
-  const TensorView* views[] = {&args.input};
-  const StridedLoop loop = make_loop(views);
-  const int64_t inner = loop.inner(), rows = loop.rows(), stride = loop.inner_stride(0);
-  std::atomic<int64_t> total{0};
-  if (inner * rows > 0) {
-    visit_stored_dtype(args.input.dtype, [&]<typename T>() {
-      const T* in = args.input.as<T>();
-      parallel_for(rows, std::max<int64_t>(1, kGrain / inner), [&](int64_t b, int64_t e) {
-        RowCursor cursor(loop, b);
-        int64_t count = 0;
-        for (int64_t r = b; r < e; ++r, cursor.next())
-          for (int64_t i = 0; i < inner; ++i) count += convert<bool>(in[cursor.offsets[0] + i * stride]);
-        total += count;
-      });
-    });
-  }
-  *args.out.as<int64_t>() = total;
-  return {};
-}
-
-Status nonzero(NonzeroArgs& args) {
-  const int ndim = args.input.ndim;
-  int64_t found = 0;
-  const int64_t limit = args.out.shape[0];
-  auto* out = args.out.as<int64_t>();
-  visit_stored_dtype(args.input.dtype, [&]<typename T>() {
-    const T* in = args.input.as<T>();
-    int64_t flat = 0;
-    each_in_order(std::array{static_cast<const TensorView*>(&args.input)}, [&](const auto& at) {
-      if (convert<bool>(in[at[0]])) {
-        if (found == limit) return false;
-        int64_t rest = flat;
-        for (int d = ndim - 1; d >= 0; --d) {
-          out[found * args.out.strides[0] + d * args.out.strides[1]] = rest % args.input.shape[d];
-          rest /= args.input.shape[d];
-        }
-        ++found;
-      }
-      ++flat;
-      return true;
-    });
-  });
-  return {};
-}
-
-Status masked_gather(MaskedGatherArgs& args) {
-  const bool* mask = args.mask.as<bool>();
-  visit_size(size_of(args.out.dtype), [&]<typename T>() {
-    T* out = args.out.as<T>();
-    const T* in = args.input.as<T>();
-    T* const end = out + args.out.numel();
-    each_in_order(std::array{static_cast<const TensorView*>(&args.input), static_cast<const TensorView*>(&args.mask)},
-                  [&](const auto& at) {
-                    if (mask[at[1]] && out < end) *out++ = in[at[0]];
-                    return out < end;
-                  });
-  });
-  return {};
-}
-
-Status masked_put(MaskedPutArgs& args) {
-  const bool* mask = args.mask.as<bool>();
-  const int64_t available = args.source.numel();
-  int64_t needed = 0;
-  each_in_order(std::array{static_cast<const TensorView*>(&args.mask)}, [&](const auto& at) {
-    needed += mask[at[0]];
-    return true;
-  });
-  if (needed > available) return {StatusCode::invalid_value, available, needed, available};
-  visit_size(size_of(args.out.dtype), [&]<typename T>() {
-    T* out = args.out.as<T>();
-    const T* source = args.source.as<T>();
-    each_in_order(std::array{static_cast<const TensorView*>(&args.out), static_cast<const TensorView*>(&args.mask)},
-                  [&](const auto& at) {
-                    if (mask[at[1]]) out[at[0]] = *source++;
-                    return true;
-                  });
-  });
   return {};
 }
 

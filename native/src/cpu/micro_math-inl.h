@@ -99,7 +99,7 @@ inline T expm1_of(T x) {
   const auto [q, n] = parts;
   // 2^n·q + (2^n - 1), with half of each so that 2^n does not overflow.
   const T s = power_of_two(n - 1);
-  const T result = T(2) * (s * q + (s - T(0.5)));
+  const T result = T(2) * mul_add(s, q, s - T(0.5));
   return std::fabs(x) < (sizeof(T) == 4 ? T(1e-8) : T(1e-17)) ? x : result;
 }
 
@@ -119,8 +119,8 @@ inline float log_of(float x) {
   p = mul_add(p, z, 2.0000714765e-1f);
   p = mul_add(p, z, -2.4999993993e-1f);
   p = mul_add(p, z, 3.3333331174e-1f);
-  p = p * z * s + k * -2.12194440e-4f - 0.5f * s;
-  float result = (z + p) + k * 0.693359375f;
+  p = mul_add(p * z, s, mul_add(k, -2.12194440e-4f, -0.5f * s));
+  float result = mul_add(k, 0.693359375f, z + p);
   result = x < kInf<float> ? result : x;  // infinity and NaN
   result = x == 0.0f ? -kInf<float> : result;
   return x < 0.0f ? kNan<float> : result;

@@ -1,6 +1,7 @@
 // PyTorch's Mersenne twister of CPU generators, and its state as a tensor of bytes: the layout that
 // torch.Generator.get_state() gives, so that states can be exchanged.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -60,18 +61,29 @@ class Generator {
 
   uint32_t random() {
     if (--left_ == 0) advance();
-    uint32_t y = state_[next_++];
-    y ^= y >> 11;
-    y ^= (y << 7) & 0x9d2c5680U;
-    y ^= (y << 15) & 0xefc60000U;
-    return y ^ (y >> 18);
+    return tempered(state_[next_++]);
   }
   uint64_t random64() {
     const uint64_t high = random();
     return (high << 32) | random();
   }
   // In [0, 1): 24 bits of one draw, 53 bits of two.
-  float uniform_float() { return static_cast<float>(random() & 0xffffffU) * 0x1p-24F; }
+  float uniform_float() { return float24(random()); }
+  // n of them, as many at a time as the state has left.
+  void uniform_floats(float* out, int64_t n) {
+    while (n > 0) {
+      if (left_ == 1) {
+        advance();
+        ++left_;  // the draw that advances counts in random()
+      }
+      const int64_t m = std::min<int64_t>(n, left_ - 1);
+      for (int64_t i = 0; i < m; ++i) out[i] = float24(tempered(state_[next_ + i]));
+      left_ -= static_cast<int32_t>(m);
+      next_ += static_cast<uint32_t>(m);
+      out += m;
+      n -= m;
+    }
+  }
   uint64_t bits53() { return random64() & ((uint64_t{1} << 53) - 1); }
   double uniform_double() { return static_cast<double>(bits53()) * 0x1p-53; }
 
@@ -80,8 +92,15 @@ class Generator {
  private:
   static constexpr int kN = 624, kM = 397;
   static uint32_t twist(uint32_t u, uint32_t v) {
-    return (((u & 0x80000000U) | (v & 0x7fffffffU)) >> 1) ^ ((v & 1U) ? 0x9908b0dfU : 0U);
+    return (((u & 0x80000000U) | (v & 0x7fffffffU)) >> 1) ^ (0x9908b0dfU & -(v & 1U));
   }
+  static uint32_t tempered(uint32_t y) {
+    y ^= y >> 11;
+    y ^= (y << 7) & 0x9d2c5680U;
+    y ^= (y << 15) & 0xefc60000U;
+    return y ^ (y >> 18);
+  }
+  static float float24(uint32_t bits) { return static_cast<float>(static_cast<int32_t>(bits & 0xffffffU)) * 0x1p-24F; }
   void advance() {
     left_ = kN;
     next_ = 0;

@@ -12,8 +12,9 @@ namespace {
 // The rows of A that are multiplied at a time stay in the second level's cache with this depth, a block of B in the
 // third. Panels of B do not stay in the first: reading C again after a smaller depth costs more.
 constexpr int64_t kDepth = 512, kRows = 48, kColumns = 2048;
-// Fewer rows of A than this are read by every thread, which packs panels of its own: nobody waits for the others.
-constexpr int64_t kFewRows = 256;
+// Up to so many rows of A are read by every thread, which packs panels of its own: nobody waits for the others, nor
+// fetches what they have packed from their caches.
+constexpr int64_t kFewRows = 1024;
 // Multiplications that are worth a thread.
 constexpr int64_t kWork = int64_t{1} << 18;
 
@@ -55,7 +56,7 @@ void panel_gemm(int64_t m, int64_t n, int64_t k, const PanelMatrix& a, const Pan
       }
     };
     const int64_t count = ceil_div(cols, width);
-    if (m < kFewRows && count >= 2 * omp_get_max_threads()) {
+    if (m <= kFewRows && count >= 2 * omp_get_max_threads()) {
       parallel_for(count, std::max<int64_t>(1, kWork / (m * width * k)), [&](int64_t begin, int64_t end) {
         float* own = packed + begin * width * depth;
         for (int64_t p = 0; p < k; p += depth) {

@@ -100,7 +100,10 @@ void box_muller_groups(float* data, int64_t groups, float mean, float std) {
 // Sixteen and more elements: uniforms first, then transformed in groups; a last, incomplete group is drawn anew.
 template <typename T>
 void normal_fill(Generator& g, T* data, int64_t n, double mean, double std) {
-  for (int64_t i = 0; i < n; ++i) data[i] = uniform<T>(g);
+  if constexpr (std::is_same_v<T, float>)
+    g.uniform_floats(data, n);
+  else
+    for (int64_t i = 0; i < n; ++i) data[i] = uniform<T>(g);
   parallel_for(n / 16, 512, [&](int64_t b, int64_t e) {
     if constexpr (std::is_same_v<T, float>) {
       for (int64_t i = b; i < e; i += kGroups)

@@ -39,9 +39,6 @@ using ProdLane = std::conditional_t<
 template <typename L>
 using AccOf = std::conditional_t<std::is_integral_v<L>, int64_t, std::conditional_t<kIsComplex<L>, complex128, double>>;
 
-// Rows of fewer elements are reduced in one stream of eight lanes.
-constexpr int64_t kFewElements = 32;
-
 enum class Join { add, mul, max, min };
 
 template <ReduceKind kKind, typename C>

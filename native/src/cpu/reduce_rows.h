@@ -82,6 +82,9 @@ inline double finish_real(ReduceOp op, double value, double count, double expone
 inline constexpr int64_t kChunk = 32768;     // elements of a part of one long reduction
 inline constexpr int64_t kManyOutputs = 64;  // from here on, outputs alone are enough to share
 
+// Rows of fewer elements are reduced in one stream of eight lanes.
+inline constexpr int64_t kFewElements = 32;
+
 // Elements are reduced into lanes, whose type bounds the rounding error over kLaneSteps steps, and lanes into
 // accumulators: double, int64_t or complex128.
 enum class Accumulator : int { real, integer, complex };

@@ -58,6 +58,7 @@ inline constexpr int64_t kSortGrain = kGrain / 16;
 template <typename T>
 struct LineBuffers {
   std::vector<Keyed<T>> keys, scratch;
+  std::vector<SortKey<T>> plain;
 };
 
 }  // namespace
@@ -99,18 +100,23 @@ Status topk(TopkArgs& args) {
     along.each_line(
         [&](const auto& at) {
           thread_local LineBuffers<T> b;
-          load_keys(b.keys, in + at[0], along.steps[0], along.sizes[0], args.largest);
-          const auto middle = b.keys.begin() + k;
-          if (k * 64 <= along.sizes[0]) {
-            std::partial_sort(b.keys.begin(), middle, b.keys.end(), by_key);
-          } else {
-            std::nth_element(b.keys.begin(), middle - 1, b.keys.end(), by_key);
-            if (args.sorted) std::sort(b.keys.begin(), middle - 1, by_key);
+          const T* line = in + at[0];
+          const int64_t step = along.steps[0], n = along.sizes[0];
+          const bool few = k * 64 <= n;
+          if (!few || !sort_distinct_first_keys(b.keys, b.plain, line, step, n, k, args.largest)) {
+            load_keys(b.keys, line, step, n, args.largest);
+            const auto middle = b.keys.begin() + k;
+            if (few) {
+              std::partial_sort(b.keys.begin(), middle, b.keys.end(), by_key);
+            } else {
+              std::nth_element(b.keys.begin(), middle - 1, b.keys.end(), by_key);
+              if (args.sorted) std::sort(b.keys.begin(), middle - 1, by_key);
+            }
           }
           for (int64_t i = 0; i < k; ++i) {
             const int64_t index = index_of(b.keys[i]);
             indices[at[2] + i * along.steps[2]] = index;
-            values[at[1] + i * along.steps[1]] = in[at[0] + index * along.steps[0]];
+            values[at[1] + i * along.steps[1]] = line[index * step];
           }
         },
         kSortGrain);

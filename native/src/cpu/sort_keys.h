@@ -30,8 +30,8 @@ SortKey<T> sort_key(T value) {
     constexpr U kSign = U(1) << (sizeof(U) * 8 - 1);
     const F x = static_cast<F>(value);
     if (x != x) return std::numeric_limits<U>::max();
-    const U bits = x == 0 ? 0 : std::bit_cast<U>(x);
-    return bits & kSign ? ~bits : bits | kSign;
+    const U bits = std::bit_cast<U>(x + F(0));  // -0 becomes 0
+    return bits ^ (bits & kSign ? std::numeric_limits<U>::max() : kSign);
   }
 }
 
@@ -78,10 +78,35 @@ inline void sort_keyed(std::vector<uint64_t>& v, std::vector<uint64_t>& scratch)
 template <typename T>
 void load_keys(std::vector<Keyed<T>>& keys, const T* line, int64_t step, int64_t n, bool descending) {
   keys.resize(n);
-  for (int64_t i = 0; i < n; ++i) {
-    const SortKey<T> key = sort_key(line[i * step]);
-    keys[i] = make_keyed(descending ? static_cast<SortKey<T>>(~key) : key, i);
+  const SortKey<T> reversed = descending ? ~SortKey<T>(0) : 0;
+  for (int64_t i = 0; i < n; ++i) keys[i] = make_keyed(sort_key(line[i * step]) ^ reversed, i);
+}
+
+// Puts the k first of a line's keys (k * 64 <= n) in front, in order, where no two that could be among them are equal;
+// says whether that was so.
+template <typename T>
+bool sort_distinct_first_keys(std::vector<Keyed<T>>& kept, std::vector<SortKey<T>>& keys, const T* line, int64_t step,
+                              int64_t n, int64_t k, bool descending) {
+  const SortKey<T> reversed = descending ? ~SortKey<T>(0) : 0;
+  keys.resize(n);
+  if (step == 1)
+    for (int64_t i = 0; i < n; ++i) keys[i] = sort_key(line[i]) ^ reversed;
+  else
+    for (int64_t i = 0; i < n; ++i) keys[i] = sort_key(line[i * step]) ^ reversed;
+  // At least k are at most the largest of the least of k groups, and few others.
+  SortKey<T> limit = 0;
+  for (int64_t g = 0, size = n / k; g < k; ++g) {
+    SortKey<T> least = keys[g * size];
+    for (int64_t i = g * size; i < (g + 1) * size; ++i) least = std::min(least, keys[i]);
+    limit = std::max(limit, least);
   }
+  kept.clear();
+  for (int64_t i = 0; i < n; ++i)
+    if (keys[i] <= limit) kept.push_back(make_keyed(keys[i], i));
+  std::partial_sort(kept.begin(), kept.begin() + k, kept.end());
+  const auto equal = [](const auto& a, const auto& b) { return key_of(a) == key_of(b); };
+  return std::adjacent_find(kept.begin(), kept.begin() + k, equal) == kept.begin() + k &&
+         std::none_of(kept.begin() + k, kept.end(), [&](const auto& other) { return equal(other, kept[k - 1]); });
 }
 
 }  // namespace flambeau::cpu

@@ -18,6 +18,16 @@ ChainFunction link_for(const TilePlan& plan, const TileInstruction& i, DType com
 bool folds(const TileInstruction& i) {
   return i.kind == InstructionKind::reduce_row || i.kind == InstructionKind::reduce_all;
 }
+// Whether an instruction can be a part of a chain.
+bool is_chained(const TilePlan& plan, const TileInstruction& i, DType compute) {
+  return plan.compiled && !folds(i) ? is_vector_op(i.link, compute) : link_for(plan, i, compute, 0) != nullptr;
+}
+// A value that is the same throughout a block.
+bool is_repeated(const TilePlan& plan, int r, const std::vector<bool>& repeats) {
+  if (r < plan.first_row_in) return repeats[r];
+  if (plan.is_instruction(r)) return plan.is(r, InstructionKind::expand) && plan.tile_rows == 1;
+  return true;
+}
 
 // Divides the code of a stage into phases: a chain of cheap instructions, then the others that are ready.
 class Phases {
@@ -34,7 +44,7 @@ class Phases {
       // A sum of what is in memory anyway is no better as a link.
       const int x = i.operands[0];
       const bool joins = !folds(i) || (plan.is_instruction(x) && plan.instruction(x).stage == stage && cheap_[x]);
-      cheap_[r] = joins && link_for(plan, i, compute, 0) != nullptr;
+      cheap_[r] = joins && is_chained(plan, i, compute);
     }
     for (const TileInstruction& i : plan.code)
       for (int k = 0; k < i.arity; ++k)
@@ -213,16 +223,10 @@ class Linker {
   void need_tail(int r) {
     if (plan_.places[r].tail < 0) plan_.places[r].tail = plan_.take(plan_.chain.step);
   }
-  // A value that is the same throughout a block.
-  bool repeats(int r) const {
-    if (r < plan_.first_row_in) return repeats_[r];
-    if (plan_.is_instruction(r)) return plan_.is(r, InstructionKind::expand) && plan_.tile_rows == 1;
-    return true;
-  }
   void read(ChainLink& link, int k, int operand, int r) {
     if (slots_[r] >= 0) {
       plan_.fixed.push_back({chain_.first + k, operand, slots_[r]});
-    } else if (repeats(r)) {
+    } else if (is_repeated(plan_, r, repeats_)) {
       plan_.fixed.push_back({chain_.first + k, operand, plan_.places[r].offset});
     } else {
       link.moves[operand] = kMoves;
@@ -260,10 +264,84 @@ class Linker {
   std::vector<int64_t> free_;
 };
 
+// What machine code is made of.
+class Compiler {
+ public:
+  Compiler(TilePlan& plan, TileChain& chain, const ScalarList& constants, const std::vector<bool>& repeats)
+      : plan_(plan), chain_(chain), constants_(constants), repeats_(repeats), numbers_(plan.registers, -1) {}
+
+  bool compile(DType compute) {
+    program_.compute = compute;
+    for (const int r : chain_.reads) numbers_[r] = add(read(r));
+    for (const int r : chain_.code) {
+      const TileInstruction& i = plan_.instruction(r);
+      if (folds(i)) continue;
+      ChainProgram::Value value;
+      value.op = i.link;
+      for (int k = 0; k < i.arity; ++k) value.operands[k] = numbers_[i.operands[k]];
+      if (contains(chain_.columns, r)) {
+        // Lanes are read and written.
+        ChainProgram::Value lanes;
+        lanes.kind = ChainProgram::Kind::moving;
+        lanes.stream = value.stream = stream({r, true, true, true});
+        value.operands[1] = add(lanes);
+      } else if (contains(chain_.results, r)) {
+        value.stream = stream({r, true, false, true});
+      }
+      numbers_[r] = add(value);
+    }
+    program_.streams = static_cast<int>(chain_.streams.size());
+    for (const int r : chain_.code) {
+      const TileInstruction& i = plan_.instruction(r);
+      if (!folds(i)) continue;
+      const int64_t sums = plan_.take(plan_.chain.step), tail = plan_.take(plan_.chain.step);
+      chain_.folds.push_back({r, -1, sums, tail, nullptr});
+      program_.folds.push_back({numbers_[i.operands[0]], i.fold, program_.streams++});
+    }
+    chain_.machine = chain_code(program_);
+    return chain_.machine != nullptr;
+  }
+
+ private:
+  ChainProgram::Value read(int r) {
+    ChainProgram::Value value;
+    if (r >= plan_.first_constant && r < plan_.first_instruction) {
+      const Scalar& scalar = constants_[r - plan_.first_constant];
+      value.kind = ChainProgram::Kind::constant;
+      value.constant = program_.compute == DType::f32 ? scalar.to<float>() : scalar.to<double>();
+    } else {
+      const bool repeats = is_repeated(plan_, r, repeats_);
+      value.kind = repeats ? ChainProgram::Kind::repeated : ChainProgram::Kind::moving;
+      value.stream = stream({r, !repeats, true, false});
+    }
+    return value;
+  }
+  int stream(TileChain::Stream s) {
+    chain_.streams.push_back(s);
+    return static_cast<int>(chain_.streams.size()) - 1;
+  }
+  int add(const ChainProgram::Value& value) {
+    program_.values.push_back(value);
+    return static_cast<int>(program_.values.size()) - 1;
+  }
+
+  TilePlan& plan_;
+  TileChain& chain_;
+  const ScalarList& constants_;
+  const std::vector<bool>& repeats_;
+  std::vector<int> numbers_;  // of values, by register
+  ChainProgram program_;
+};
+
 }  // namespace
 
 void link_chains(TilePlan& plan, DType compute, const std::vector<bool>& repeats) {
   for (TileChain& chain : plan.chains) Linker(plan, chain, compute, repeats).link();
+}
+
+bool compile_chains(TilePlan& plan, DType compute, const ScalarList& constants, const std::vector<bool>& repeats) {
+  return std::all_of(plan.chains.begin(), plan.chains.end(),
+                     [&](TileChain& chain) { return Compiler(plan, chain, constants, repeats).compile(compute); });
 }
 
 }  // namespace flambeau::cpu

@@ -12,5 +12,7 @@ void make_steps(TilePlan& plan, int stage, DType compute, const IntList& results
 void find_results(TilePlan& plan, const IntList& results);
 // Once values have their places: the links of all chains.
 void link_chains(TilePlan& plan, DType compute, const std::vector<bool>& repeats);
+// Or their machine code; false where there is none for one of them.
+bool compile_chains(TilePlan& plan, DType compute, const ScalarList& constants, const std::vector<bool>& repeats);
 
 }  // namespace flambeau::cpu

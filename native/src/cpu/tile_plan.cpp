@@ -31,7 +31,10 @@ bool contains(const std::vector<int>& list, int r) { return std::find(list.begin
 
 }  // namespace
 
-Status TilePlan::prepare(const TileProgramArgs& args, const std::vector<bool>& flat, const std::vector<bool>& repeats) {
+Status TilePlan::prepare(const TileProgramArgs& args, const std::vector<bool>& flat, const std::vector<bool>& repeats,
+                         bool as_machine_code, bool* fits) {
+  compiled = as_machine_code;
+  *fits = true;
   rows = args.rows;
   row = args.row;
   first_row_in = static_cast<int>(args.ins.size());
@@ -46,7 +49,10 @@ Status TilePlan::prepare(const TileProgramArgs& args, const std::vector<bool>& f
   chain = chain_runner(args.compute);
   find_stages(args.results);
   place(args.results, flat, repeats, args.compute);
-  link_chains(*this, args.compute, repeats);
+  if (compiled)
+    *fits = compile_chains(*this, args.compute, args.constants, repeats);
+  else
+    link_chains(*this, args.compute, repeats);
   return {};
 }
 

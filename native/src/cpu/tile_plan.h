@@ -1,6 +1,7 @@
 // What a tile program does, in which order, and where its values are: the same for every compute type.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "blocks.h"
@@ -8,6 +9,7 @@
 #include "micro_chain.h"
 #include "micro_ops.h"
 #include "reduce_rows.h"
+#include "vector_code.h"
 
 namespace flambeau::cpu {
 
@@ -70,6 +72,14 @@ struct TileChain {
   std::vector<Fold> folds;
   std::vector<Patch> patches;  // what lies elsewhere for each block
   int first = 0;               // of the plan's links
+
+  // The same as machine code, which needs no links.
+  struct Stream {
+    int r;
+    bool moves, is_read, is_written;
+  };
+  std::vector<Stream> streams;  // those of the folds come last
+  std::shared_ptr<const ChainCode> machine;
 };
 
 // One instruction, or a chain of them.
@@ -89,7 +99,9 @@ struct TileStage {
 
 struct TilePlan {
   // `flat[v]`: whether result v is an array of the compute type; `repeats[v]`: whether input v is one value throughout.
-  Status prepare(const TileProgramArgs& args, const std::vector<bool>& flat, const std::vector<bool>& repeats);
+  // With `compiled`, chains are machine code; false in `*fits` where one of them has no room in the registers.
+  Status prepare(const TileProgramArgs& args, const std::vector<bool>& flat, const std::vector<bool>& repeats,
+                 bool compiled, bool* fits);
   int64_t take(int64_t n);  // memory in the arena
 
   const TileInstruction& instruction(int r) const { return code[r - first_instruction]; }
@@ -137,6 +149,7 @@ struct TilePlan {
   ChainRunner chain;
   int64_t arena = 0;  // elements
   int row_reductions = 0, column_reductions = 0, all_reductions = 0;
+  bool compiled = false;
 
  private:
   Status decode(const TileProgramArgs& args);

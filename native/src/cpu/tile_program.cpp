@@ -5,6 +5,10 @@
 #include "flambeau/kernels/tile_program.gen.h"
 
 #include <algorithm>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "blocks.h"
@@ -14,26 +18,57 @@
 namespace flambeau::cpu {
 namespace {
 
+// What decides a plan: everything but where tensors lie. As bytes.
+std::string plan_key(const TileProgramArgs& args, const std::vector<bool>& flat, const std::vector<bool>& repeats) {
+  std::string key;
+  const auto add = [&](const void* data, size_t n) { key.append(static_cast<const char*>(data), n); };
+  const auto add_number = [&](int64_t v) { add(&v, sizeof v); };
+  for (const int64_t v : {args.rows, args.row, static_cast<int64_t>(args.compute),
+                          static_cast<int64_t>(args.row_ins.size()), static_cast<int64_t>(args.code.size())})
+    add_number(v);
+  add(args.code.begin(), args.code.size() * sizeof(int64_t));
+  for (const Scalar& c : args.constants) {
+    add_number(static_cast<int64_t>(c.kind));
+    add(&c.re, sizeof c.re);
+    add_number(c.integer);
+  }
+  add(args.results.begin(), args.results.size() * sizeof(int64_t));
+  for (const bool b : flat) key.push_back(b ? '1' : '0');
+  key.push_back('|');
+  for (const bool b : repeats) key.push_back(b ? '1' : '0');
+  return key;
+}
+
+// Plans are kept, since making one, and its machine code, takes longer than a small program. All threads share them.
+std::shared_ptr<const TilePlan> find_plan(const TileProgramArgs& args, const std::vector<bool>& flat,
+                                          const std::vector<bool>& repeats, Status& status) {
+  constexpr size_t kMostPlans = 256;
+  static std::mutex mutex;
+  static std::unordered_map<std::string, std::shared_ptr<const TilePlan>> plans;
+  const std::string key = plan_key(args, flat, repeats);
+  {
+    const std::lock_guard lock(mutex);
+    if (const auto known = plans.find(key); known != plans.end()) return known->second;
+  }
+  auto plan = std::make_shared<TilePlan>();
+  bool fits = false;
+  status = plan->prepare(args, flat, repeats, has_chain_code(), &fits);
+  if (status.ok() && !fits) {
+    plan = std::make_shared<TilePlan>();
+    status = plan->prepare(args, flat, repeats, false, &fits);
+  }
+  if (status.ok()) {
+    const std::lock_guard lock(mutex);
+    if (plans.size() >= kMostPlans) plans.clear();
+    plans.emplace(key, plan);
+  }
+  return plan;
+}
+
 template <typename C>
 class TileProgram {
  public:
-  explicit TileProgram(TileProgramArgs& args) : task_{{}, {}, {}, {}, args.constants, args.results} {
-    for (const TensorView& t : static_cast<std::span<const TensorView>>(args.outs)) task_.outs.emplace_back(t);
-    for (const TensorView& t : static_cast<std::span<const TensorView>>(args.ins)) task_.ins.emplace_back(t);
-    for (const TensorView& t : static_cast<std::span<const TensorView>>(args.row_ins)) task_.row_ins.emplace_back(t);
-  }
-
-  Status prepare(const TileProgramArgs& args) {
-    std::vector<bool> flat, repeats;
-    // What is read must not be written before its time, and chains put instructions into another order.
-    const auto is_read = [&](const TensorView& out) {
-      const std::span<const TensorView> ins = args.ins;
-      return std::any_of(ins.begin(), ins.end(), [&](const TensorView& in) { return in.data == out.data; });
-    };
-    for (size_t v = 0; v < task_.outs.size(); ++v) flat.push_back(task_.outs[v].flat() && !is_read(args.outs[v]));
-    for (const TileOperand<C>& in : task_.ins) repeats.push_back(in.repeats_one());
-    return plan_.prepare(args, flat, repeats);
-  }
+  explicit TileProgram(const TileTask<C>& task) : task_(task), plan_(*task.plan) {}
 
   void run() const {
     if (plan_.rows == 1 && plan_.stages.size() == 1 && plan_.all_reductions == 0) {
@@ -111,15 +146,25 @@ class TileProgram {
     out.write(values.data(), 0, n);
   }
 
-  TileTask<C> task_;
-  TilePlan& plan_ = task_.plan;
+  const TileTask<C>& task_;
+  const TilePlan& plan_;
 };
 
 template <typename C>
-Status run_program(TileProgramArgs& args) {
-  TileProgram<C> program(args);
-  const Status status = program.prepare(args);
-  if (status.ok() && args.rows * args.row > 0) program.run();
+Status run_program(const TileProgramArgs& args) {
+  TileTask<C> task(args);
+  std::vector<bool> flat, repeats;
+  // What is read must not be written before its time, and chains put instructions into another order.
+  const auto is_read = [&](const TensorView& out) {
+    const std::span<const TensorView> ins = args.ins;
+    return std::any_of(ins.begin(), ins.end(), [&](const TensorView& in) { return in.data == out.data; });
+  };
+  for (size_t v = 0; v < task.outs.size(); ++v) flat.push_back(task.outs[v].flat() && !is_read(args.outs[v]));
+  for (const TileOperand<C>& in : task.ins) repeats.push_back(in.repeats_one());
+  Status status;
+  const std::shared_ptr<const TilePlan> plan = find_plan(args, flat, repeats, status);
+  task.plan = plan.get();
+  if (status.ok() && args.rows * args.row > 0) TileProgram<C>(task).run();
   return status;
 }
 

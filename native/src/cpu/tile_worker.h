@@ -16,7 +16,12 @@ namespace flambeau::cpu {
 
 template <typename C>
 struct TileTask {
-  TilePlan plan;
+  explicit TileTask(const TileProgramArgs& args) : constants(args.constants), results(args.results) {
+    for (const TensorView& t : static_cast<std::span<const TensorView>>(args.outs)) outs.emplace_back(t);
+    for (const TensorView& t : static_cast<std::span<const TensorView>>(args.ins)) ins.emplace_back(t);
+    for (const TensorView& t : static_cast<std::span<const TensorView>>(args.row_ins)) row_ins.emplace_back(t);
+  }
+  const TilePlan* plan = nullptr;
   std::vector<TileOperand<C>> outs, ins, row_ins;
   const ScalarList& constants;
   const IntList& results;
@@ -26,7 +31,7 @@ struct TileTask {
 template <typename C>
 class TileWorker {
  public:
-  explicit TileWorker(const TileTask<C>& task) : task_(task), plan_(task.plan) {
+  explicit TileWorker(const TileTask<C>& task) : task_(task), plan_(*task.plan) {
     const int64_t width = plan_.lane_width(), sums = plan_.row_reductions * kBlock;
     const int64_t folded = plan_.column_reductions * width, lanes = plan_.column_reductions * width * kMaxLaneSize;
     const int64_t arena = (plan_.arena * static_cast<int64_t>(sizeof(C)) + kLine - 1) / kLine * kLine;
@@ -211,24 +216,61 @@ class TileWorker {
 
   // Runs a chain over n elements.
   void chain(const TileChain& chain, int64_t at, int64_t col, int64_t n) {
-    constexpr int64_t kSize = sizeof(C);
-    const ChainRunner& runner = plan_.chain;
-    const ChainLink* links = &links_[chain.first];
     for (const int r : chain.results) registers_[r] = position(r, at, col);
     for (const int r : chain.columns) registers_[r] = reinterpret_cast<C*>(lanes(plan_.instruction(r), col));
-    for (const auto& [link, operand, r] : chain.patches) set(link, operand, registers_[r]);
-    for (const auto& f : chain.folds) std::fill_n(arena_ + f.sums, runner.step, C(0));
-    const int64_t whole = n / runner.step * runner.step;
-    runner.run(links, 0, whole * kSize);
-    if (whole < n) chain_end(chain, whole, n - whole);
+    const int64_t summed = chain.machine ? machine(chain, n) : links(chain, n);
     for (const auto& f : chain.folds) {
       const TileInstruction& i = plan_.instruction(f.r);
       double* sum = i.kind == InstructionKind::reduce_all ? totals_ + i.reduction : sums_ + i.reduction * kBlock;
-      if (whole > 0)
-        i.reduce.resume(sum, arena_ + f.sums, arena_ + f.tail, n - whole);
+      if (summed > 0)
+        i.reduce.resume(sum, arena_ + f.sums, arena_ + f.tail, n - summed);
       else
         i.reduce.block(sum, arena_ + f.tail, n, 0);
     }
+  }
+
+  // Both give how many elements are in the sums; the others are where the folds keep them.
+  int64_t machine(const TileChain& chain, int64_t n) {
+    constexpr int64_t kSize = sizeof(C), kLanes = ChainCode::kVector / kSize;
+    const ChainCode& code = *chain.machine;
+    const char* streams[kMaxStreams];
+    size_t count = 0;
+    for (const auto& s : chain.streams) streams[count++] = reinterpret_cast<const char*>(registers_[s.r]);
+    const int64_t whole = n / kLanes * kLanes;
+    // A few elements are summed up otherwise.
+    const bool keeps = n < kFewElements;
+    for (const auto& f : chain.folds)
+      streams[count++] = reinterpret_cast<const char*>(arena_ + (keeps ? f.tail : f.sums));
+    (keeps ? code.keep : code.run)(streams, 0, whole * kSize);
+    if (whole < n) machine_end(chain, streams, whole, n - whole, keeps ? whole : 0);
+    return keeps ? 0 : whole;
+  }
+  // What is less than a vector becomes one, elsewhere. Folds keep it after `kept` elements.
+  void machine_end(const TileChain& chain, const char** streams, int64_t whole, int64_t n, int64_t kept) {
+    constexpr int64_t kSize = sizeof(C);
+    alignas(ChainCode::kVector) char ends[kMaxStreams][ChainCode::kVector] = {};
+    const auto rest = static_cast<size_t>(n * kSize);
+    size_t count = 0;
+    for (const auto& s : chain.streams) {
+      const size_t k = count++;
+      if (s.moves && s.is_read) std::memcpy(ends[k], streams[k] + whole * kSize, rest);
+      if (s.moves) streams[k] = ends[k];
+    }
+    for (const auto& f : chain.folds) streams[count++] = reinterpret_cast<const char*>(arena_ + f.tail + kept);
+    chain.machine->keep(streams, 0, ChainCode::kVector);
+    for (size_t k = 0; k < chain.streams.size(); ++k)
+      if (const auto& s = chain.streams[k]; s.is_written)
+        std::memcpy(const_cast<C*>(registers_[s.r]) + whole, ends[k], rest);
+  }
+  int64_t links(const TileChain& chain, int64_t n) {
+    constexpr int64_t kSize = sizeof(C);
+    const ChainRunner& runner = plan_.chain;
+    for (const auto& [link, operand, r] : chain.patches) set(link, operand, registers_[r]);
+    for (const auto& f : chain.folds) std::fill_n(arena_ + f.sums, runner.step, C(0));
+    const int64_t whole = n / runner.step * runner.step;
+    runner.run(&links_[chain.first], 0, whole * kSize);
+    if (whole < n) chain_end(chain, whole, n - whole);
+    return whole;
   }
   // The last elements are a step too, over copies of what has no more memory.
   void chain_end(const TileChain& chain, int64_t whole, int64_t n) {

@@ -1,6 +1,24 @@
 // at and put, against PyTorch's x[…] for x = torch.arange(24).reshape(2, 3, 4), m = [True, False, True], i = [0, 1], j = [[1], [0]].
 
-import { arange, cuda, type Device, ELLIPSIS, grad, type Index, ones, slice, tensor, zeros } from '@flambeau/core'
+import {
+  arange,
+  asStrided,
+  cuda,
+  type Device,
+  ELLIPSIS,
+  F,
+  grad,
+  type Index,
+  maskedSelect,
+  nonzero,
+  nonzeroStatic,
+  ones,
+  slice,
+  sort,
+  tensor,
+  topk,
+  zeros,
+} from '@flambeau/core'
 import { describe, expect, test } from '@jest/globals'
 
 const x = arange(24).reshape([2, 3, 4])
@@ -136,4 +154,100 @@ test('a bad index changes nothing', () => {
   expect(() => y.scatter_(0, tensor([0n, 1n, 7n]), 1)).toThrow('index 7')
   expect(() => y.put([tensor([0n, 5n])], 1)).toThrow('index 5')
   expect(y.toArray()).toEqual([0, 0, 0])
+})
+
+// Larger than what the conformance cases have: kernels take these in parts, which threads share.
+describe('in parts', () => {
+  const rows = 130
+  const columns = 400
+  const hash = (n: number): number => (Math.imul(n, 0x9e3779b1) >>> 8) % 1000
+  const flat = Array.from({ length: rows * columns }, (_, n) => (hash(n) < 300 ? 0 : hash(n)))
+  const big = tensor(flat).reshape([rows, columns])
+  const turned = Array.from({ length: rows * columns }, (_, n) => flat[(n % rows) * columns + Math.floor(n / rows)])
+
+  test('nonzero, maskedSelect and maskedScatter in row-major order, whatever the strides', () => {
+    for (const [t, values, width] of [
+      [big, flat, columns],
+      [big.t(), turned, rows],
+    ] as const) {
+      const where = values.flatMap((v, n) => (v === 0 ? [] : [n]))
+      expect(nonzero(t).to('float64').toArray()).toEqual(where.map((n) => [Math.floor(n / width), n % width]))
+      expect(
+        nonzeroStatic(t, { size: where.length + 1 })
+          .at(-1)
+          .to('float64')
+          .toArray(),
+      ).toEqual([-1, -1])
+      expect(nonzeroStatic(t, { size: 20_000 }).numel()).toBe(40_000)
+      const found = maskedSelect(t, t.ne(0))
+      expect(found.toArray()).toEqual(where.map((n) => values[n]))
+      expect(t.maskedScatter(t.ne(0), found.neg()).equal(t.neg())).toBe(true)
+      expect(t.countNonzero().item()).toBe(where.length)
+    }
+  })
+
+  test('scatterAdd and indexAdd where positions repeat, along each dimension and in memory that overlaps', () => {
+    const index = tensor(flat.map((v) => BigInt(v % 7))).reshape([rows, columns])
+    for (const dim of [0, 1]) {
+      const shape = dim === 0 ? [7, columns] : [rows, 7]
+      const sums = zeros(shape).scatterAdd(dim, index, big)
+      const expected = new Array<number>(shape[0] * shape[1]).fill(0)
+      flat.forEach((v, n) => {
+        const [row, column] = [Math.floor(n / columns), n % columns]
+        expected[dim === 0 ? (v % 7) * columns + column : row * 7 + (v % 7)] += v
+      })
+      expect(sums.reshape([-1]).toArray()).toEqual(expected)
+      const line = index.select(1 - dim, 0)
+      const added = zeros(shape).indexAdd(dim, line, big)
+      const same = zeros(shape).scatterAdd(
+        dim,
+        line
+          .unsqueeze(1 - dim)
+          .expand([rows, columns])
+          .contiguous(),
+        big,
+      )
+      expect(added.equal(same)).toBe(true)
+    }
+    const memory = zeros([columns + 7])
+    asStrided(memory, [8, columns], [1, 1]).scatterAdd_(0, index, big)
+    expect(memory.to('float64').sum().item()).toBe(flat.reduce((a, b) => a + b))
+  })
+
+  test('a bad index in a later part is named by its position, and nothing is written', () => {
+    const index = zeros([rows, columns], { dtype: 'int64' })
+    index.put([100, 7], 7)
+    index.put([120, 7], -1)
+    const target = zeros([7, columns])
+    expect(() => target.scatterAdd_(0, index, big)).toThrow('index 7 at position 40007 is out of range for size 7')
+    expect(target.countNonzero().item()).toBe(0)
+    expect(() => big.narrow(0, 0, 7).gather(0, index)).toThrow('index 7 at position 40007 is out of range for size 7')
+  })
+
+  test('the gradient of embedding adds rows in order, with padding and by frequency', () => {
+    const index = tensor(flat.slice(0, rows).map((v) => BigInt(v % 50)))
+    for (const options of [{}, { paddingIdx: 3 }, { scaleGradByFreq: true }]) {
+      const weight = zeros([1000, columns]).requiresGrad_()
+      F.embedding(index, weight, options).backward(big)
+      const scale = 'scaleGradByFreq' in options ? index.bincount(null, 1000).clamp(1).reciprocal() : ones([1000])
+      const used = 'paddingIdx' in options ? index.ne(3) : index.ge(0)
+      const expected = zeros([1000, columns])
+        .indexAdd(0, index, big.mul(used.unsqueeze(1)))
+        .mul(scale.unsqueeze(1))
+      expect(weight.grad?.sub(expected).abs().max().item()).toBeLessThan(1e-3)
+    }
+  })
+
+  test('topk of few from long lines, with and without equal values among them', () => {
+    const distinct = tensor(Array.from({ length: 4 * 6500 }, (_, n) => Math.sin(n))).reshape([4, 6500])
+    for (const [t, largest] of [
+      [distinct, true],
+      [distinct.t().contiguous().t(), false],
+      [big.reshape([8, 6500]), true],
+    ] as const) {
+      const { values, indices } = topk(t, 5, 1, { largest })
+      expect(values.equal(sort(t, 1, { descending: largest }).values.narrow(1, 0, 5))).toBe(true)
+      expect(t.gather(1, indices).equal(values)).toBe(true)
+    }
+  })
 })
