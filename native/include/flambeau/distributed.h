@@ -92,6 +92,7 @@ struct Collective {
   std::vector<int64_t> shape;
   std::vector<int64_t> send_counts, receive_counts;  // all_to_all: elements to and from each rank
   std::string note;                                  // compared between the ranks, and shown where they differ
+  std::shared_ptr<void> mark;                        // Group::mark, when it was asked for
   Milliseconds timeout{0};
 };
 
@@ -115,6 +116,8 @@ struct Message {
 class Group {
  public:
   virtual ~Group() = default;
+  // Where tensors are on a device that works on its own: what was asked of it so far, which a collective waits for.
+  virtual std::shared_ptr<void> mark() { return nullptr; }
   // Waits until it is done. Called by one thread at a time.
   virtual Outcome run(const Collective& collective) = 0;
   // Each rank says which of the others did not come in time.
@@ -131,6 +134,7 @@ struct GroupOptions {
   int size = 1;
   std::vector<int> names;  // the ranks' numbers among all processes, by which messages call them
   Milliseconds timeout{1800000};
+  int device = 0;  // the number of the device that the tensors are on, where the engine is one for devices
 };
 
 // The processes that an engine's own launcher has started.
@@ -147,12 +151,14 @@ struct GroupPlugin {
   Outcome (*meet)(Launched& launched) = nullptr;
   // And is told that a process has come to its end as planned.
   void (*leave)() = nullptr;
+  // Why the engine cannot be used all the same, or empty.
+  const char* reason = "";
 };
 // `fingerprint` is the addon's: nullptr comes back where the library was built from other declarations.
 using GroupOpen = const GroupPlugin* (*)(const char* fingerprint);
 
 // The order is the code used by packages/core/src/distributed/process-group.ts.
-enum class Engines { gloo, mpi };
+enum class Engines { gloo, mpi, nccl };
 
 struct GroupSupport {
   const GroupPlugin* plugin = nullptr;

@@ -10,6 +10,7 @@
 
 #include "allocator.h"
 #include "context.h"
+#include "device.h"
 #include "flambeau/backend.h"
 #include "kernels.h"
 #include "libraries.h"
@@ -21,13 +22,16 @@ namespace {
 thread_local Context* current = nullptr;
 thread_local int current_device = -1;
 
-// Makes a device the one that this thread's CUDA calls are about.
+}  // namespace
+
 cudaError_t choose(int device) {
   if (current_device == device) return cudaSuccess;
   const cudaError_t error = cudaSetDevice(device);
   if (error == cudaSuccess) current_device = device;
   return error;
 }
+
+namespace {
 
 // Page-locked buffers through which host memory is copied without waiting for the device.
 class Staging {
@@ -241,6 +245,12 @@ struct CudaBackend final : Backend, DeviceStreams {
     std::lock_guard lock(mutex_);
     (option == 0 ? context_.tf32_matmul : context_.tf32_convolution) = value;
   }
+  // Records an event on the stream that calls go to now.
+  cudaError_t record(cudaEvent_t event) {
+    std::lock_guard lock(mutex_);
+    if (!enter().ok()) return cudaErrorInvalidDevice;
+    return cudaEventRecord(event, context_.stream);
+  }
   DeviceInfo info() override { return {device_name_.c_str(), total_memory_, capability_, context_.multiprocessors}; }
 
  private:
@@ -275,7 +285,7 @@ struct CudaBackend final : Backend, DeviceStreams {
   int capability_ = 0;
 };
 
-Backend* backend_of(int device) {
+CudaBackend* backend_of_device(int device) {
   static std::mutex mutex;
   static std::unordered_map<int, CudaBackend*> backends;  // never destroyed: storages may outlive static destruction
   std::lock_guard lock(mutex);
@@ -284,7 +294,11 @@ Backend* backend_of(int device) {
   return backend;
 }
 
+Backend* backend_of(int device) { return backend_of_device(device); }
+
 }  // namespace
+
+cudaError_t record_now(int device, cudaEvent_t event) { return backend_of_device(device)->record(event); }
 
 Context& context() { return *current; }
 

@@ -6,7 +6,6 @@
 #include <string>
 
 namespace flambeau::cuda {
-namespace {
 
 // Where the loader looks, the folders of FLAMBEAU_CUDA_LIBRARIES (separated by colons), beside this library, and the
 // usual folder of a toolkit.
@@ -28,6 +27,8 @@ void* open_library(const char* name) {
   }
   return nullptr;
 }
+
+namespace {
 
 // Looks up functions; `complete` tells whether all were there.
 struct Loader {

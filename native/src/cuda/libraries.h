@@ -8,6 +8,9 @@
 
 namespace flambeau::cuda {
 
+// A library by its name, where libraries of CUDA's are; nullptr where there is none.
+void* open_library(const char* name);
+
 namespace lt {
 using Handle = void*;
 using Desc = void*;

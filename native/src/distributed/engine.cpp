@@ -49,6 +49,7 @@ void Work::finish(Outcome outcome, int peer) {
 
 std::shared_ptr<Work> Engine::run(Collective collective, bool wait, std::vector<Storage*> storages) {
   auto work = std::make_shared<Work>(std::move(storages));
+  collective.mark = group_->mark();
   std::unique_lock lock(mutex_);
   if (closed_) {
     work->finish({Failure::connection, "the process group is destroyed"});

@@ -185,7 +185,7 @@ Napi::Value meet(const Napi::CallbackInfo& info) {
 
 void leave(const Napi::CallbackInfo& info) { plugin_for(info[0]).leave(); }
 
-// openGroup(store, prefix, interface, rank, names, timeout, engine)
+// openGroup(store, prefix, interface, rank, names, timeout, engine, number of the CUDA device)
 Napi::Value open_group(const Napi::CallbackInfo& info) {
   const GroupPlugin& plugin = plugin_for(info[6]);
   GroupOptions options;
@@ -196,6 +196,7 @@ Napi::Value open_group(const Napi::CallbackInfo& info) {
   options.names = integers<int>(info[4]);
   options.size = static_cast<int>(options.names.size());
   options.timeout = duration(info[5]);
+  options.device = static_cast<int>(integer(info[7]));
   std::unique_ptr<Group> group;
   check(info.Env(), plugin.open_group(options, group));
   return {info.Env(), box_of(info.Env(), std::make_shared<Engine>(std::move(group)))};

@@ -1,5 +1,6 @@
 // Loads the shared libraries with the engines of process groups, which are there where their engine was when Flambeau
 // was built.
+#include "flambeau/backend.h"
 #include "flambeau/distributed.h"
 #include "flambeau/kernels.gen.h"
 #include "runtime/beside.h"
@@ -23,8 +24,20 @@ Loaded load(const std::string& file, const char* function, const std::string& na
   }
   const auto open = reinterpret_cast<GroupOpen>(symbol_of(library, function));
   loaded.plugin = open ? open(kFingerprint) : nullptr;
-  if (!loaded.plugin) loaded.reason = file + " was built from other sources than the addon; build or install both anew";
+  if (!loaded.plugin) {
+    loaded.reason = file + " was built from other sources than the addon; build or install both anew";
+  } else if (*loaded.plugin->reason) {
+    loaded.reason = loaded.plugin->reason;
+    loaded.plugin = nullptr;
+  }
   return loaded;
+}
+
+// NCCL's part is in the library for CUDA, since it works on the streams of that.
+Loaded load_nccl() {
+  const CudaSupport cuda = cuda_support();
+  if (cuda.devices == 0) return {nullptr, std::string("NCCL joins CUDA devices, and there is none: ") + cuda.reason};
+  return load("flambeau_cuda.so", "flambeau_nccl_open", "NCCL", "build the library for CUDA");
 }
 
 const Loaded& loaded(Engines engine) {
@@ -33,6 +46,10 @@ const Loaded& loaded(Engines engine) {
       static const Loaded mpi = load("flambeau_mpi.so", "flambeau_mpi_open", "MPI",
                                      "install OpenMPI first (Debian: libopenmpi-dev and openmpi-bin)");
       return mpi;
+    }
+    case Engines::nccl: {
+      static const Loaded nccl = load_nccl();
+      return nccl;
     }
     case Engines::gloo:
       break;

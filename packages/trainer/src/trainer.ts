@@ -82,12 +82,16 @@ export class Trainer {
     this.precision = precisionOf(this.options.precision)
     this.strategy = strategyOf(this.options.strategy, this.options)
     this.results = new Results(this.strategy)
+    this.#checkDeterministic()
+    this.loggers = loggersOf(this.options)
+    this.callbacks = callbacksOf(this.options)
+  }
+
+  #checkDeterministic(): void {
     if (this.options.deterministic && this.strategy.device.startsWith('cuda'))
       throw new ArgumentError(
         'Trainer: deterministic is for the cpu: some kernels of CUDA devices add up in any order; take accelerator: "cpu", or leave it out',
       )
-    this.loggers = loggersOf(this.options)
-    this.callbacks = callbacksOf(this.options)
   }
 
   /** The number of processes that train together. */
@@ -326,6 +330,8 @@ export class Trainer {
     if (this.#module !== null && this.fitting)
       throw new TrainerError(`${stage}: this trainer is running already; wait for it, or make another`)
     await this.strategy.connect(this.options)
+    // Only now do several processes know their devices.
+    this.#checkDeterministic()
     this.#shareLoggers()
     const hooks = new Hooks(this, module)
     this.#module = module

@@ -67,7 +67,10 @@ export interface DistributedNative {
   meet(engine: number, told: string): { readonly rank: number; readonly size: number; readonly told: string }
   /** Tells such an engine that this process ends as planned. */
   leave(engine: number): void
-  /** @param names the ranks' numbers among all processes, by which messages call them */
+  /**
+   * @param names the ranks' numbers among all processes, by which messages call them
+   * @param device the number of the CUDA device that the tensors are on, where the engine is one for devices
+   */
   openGroup(
     store: StoreHandle,
     prefix: string,
@@ -76,6 +79,7 @@ export interface DistributedNative {
     names: readonly number[],
     timeout: number,
     engine: number,
+    device: number,
   ): GroupHandle
   closeGroup(group: GroupHandle): void
   /** @param inParts how many times `count` elements `data` holds, and `output` */

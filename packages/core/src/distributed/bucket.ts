@@ -22,9 +22,9 @@ export class GradBucket {
   #buffer: Tensor
 
   constructor(index: number, last: boolean, parameters: readonly (readonly [string, Parameter])[]) {
-    const [, { dtype }] = parameters[0]
+    const [, { dtype, device }] = parameters[0]
     const size = parameters.reduce((n, [, p]) => n + p.numel(), 0)
-    const buffer = allocate([size], dtype, 'cpu')
+    const buffer = allocate([size], dtype, device)
     let at = 0
     this.#slots = parameters.map(([name, parameter]) => {
       const n = parameter.numel()
@@ -75,18 +75,19 @@ const FIRST = MEGABYTE
 /** Divides parameters into buckets, from the last parameter to the first: roughly in the order of their gradients. */
 export function makeBuckets(named: readonly (readonly [string, Parameter])[], capMb: number): GradBucket[] {
   const groups: (readonly [string, Parameter])[][] = []
-  // One dtype each; a bucket of one dtype stays open while parameters of another come by.
+  // One dtype and one device each; a bucket of one stays open while parameters of another come by.
   const open = new Map<string, { group: (readonly [string, Parameter])[]; bytes: number }>()
   for (const entry of [...named].reverse()) {
     const [, parameter] = entry
     const bytes = parameter.numel() * DTYPES[parameter.dtype].size
-    let current = open.get(parameter.dtype)
+    const kind = `${parameter.dtype} on ${parameter.device}`
+    let current = open.get(kind)
     const cap =
       current !== undefined && current.group === groups[0] ? Math.min(FIRST, capMb * MEGABYTE) : capMb * MEGABYTE
     if (current === undefined || current.bytes >= cap) {
       current = { group: [], bytes: 0 }
       groups.push(current.group)
-      open.set(parameter.dtype, current)
+      open.set(kind, current)
     }
     current.group.push(entry)
     current.bytes += bytes

@@ -2,7 +2,6 @@
 import { noGrad } from '../autograd/mode.js'
 import { detach } from '../ops/index.js'
 import { allocate } from '../tensor/create.js'
-import type { DType } from '../tensor/dtype.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { broadcast } from './collectives.js'
 import type { ProcessGroup } from './process-group.js'
@@ -13,13 +12,17 @@ const SMALL = 2 ** 16
 
 /** Gives every rank the values that rank `src` has. */
 export function broadcastAll(tensors: readonly Tensor[], src: number, group: ProcessGroup): void {
-  const small = new Map<DType, Tensor[]>()
+  const small = new Map<string, Tensor[]>()
   for (const t of tensors) {
     if (t.numel() > SMALL) broadcast(t, src, { group })
-    else small.set(t.dtype, [...(small.get(t.dtype) ?? []), t])
+    else {
+      const kind = `${t.dtype} on ${t.device}`
+      small.set(kind, [...(small.get(kind) ?? []), t])
+    }
   }
-  for (const [dtype, list] of small) {
-    const flat = allocate([list.reduce((n, t) => n + t.numel(), 0)], dtype, 'cpu')
+  for (const list of small.values()) {
+    const [{ dtype, device }] = list
+    const flat = allocate([list.reduce((n, t) => n + t.numel(), 0)], dtype, device)
     const each = (visit: (part: Tensor, t: Tensor) => void): void =>
       noGrad(() => {
         let at = 0

@@ -32,7 +32,7 @@ const stacked = (tensors: readonly Tensor[]): Tensor =>
       0,
     ),
   )
-const parts = (group: ProcessGroup, t: Tensor): Tensor => allocate([group.size, ...t.shape], t.dtype, 'cpu')
+const parts = (group: ProcessGroup, t: Tensor): Tensor => allocate([group.size, ...t.shape], t.dtype, group.device)
 
 /** Copies the parts of `from` into the tensors of a list. */
 function spread(from: Tensor, list: readonly Tensor[]): void {
@@ -50,7 +50,7 @@ export function allReduce(tensor: Tensor, options: ReduceOptions & AsyncOptions)
 export function allReduce(tensor: Tensor, options?: ReduceOptions): void
 export function allReduce(tensor: Tensor, options: ReduceOptions = {}): Work | undefined {
   const name = 'allReduce'
-  const { dtype, shape } = checkTensor(name, 'tensor', tensor)
+  const { dtype, shape } = checkTensor(name, 'tensor', tensor, groupFor(name, options.group))
   const op = checkOp(name, options.op ?? 'sum', dtype)
   const { tensor: data, back } = dense(tensor)
   return submit(name, { kind: 'all_reduce', op, dtype, shape, data, finish: back }, options)
@@ -61,9 +61,9 @@ export function reduce(tensor: Tensor, dst: number, options: ReduceOptions & Asy
 export function reduce(tensor: Tensor, dst: number, options?: ReduceOptions): void
 export function reduce(tensor: Tensor, dst: number, options: ReduceOptions = {}): Work | undefined {
   const name = 'reduce'
-  const { dtype, shape } = checkTensor(name, 'tensor', tensor)
-  const op = checkOp(name, options.op ?? 'sum', dtype)
   const group = groupFor(name, options.group)
+  const { dtype, shape } = checkTensor(name, 'tensor', tensor, group)
+  const op = checkOp(name, options.op ?? 'sum', dtype)
   const root = group.rankOf(name, 'dst', dst)
   // The mean is of values that are scaled before they are added; those of the other ranks are not to change.
   const own = op === 'avg' && group.rank !== root ? noGrad(() => detach(tensor).clone()) : tensor
@@ -76,8 +76,9 @@ export function broadcast(tensor: Tensor, src: number, options: AsyncOptions): W
 export function broadcast(tensor: Tensor, src: number, options?: CollectiveOptions): void
 export function broadcast(tensor: Tensor, src: number, options: CollectiveOptions = {}): Work | undefined {
   const name = 'broadcast'
-  const { dtype, shape } = checkTensor(name, 'tensor', tensor)
-  const root = groupFor(name, options.group).rankOf(name, 'src', src)
+  const group = groupFor(name, options.group)
+  const { dtype, shape } = checkTensor(name, 'tensor', tensor, group)
+  const root = group.rankOf(name, 'src', src)
   const { tensor: data, back } = dense(tensor)
   return submit(name, { kind: 'broadcast', root, dtype, shape, data, finish: back }, options)
 }
@@ -91,9 +92,9 @@ export function allGather(
   options: CollectiveOptions = {},
 ): Work | undefined {
   const name = 'allGather'
-  const { dtype, shape } = checkTensor(name, 'tensor', tensor)
   const group = groupFor(name, options.group)
-  const list = checkTensors(name, 'tensorList', tensorList, group.size)
+  const { dtype, shape } = checkTensor(name, 'tensor', tensor, group)
+  const list = checkTensors(name, 'tensorList', tensorList, group)
   for (const [i, t] of list.entries()) checkLike(name, `tensorList[${i}]`, t, dtype, shape)
   const output = parts(group, tensor)
   const request = {
@@ -116,9 +117,9 @@ export function allGatherIntoTensor(output: Tensor, input: Tensor, options: Asyn
 export function allGatherIntoTensor(output: Tensor, input: Tensor, options?: CollectiveOptions): void
 export function allGatherIntoTensor(output: Tensor, input: Tensor, options: CollectiveOptions = {}): Work | undefined {
   const name = 'allGatherIntoTensor'
-  const { dtype, shape } = checkTensor(name, 'input', input)
   const group = groupFor(name, options.group)
-  checkParts(name, 'output', checkTensor(name, 'output', output), 'input', input, group.size)
+  const { dtype, shape } = checkTensor(name, 'input', input, group)
+  checkParts(name, 'output', checkTensor(name, 'output', output, group), 'input', input, group.size)
   const { tensor, back } = dense(output)
   const data = dense(input).tensor
   return submit(
@@ -162,8 +163,8 @@ export function gather(
   options: CollectiveOptions = {},
 ): Work | undefined {
   const name = 'gather'
-  const { dtype, shape } = checkTensor(name, 'tensor', tensor)
   const group = groupFor(name, options.group)
+  const { dtype, shape } = checkTensor(name, 'tensor', tensor, group)
   const root = group.rankOf(name, 'dst', dst)
   const list = listAt(name, 'gatherList', gatherList, group, root, tensor)
   const output = list === null ? null : parts(group, tensor)
@@ -189,8 +190,8 @@ export function scatter(
   options: CollectiveOptions = {},
 ): Work | undefined {
   const name = 'scatter'
-  const { dtype, shape } = checkTensor(name, 'tensor', tensor)
   const group = groupFor(name, options.group)
+  const { dtype, shape } = checkTensor(name, 'tensor', tensor, group)
   const root = group.rankOf(name, 'src', src)
   const list = listAt(name, 'scatterList', scatterList, group, root, tensor)
   const data = list === null ? null : stacked(list)
@@ -213,7 +214,7 @@ function listAt(
       throw new ArgumentError(`${operation}: expected null for ${name} on every rank but ${group.ranks[root]}`)
     return null
   }
-  const tensors = checkTensors(operation, name, list, group.size)
+  const tensors = checkTensors(operation, name, list, group)
   for (const [i, t] of tensors.entries()) checkLike(operation, `${name}[${i}]`, t, like.dtype, like.shape)
   return tensors
 }
@@ -227,8 +228,9 @@ export function reduceScatter(
   options: ReduceOptions = {},
 ): Work | undefined {
   const name = 'reduceScatter'
-  const { dtype, shape } = checkTensor(name, 'output', output)
-  const list = checkTensors(name, 'inputList', inputList, groupFor(name, options.group).size)
+  const group = groupFor(name, options.group)
+  const { dtype, shape } = checkTensor(name, 'output', output, group)
+  const list = checkTensors(name, 'inputList', inputList, group)
   for (const [i, t] of list.entries()) checkLike(name, `inputList[${i}]`, t, dtype, shape)
   return scatterSums(name, output, stacked(list), options)
 }
@@ -238,9 +240,9 @@ export function reduceScatterTensor(output: Tensor, input: Tensor, options: Redu
 export function reduceScatterTensor(output: Tensor, input: Tensor, options?: ReduceOptions): void
 export function reduceScatterTensor(output: Tensor, input: Tensor, options: ReduceOptions = {}): Work | undefined {
   const name = 'reduceScatterTensor'
-  checkTensor(name, 'output', output)
-  const { size } = groupFor(name, options.group)
-  checkParts(name, 'input', checkTensor(name, 'input', input), 'output', output, size)
+  const group = groupFor(name, options.group)
+  checkTensor(name, 'output', output, group)
+  checkParts(name, 'input', checkTensor(name, 'input', input, group), 'output', output, group.size)
   // The mean scales its input, which is not to change.
   const own = options.op === 'avg' ? noGrad(() => detach(input).clone()) : input
   return scatterSums(name, output, dense(own).tensor, options)
@@ -267,16 +269,16 @@ export function allToAll(
   options: CollectiveOptions = {},
 ): Work | undefined {
   const name = 'allToAll'
-  const { size } = groupFor(name, options.group)
-  const inputs = checkTensors(name, 'inputList', inputList, size)
-  const outputs = checkTensors(name, 'outputList', outputList, size)
+  const group = groupFor(name, options.group)
+  const inputs = checkTensors(name, 'inputList', inputList, group)
+  const outputs = checkTensors(name, 'outputList', outputList, group)
   const { dtype } = inputs[0]
   for (const [i, t] of inputs.entries()) checkLike(name, `inputList[${i}]`, t, dtype, null)
   for (const [i, t] of outputs.entries()) checkLike(name, `outputList[${i}]`, t, dtype, null)
   const sendCounts = inputs.map((t) => t.numel())
   const receiveCounts = outputs.map((t) => t.numel())
-  const data = allocate([sum(sendCounts)], dtype, 'cpu')
-  const output = allocate([sum(receiveCounts)], dtype, 'cpu')
+  const data = allocate([sum(sendCounts)], dtype, group.device)
+  const output = allocate([sum(receiveCounts)], dtype, group.device)
   const each = (flat: Tensor, list: readonly Tensor[], visit: (part: Tensor, t: Tensor) => void): void =>
     noGrad(() => {
       let at = 0
@@ -323,9 +325,10 @@ export function allToAllSingle(
   options: CollectiveOptions = {},
 ): Work | undefined {
   const name = 'allToAllSingle'
-  const { dtype } = checkTensor(name, 'input', input)
-  checkLike(name, 'output', checkTensor(name, 'output', output), dtype, null)
-  const { size } = groupFor(name, options.group)
+  const group = groupFor(name, options.group)
+  const { size } = group
+  const { dtype } = checkTensor(name, 'input', input, group)
+  checkLike(name, 'output', checkTensor(name, 'output', output, group), dtype, null)
   const receiveCounts = counts(name, 'output', output, outputSplitSizes, size)
   const sendCounts = counts(name, 'input', input, inputSplitSizes, size)
   const { tensor, back } = dense(output)

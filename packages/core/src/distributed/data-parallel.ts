@@ -194,9 +194,9 @@ export class DistributedDataParallel<
 
   /** Tells the others whether this rank has data, and hears it of them. */
   #announce(state: number): number[] {
-    const { size, ranks } = this.#group
-    const states = Array.from({ length: size }, () => allocate([], 'int32', 'cpu'))
-    allGather(states, tensor(state, { dtype: 'int32' }), { group: this.#group })
+    const { size, ranks, device } = this.#group
+    const states = Array.from({ length: size }, () => allocate([], 'int32', device))
+    allGather(states, tensor(state, { dtype: 'int32', device }), { group: this.#group })
     const values = states.map((t) => t.item<number>())
     this.#active = ranks.filter((_, i) => values[i] !== JOINED)
     return values

@@ -13,7 +13,7 @@ const lib = native.distributed
 export interface MessageOptions {
   /** Default: all processes. */
   readonly group?: ProcessGroup | null
-  /** Messages are told apart by it. Default 0. */
+  /** Messages are told apart by it. Default 0; NCCL has no other. */
   readonly tag?: number
   /** How long to wait, in milliseconds. Default: the group's. */
   readonly timeout?: number
@@ -34,8 +34,8 @@ function start(
   wait: boolean,
 ): Started {
   checkNow(name)
-  checkTensor(name, 'tensor', tensor)
   const group = groupFor(name, options.group)
+  checkTensor(name, 'tensor', tensor, group)
   const handle = group.handleFor(name)
   const at = peer === null ? -1 : group.rankOf(name, sends ? 'dst' : 'src', peer)
   if (at === group.rank) throw new ArgumentError(`${name}: expected another rank than this process's own, got ${peer}`)
@@ -61,7 +61,7 @@ export function send(tensor: Tensor, dst: number, options: MessageOptions = {}):
 }
 
 /**
- * Receives a tensor from rank `src`, or from whoever sends one.
+ * Receives a tensor from rank `src`, or from whoever sends one; NCCL wants to be told from whom.
  *
  * @returns the rank that it came from
  * @throws DistributedError when what comes has another size or dtype

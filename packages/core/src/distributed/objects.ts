@@ -66,8 +66,9 @@ function bytesOf(operation: string, value: unknown): Uint8Array {
   }
 }
 
-function asTensor(bytes: Uint8Array, size: number): Tensor {
-  const t = allocate([size], 'uint8', 'cpu')
+/** Bytes where the group's tensors are. */
+function asTensor(bytes: Uint8Array, size: number, { device }: ProcessGroup): Tensor {
+  const t = allocate([size], 'uint8', device)
   if (bytes.length > 0) t.storage.write('distributed', 0, bytes)
   return t
 }
@@ -80,14 +81,15 @@ function received(t: Tensor, size: number): unknown {
 
 /** Everyone's sizes, and everyone's bytes, of the largest size. */
 function exchange(operation: string, value: unknown, options: ObjectOptions): unknown[] {
-  const { size } = groupFor(operation, options.group)
+  const group = groupFor(operation, options.group)
+  const { size, device } = group
   const bytes = bytesOf(operation, value)
-  const sizes = Array.from({ length: size }, () => allocate([], 'int64', 'cpu'))
-  allGather(sizes, tensor(bytes.length, { dtype: 'int64' }), options)
+  const sizes = Array.from({ length: size }, () => allocate([], 'int64', device))
+  allGather(sizes, tensor(bytes.length, { dtype: 'int64', device }), options)
   const lengths = sizes.map((t) => t.item<number>())
   const most = Math.max(...lengths)
-  const all = Array.from({ length: size }, () => allocate([most], 'uint8', 'cpu'))
-  allGather(all, asTensor(bytes, most), options)
+  const all = Array.from({ length: size }, () => allocate([most], 'uint8', device))
+  allGather(all, asTensor(bytes, most, group), options)
   return all.map((t, i) => received(t, lengths[i]))
 }
 
@@ -113,10 +115,10 @@ export function broadcastObjectList<T>(objectList: T[], src = 0, options: Object
   const group = groupFor(name, options.group)
   const sends = group.rank === group.rankOf(name, 'src', src)
   const bytes = sends ? bytesOf(name, objectList) : new Uint8Array()
-  const size = tensor(bytes.length, { dtype: 'int64' })
+  const size = tensor(bytes.length, { dtype: 'int64', device: group.device })
   broadcast(size, src, options)
   const length = size.item<number>()
-  const t = asTensor(bytes, length)
+  const t = asTensor(bytes, length, group)
   broadcast(t, src, options)
   if (!sends) objectList.splice(0, objectList.length, ...(received(t, length) as T[]))
 }
@@ -138,8 +140,9 @@ export function sendObjectList(objectList: readonly unknown[], dst: number, opti
   const name = 'sendObjectList'
   if (!Array.isArray(objectList)) throw new ArgumentError(`${name}: expected a list, got ${describe(objectList)}`)
   const bytes = bytesOf(name, objectList)
-  send(tensor(bytes.length, { dtype: 'int64' }), dst, options)
-  send(asTensor(bytes, bytes.length), dst, options)
+  const group = groupFor(name, options.group)
+  send(tensor(bytes.length, { dtype: 'int64', device: group.device }), dst, options)
+  send(asTensor(bytes, bytes.length, group), dst, options)
 }
 
 /**
@@ -150,10 +153,11 @@ export function sendObjectList(objectList: readonly unknown[], dst: number, opti
 export function recvObjectList<T>(objectList: T[], src: number | null = null, options: ObjectOptions = {}): number {
   const name = 'recvObjectList'
   if (!Array.isArray(objectList)) throw new ArgumentError(`${name}: expected a list, got ${describe(objectList)}`)
-  const size = allocate([], 'int64', 'cpu')
+  const { device } = groupFor(name, options.group)
+  const size = allocate([], 'int64', device)
   const from = recv(size, src, options)
   const length = size.item<number>()
-  const t = allocate([length], 'uint8', 'cpu')
+  const t = allocate([length], 'uint8', device)
   recv(t, from, options)
   objectList.splice(0, objectList.length, ...(received(t, length) as T[]))
   return from

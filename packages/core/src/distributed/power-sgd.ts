@@ -99,11 +99,11 @@ function approximate(state: PowerSGDState, bucket: GradBucket): void {
   const right = matrices.map((matrix, i) => {
     const [n, m] = matrix.shape
     const q = known?.[i] ?? randn([m, Math.min(n, m, matrixApproximationRank)], { generator: state.generator })
-    return linalg.qr(q.to(matrix.dtype)).Q
+    return orthogonal(q, matrix)
   })
   const left = matrices.map((matrix, i) => matmul(matrix, right[i]))
   exchange(left, 'sum', group)
-  const basis = left.map((p) => linalg.qr(p).Q)
+  const basis = left.map((p) => orthogonal(p, p))
   const projected = matrices.map((matrix, i) => matmul(matrix.t(), basis[i]))
   exchange(projected, 'avg', group)
   for (const [i, matrix] of matrices.entries()) matrix.copy_(matmul(basis[i], projected[i].t()))
@@ -111,10 +111,14 @@ function approximate(state: PowerSGDState, bucket: GradBucket): void {
   if (warmStart) state.factors.set(bucket.index(), projected)
 }
 
+/** Orthogonal columns in the dtype and on the device of `like`. The factorisation is the CPU's: the matrices are thin. */
+const orthogonal = (q: Tensor, like: Tensor): Tensor =>
+  linalg.qr(q.to({ device: 'cpu', dtype: like.dtype })).Q.to(like.device)
+
 /** Combines tensors of all ranks in one message. */
 function exchange(tensors: readonly Tensor[], op: 'sum' | 'avg', group: ProcessGroup | null): void {
   if (tensors.length === 0) return
-  const flat = allocate([tensors.reduce((n, t) => n + t.numel(), 0)], tensors[0].dtype, 'cpu')
+  const flat = allocate([tensors.reduce((n, t) => n + t.numel(), 0)], tensors[0].dtype, tensors[0].device)
   const each = (visit: (part: Tensor, t: Tensor) => void): void => {
     let at = 0
     for (const t of tensors) {

@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url'
 import type { GroupHandle } from '../binding/distributed.js'
 import { native } from '../binding/native.js'
 import { ArgumentError, DistributedError, describe } from '../errors.js'
+import { deviceCount, setDevice } from '../tensor/cuda.js'
+import { checkDevice, current, type Device, isCuda } from '../tensor/device.js'
 import { launchEnvironment } from './environment.js'
 import { checkInteger, checkTimeout, guarded } from './failures.js'
 import { FileStore, PrefixStore, Store, TCPStore } from './stores.js'
@@ -16,7 +18,7 @@ const DEFAULT_TIMEOUT = 1_800_000
 const MOST_RANKS = 65_536
 
 /** The order is that of native/include/flambeau/distributed.h. */
-const BACKENDS = ['gloo', 'mpi'] as const
+const BACKENDS = ['gloo', 'mpi', 'nccl'] as const
 /** The engines that processes exchange tensors with. */
 export type Backend = (typeof BACKENDS)[number]
 const codeOf = (backend: Backend): number => BACKENDS.indexOf(backend)
@@ -31,12 +33,22 @@ export class ProcessGroup {
   readonly timeout: number
   /** What the members exchange tensors with. */
   readonly backend: Backend
+  /** Where the tensors are that they exchange. */
+  readonly device: Device
   readonly #handle: GroupHandle | null
   #closed = false
 
   /** @internal Use `initProcessGroup` and `newGroup`. */
-  constructor(backend: Backend, ranks: readonly number[], rank: number, timeout: number, handle: GroupHandle | null) {
+  constructor(
+    backend: Backend,
+    device: Device,
+    ranks: readonly number[],
+    rank: number,
+    timeout: number,
+    handle: GroupHandle | null,
+  ) {
     this.backend = backend
+    this.device = device
     this.ranks = ranks
     this.rank = rank
     this.timeout = timeout
@@ -97,7 +109,10 @@ let generation = 0
 
 /** The options of `initProcessGroup`. */
 export interface InitOptions {
-  /** Default 'gloo'. 'mpi' is for processes that `mpirun` has started, in a build with OpenMPI. */
+  /**
+   * Default 'gloo', for tensors on the CPU. 'nccl' is for tensors on CUDA devices, of which each process has one of its own. 'mpi'
+   * is for processes that `mpirun` has started, in a build with OpenMPI.
+   */
   readonly backend?: Backend
   /** `env://` (default), `tcp://HOST:PORT` or `file:///PATH`: where the processes find each other. */
   readonly initMethod?: string
@@ -109,6 +124,11 @@ export interface InitOptions {
   readonly worldSize?: number
   /** How long to wait for the others, now and in collectives, in milliseconds. Default 1,800,000. */
   readonly timeout?: number
+  /**
+   * With 'nccl': this process's CUDA device, which `'cuda'` stands for from then on. Default: the one that `cuda.setDevice` has
+   * chosen, or the one whose number is the launcher's `LOCAL_RANK`.
+   */
+  readonly deviceId?: Device | number
 }
 
 /**
@@ -140,6 +160,7 @@ export function initProcessGroup(options: InitOptions = {}): void {
     throw new ArgumentError('initProcessGroup: the process group is there already; call destroyProcessGroup() first')
   const backend = checkBackend(options.backend ?? 'gloo')
   const timeout = checkTimeout('initProcessGroup', options.timeout ?? DEFAULT_TIMEOUT)
+  const device = deviceFor(backend, options.deviceId)
   const { rank, size, store, own } =
     backend === 'mpi' ? launchedByMpi(options, timeout) : meetingPlace(options, timeout)
   try {
@@ -148,7 +169,7 @@ export function initProcessGroup(options: InitOptions = {}): void {
     const ranks = Array.from({ length: size }, (_, i) => i)
     rollCall('initProcessGroup', shared, ranks, rank, timeout)
     const networkInterface = process.env.GLOO_SOCKET_IFNAME ?? ''
-    const group = open('initProcessGroup', backend, shared, 'world', ranks, rank, timeout, networkInterface)
+    const group = open('initProcessGroup', backend, device, shared, 'world', ranks, rank, timeout, networkInterface)
     world = { group, store: shared, own, groups: [], made: 0, networkInterface }
     generation++
     if (backend === 'mpi') process.once('exit', endWell)
@@ -160,16 +181,39 @@ export function initProcessGroup(options: InitOptions = {}): void {
 
 function checkBackend(backend: unknown): Backend {
   const known = BACKENDS.find((name) => name === backend)
-  if (known === undefined) {
-    const why = backend === 'nccl' ? ": there is no NCCL in this build; 'gloo' works with tensors on the CPU" : ''
+  if (known === undefined)
     throw new ArgumentError(
-      `initProcessGroup: expected one of ${BACKENDS.join(', ')} for backend, got ${describe(backend)}${why}`,
+      `initProcessGroup: expected one of ${BACKENDS.join(', ')} for backend, got ${describe(backend)}`,
     )
-  }
   const reason = lib.groupReason(codeOf(known))
   if (reason === '') return known
-  const instead = known === 'mpi' ? "; 'gloo' also works under mpirun, whose environment variables it reads" : ''
-  throw new ArgumentError(`initProcessGroup: ${reason}${instead}`)
+  throw new ArgumentError(`initProcessGroup: ${reason}${INSTEAD[known]}`)
+}
+
+const INSTEAD: Record<Backend, string> = {
+  gloo: '',
+  mpi: "; 'gloo' also works under mpirun, whose environment variables it reads",
+  nccl: "; 'gloo' works with tensors on the cpu",
+}
+
+/** The device whose tensors a backend takes: NCCL has one for each process. */
+function deviceFor(backend: Backend, given: unknown): Device {
+  const name = 'initProcessGroup'
+  if (backend !== 'nccl') {
+    if (given !== undefined)
+      throw new ArgumentError(`${name}: deviceId is for the backend 'nccl', got ${describe(given)} with '${backend}'`)
+    return 'cpu'
+  }
+  const count = deviceCount()
+  // Job systems often let each process see its own device alone.
+  const local = current.chosen || count === 1 ? current.cuda : (launchEnvironment().localRank ?? current.cuda)
+  if (given === undefined && local >= count)
+    throw new ArgumentError(
+      `${name}: NCCL wants a CUDA device for each process: this is process ${local} of its machine, which shows ${count} devices; ` +
+        'start fewer, or choose with deviceId',
+    )
+  setDevice((given ?? local) as Device | number)
+  return checkDevice(name, 'cuda')
 }
 
 /** `mpirun` knows who there is: rank 0 tells the others where its store is, unless they were given one. */
@@ -303,6 +347,7 @@ function rollCall(operation: string, store: Store, ranks: readonly number[], ran
 function open(
   operation: string,
   backend: Backend,
+  device: Device,
   store: Store,
   name: string,
   ranks: readonly number[],
@@ -313,9 +358,18 @@ function open(
   const { handle, prefix } = store.below
   const at = ranks.indexOf(rank)
   const group = guarded(operation, () =>
-    lib.openGroup(handle, `${prefix}${name}/`, networkInterface, at, ranks, timeout, codeOf(backend)),
+    lib.openGroup(
+      handle,
+      `${prefix}${name}/`,
+      networkInterface,
+      at,
+      ranks,
+      timeout,
+      codeOf(backend),
+      isCuda(device) ? Number(device.slice('cuda:'.length)) : 0,
+    ),
   )
-  return new ProcessGroup(backend, ranks, at, timeout, group)
+  return new ProcessGroup(backend, device, ranks, at, timeout, group)
 }
 
 /** The default group. @internal */
@@ -349,9 +403,10 @@ export function newGroup(ranks?: readonly number[] | null, options: { readonly t
   members.sort((a, b) => a - b)
   const timeout = checkTimeout('newGroup', options.timeout ?? group.timeout)
   const name = `group/${here.made++}`
-  if (!members.includes(group.rank)) return new ProcessGroup(group.backend, members, -1, timeout, null)
+  const { backend, device } = group
+  if (!members.includes(group.rank)) return new ProcessGroup(backend, device, members, -1, timeout, null)
   rollCall('newGroup', new PrefixStore(name, store), members, group.rank, timeout)
-  const made = open('newGroup', group.backend, store, name, members, group.rank, timeout, networkInterface)
+  const made = open('newGroup', backend, device, store, name, members, group.rank, timeout, networkInterface)
   groups.push(made)
   return made
 }
@@ -382,12 +437,12 @@ export const isLaunched = (): boolean => launchEnvironment().rank !== undefined
 
 /** Whether there is Gloo. */
 export const isGlooAvailable = (): boolean => lib.groupReason(codeOf('gloo')) === ''
-/** Whether there is NCCL: not in this build. */
-export const isNcclAvailable = (): boolean => false
+/** Whether there is NCCL, and a CUDA device for it. */
+export const isNcclAvailable = (): boolean => lib.groupReason(codeOf('nccl')) === ''
 /** Whether there is MPI. */
 export const isMpiAvailable = (): boolean => lib.groupReason(codeOf('mpi')) === ''
 /** Whether this build can join processes. */
-export const isAvailable = (): boolean => isGlooAvailable() || isMpiAvailable()
+export const isAvailable = (): boolean => isGlooAvailable() || isMpiAvailable() || isNcclAvailable()
 /** Whether the default group is there. */
 export const isInitialized = (): boolean => world !== null
 /** The engine of a group. */

@@ -138,8 +138,9 @@ export class Reducer {
   }
 
   #sumFlags(flags: readonly boolean[]): boolean[] {
-    const t = tensor([...flags].map(Number), { dtype: 'uint8' })
-    allReduce(t, { op: 'max', group: this.#options.group })
+    const { group } = this.#options
+    const t = tensor([...flags].map(Number), { dtype: 'uint8', device: group.device })
+    allReduce(t, { op: 'max', group })
     return (t.tolist() as number[]).map((value) => value !== 0)
   }
 

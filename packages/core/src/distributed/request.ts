@@ -10,7 +10,7 @@ import { DTYPES, type DType, isComplex, isFloating, isInteger } from '../tensor/
 import { formatShape, sameShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { checkTimeout, guarded } from './failures.js'
-import { groupFor, type ProcessGroup } from './process-group.js'
+import { type Backend, groupFor, type ProcessGroup } from './process-group.js'
 import { Work } from './work.js'
 
 const lib = native.distributed
@@ -57,21 +57,28 @@ export interface AsyncOptions extends CollectiveOptions {
   readonly asyncOp: true
 }
 
+/** What is said of tensors that are elsewhere; PyTorch's words for NCCL. */
+const ELSEWHERE: Record<Backend, (device: string) => string> = {
+  gloo: () => 'Gloo exchanges tensors of the CPU',
+  mpi: () => 'MPI exchanges tensors of the CPU',
+  nccl: (device) => `No backend type associated with device type ${device.replace(/:.*/, '')}`,
+}
+
 /** Throws unless `t` is a tensor that a process group can take. */
-export function checkTensor(operation: string, name: string, t: unknown): Tensor {
+export function checkTensor(operation: string, name: string, t: unknown, { backend, device }: ProcessGroup): Tensor {
   if (!(t instanceof Tensor)) throw new ArgumentError(`${operation}: expected a tensor for ${name}, got ${describe(t)}`)
-  if (t.device !== 'cpu')
+  if (t.device !== device)
     throw new DeviceError(
-      `${operation}: expected ${name} on cpu, got it on ${t.device}; Gloo exchanges tensors of the CPU`,
+      `${operation}: expected ${name} on ${device}, got it on ${t.device}; ${ELSEWHERE[backend](t.device)}`,
     )
   if (t.isDisposed) throw new DisposedError(`${operation}: ${name} was used after dispose()`)
   return t
 }
 
-export function checkTensors(operation: string, name: string, list: unknown, count: number): Tensor[] {
-  if (!Array.isArray(list) || list.length !== count)
-    throw new ArgumentError(`${operation}: expected a list of ${count} tensors for ${name}, got ${describe(list)}`)
-  return list.map((t, i) => checkTensor(operation, `${name}[${i}]`, t))
+export function checkTensors(operation: string, name: string, list: unknown, group: ProcessGroup): Tensor[] {
+  if (!Array.isArray(list) || list.length !== group.size)
+    throw new ArgumentError(`${operation}: expected a list of ${group.size} tensors for ${name}, got ${describe(list)}`)
+  return list.map((t, i) => checkTensor(operation, `${name}[${i}]`, t, group))
 }
 
 /** Throws unless both have one dtype, and `shape` where one is given. */

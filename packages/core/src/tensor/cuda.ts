@@ -40,6 +40,7 @@ export function setDevice(device: number | Device): void {
     throw new ArgumentError(`setDevice: expected a device number ≥ 0, got ${describe(device)}`)
   const name = named('setDevice', typeof device === 'number' ? `cuda:${device}` : device)
   current.cuda = Number(name.slice('cuda:'.length))
+  current.chosen = true
 }
 
 /** What a CUDA device is. */

@@ -14,8 +14,8 @@ const CUDA = 2
 /** The native code of each device; meta tensors have no native storage. CUDA's come as they are named. */
 export const DEVICE_CODES: Record<Device, number> = { cpu: 0, debug: 1, meta: -1, cuda: CUDA }
 
-/** The CUDA device that `'cuda'` stands for. */
-export const current: { cuda: number } = { cuda: 0 }
+/** The CUDA device that `'cuda'` stands for, and whether `setDevice` has chosen it. */
+export const current: { cuda: number; chosen: boolean } = { cuda: 0, chosen: false }
 
 export const isCuda = (device: Device): boolean => device.startsWith('cuda')
 

@@ -1,5 +1,6 @@
 // Whatever goes wrong is a clear error on every rank that lives, in time.
 import { createServer } from 'node:net'
+import { cuda } from '@flambeau/core'
 import { expect, jest, test } from '@jest/globals'
 import { freePort, processes, results } from './processes.ts'
 
@@ -103,9 +104,14 @@ test('a port in use, other world sizes, a rank twice, one that does not come, no
   const absent = await join(2, () => ({ WORLD_SIZE: '4' }), { byFile: true, timeout: 5000 })
   for (const message of absent)
     expect(message).toBe('DistributedError (timeout): initProcessGroup: ranks 2 and 3 of 4 did not come within 5000 ms')
-  const [[nowhere, unset, nccl, ucc]] = (await results('failures', 'refusals', 1)) as string[][]
+  const [[nowhere, unset, nccl, ucc, device]] = (await results('failures', 'refusals', 1)) as string[][]
   expect(nowhere).toMatch(/no store could be reached at 127.0.0.1:1 within 500 ms: connect: Connection refused/)
   expect(unset).toMatch(/expected the environment variable MASTER_ADDR/)
-  expect(nccl).toMatch("expected one of gloo, mpi for backend, got 'nccl': there is no NCCL in this build")
-  expect(ucc).toMatch("expected one of gloo, mpi for backend, got 'ucc'")
+  if (!cuda.isAvailable())
+    expect(nccl).toBe(
+      `ArgumentError: initProcessGroup: NCCL joins CUDA devices, and there is none: ${cuda.unavailableReason()}; ` +
+        "'gloo' works with tensors on the cpu",
+    )
+  expect(ucc).toMatch("expected one of gloo, mpi, nccl for backend, got 'ucc'")
+  expect(device).toMatch("deviceId is for the backend 'nccl', got 0 with 'gloo'")
 })

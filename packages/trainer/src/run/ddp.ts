@@ -1,5 +1,5 @@
 // Several processes that train one module: each has a copy and a part of the data, and gradients are averaged.
-import { ArgumentError, type Device, DistributedError, nn, type Tensor, tensor } from '@flambeau/core'
+import { ArgumentError, cuda, type Device, DistributedError, nn, type Tensor, tensor } from '@flambeau/core'
 import type * as Distributed from '@flambeau/core/distributed'
 import { checkKeys, messageOf, TrainerError } from '../errors.js'
 import type { AnyLightningModule, Loader } from '../types.js'
@@ -7,6 +7,7 @@ import { checkLaunch, startOthers } from './launch.js'
 import type { ReduceFx } from './results.js'
 import { shardOf } from './shard.js'
 import type { ConnectOptions, Strategy } from './strategy.js'
+import { mapTensors } from './tree.js'
 
 /** The options of `DDPStrategy`. */
 export interface DDPOptions {
@@ -39,15 +40,16 @@ class Step extends nn.Module<[body: () => void], void> {
 }
 
 /**
- * Data-parallel training on the CPUs of one machine or more, as `strategy: 'ddp'`; made by hand to give options.
+ * Data-parallel training on the CPUs or CUDA devices of one machine or more, as `strategy: 'ddp'`; made by hand to give options.
+ * CPUs exchange gradients by Gloo. With `accelerator: 'gpu'` each process has the device of its local rank, and they exchange by NCCL.
  *
  * The processes are those that `npx flambeau run` has started; without it, the trainer starts `devices − 1` more of this
  * program when it is first used.
  */
 export class DDPStrategy implements Strategy {
   readonly name = 'ddp'
-  readonly device: Device = 'cpu'
   readonly options: DDPOptions
+  #device: Device = 'cpu'
   #distributed: typeof Distributed | null = null
   #parallel: Distributed.DistributedDataParallel<Step> | null = null
   #joined = false
@@ -64,6 +66,11 @@ export class DDPStrategy implements Strategy {
     return this.#distributed
   }
 
+  /** This process's device, once the processes have met. */
+  get device(): Device {
+    return this.#device
+  }
+
   get worldSize(): number {
     return this.#joined ? this.#joinedWorld.getWorldSize() : Number(process.env.WORLD_SIZE ?? 1)
   }
@@ -77,21 +84,19 @@ export class DDPStrategy implements Strategy {
   }
 
   async connect(options: ConnectOptions): Promise<void> {
-    const { accelerator, devices, numNodes, useDistributedSampler } = options
+    const { devices, numNodes, useDistributedSampler } = options
     this.#divides = useDistributedSampler
-    if (accelerator !== 'auto' && accelerator !== 'cpu')
-      throw new ArgumentError(
-        `ddp: processes exchange gradients by Gloo, which takes tensors on the cpu; take accelerator: 'cpu', got '${accelerator}'`,
-      )
     this.#distributed = await import('@flambeau/core/distributed')
     const distributed = this.#distributed
+    const backend = backendFor(distributed, options)
     if (!distributed.isInitialized()) {
       const { timeout } = this.options
       const others = distributed.isLaunched()
         ? {}
         : startOthers(distributed, devices === 'auto' ? 1 : devices, numNodes)
-      distributed.initProcessGroup({ timeout, ...others })
+      distributed.initProcessGroup({ backend, timeout, ...others })
     }
+    this.#device = backend === 'nccl' ? `cuda:${cuda.currentDevice()}` : 'cpu'
     this.#joined = true
     checkLaunch(distributed.getWorldSize(), options)
   }
@@ -99,6 +104,8 @@ export class DDPStrategy implements Strategy {
   setup(module: AnyLightningModule, training: boolean): void {
     const { DistributedDataParallel, broadcast } = this.#joinedWorld
     this.teardown()
+    const { device } = this
+    if ([...module.parameters(), ...module.buffers()].some((t) => t.device !== device)) module.to(device)
     if (!training) {
       for (const t of [...module.parameters(), ...module.buffers()]) broadcast(t, 0)
       return
@@ -116,7 +123,9 @@ export class DDPStrategy implements Strategy {
   }
 
   toDevice(batch: unknown): unknown {
-    return batch
+    const { device } = this
+    if (device === 'cpu') return batch
+    return mapTensors(batch, (t: Tensor) => (t.device === device ? t : t.to(device)))
   }
 
   step<R>(body: () => R): R {
@@ -144,7 +153,7 @@ export class DDPStrategy implements Strategy {
   reduce(values: readonly number[], by: ReduceFx): number[] {
     const { allReduce, getWorldSize, ReduceOp } = this.#joinedWorld
     const op = { mean: ReduceOp.SUM, sum: ReduceOp.SUM, min: ReduceOp.MIN, max: ReduceOp.MAX }[by]
-    const all: Tensor = tensor([...values], { dtype: 'float64' })
+    const all: Tensor = tensor([...values], { dtype: 'float64', device: this.device })
     allReduce(all, { op })
     const reduced = all.toArray() as number[]
     return by === 'mean' ? reduced.map((value) => value / getWorldSize()) : reduced
@@ -211,6 +220,31 @@ export class DDPStrategy implements Strategy {
     this.#parallel?.close()
     this.#parallel = null
   }
+}
+
+/** What the processes exchange gradients by: NCCL, where each has a CUDA device, or Gloo. */
+function backendFor(
+  distributed: typeof Distributed,
+  { accelerator, devices }: ConnectOptions,
+): 'gloo' | 'mpi' | 'nccl' {
+  if (distributed.isInitialized()) {
+    const backend = distributed.getBackend()
+    if (accelerator === 'auto' || (accelerator === 'cpu') === (backend !== 'nccl')) return backend
+    throw new ArgumentError(
+      `ddp: the process group is one of '${backend}', got accelerator '${accelerator}'; take 'auto', or another backend`,
+    )
+  }
+  if (accelerator === 'cpu') return 'gloo'
+  const there = distributed.isNcclAvailable()
+  if (accelerator === 'auto') {
+    const local = Number(process.env.LOCAL_WORLD_SIZE ?? (devices === 'auto' ? 1 : devices))
+    return there && local <= cuda.deviceCount() ? 'nccl' : 'gloo'
+  }
+  if (there) return 'nccl'
+  throw new ArgumentError(
+    `ddp: accelerator '${accelerator}' needs NCCL, which cannot be used here (${cuda.unavailableReason() || 'libnccl.so.2 cannot be loaded'}); ` +
+      "take accelerator: 'cpu'",
+  )
 }
 
 type Outcome<R> = { readonly value: R } | { readonly failed: string }
