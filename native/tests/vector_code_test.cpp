@@ -91,6 +91,7 @@ struct Chain {
     v.op = op;
     const int operands[] = {a, b, c};
     std::copy(operands, operands + 3, v.operands);
+    v.is_result = writes;
     if (writes) v.stream = program.streams++;
     program.values.push_back(v);
     std::vector<T> x(n);
@@ -128,6 +129,7 @@ struct Chain {
       CHECK(wrong == n);
     }
     for (const auto& fold : program.folds) check_fold(fold, memory[fold.stream]);
+    check_past(*code, memory);
     return true;
   }
 
@@ -137,6 +139,24 @@ struct Chain {
     program.values.push_back(v);
     values.push_back(std::move(x));
     return last();
+  }
+  // The same again, past the caches.
+  void check_past(const cpu::ChainCode& code, const std::vector<std::vector<T>>& expected) {
+    struct alignas(cpu::ChainCode::kVector) Line {
+      char bytes[cpu::ChainCode::kVector];
+    };
+    const size_t nbytes = n * sizeof(T);
+    std::vector<std::vector<Line>> memory;
+    std::vector<const char*> streams;
+    for (const auto& m : expected) {
+      memory.emplace_back(nbytes / sizeof(Line));
+      std::memcpy(memory.back().data(), m.data(), nbytes);
+      streams.push_back(memory.back().data()->bytes);
+    }
+    for (const Value& v : program.values)
+      if (v.kind == Kind::computed && v.stream >= 0) std::memset(memory[v.stream].data()->bytes, 1, nbytes);
+    code.past(streams.data(), 0, static_cast<int64_t>(nbytes));
+    for (size_t s = 0; s < memory.size(); ++s) CHECK(std::memcmp(memory[s].data(), expected[s].data(), nbytes) == 0);
   }
   void check_fold(const ChainProgram::Fold& fold, const std::vector<T>& got) {
     constexpr size_t kLanes = cpu::ChainCode::kVector / sizeof(T), kAll = 4 * kLanes;

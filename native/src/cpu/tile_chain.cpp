@@ -287,6 +287,7 @@ class Compiler {
         value.operands[1] = add(lanes);
       } else if (contains(chain_.results, r)) {
         value.stream = stream({r, true, false, true});
+        value.is_result = plan_.places[r].out >= 0 && !is_read_elsewhere(r);
       }
       numbers_[r] = add(value);
     }
@@ -315,6 +316,14 @@ class Compiler {
       value.stream = stream({r, !repeats, true, false});
     }
     return value;
+  }
+  bool is_read_elsewhere(int r) const {
+    for (int reader = plan_.first_instruction; reader < plan_.registers; ++reader) {
+      const TileInstruction& i = plan_.instruction(reader);
+      if (!contains(chain_.code, reader) && std::find(i.operands, i.operands + i.arity, r) != i.operands + i.arity)
+        return true;
+    }
+    return false;
   }
   int stream(TileChain::Stream s) {
     chain_.streams.push_back(s);

@@ -13,6 +13,7 @@
 
 #include "blocks.h"
 #include "flambeau/parallel.h"
+#include "stream.h"
 #include "tile_worker.h"
 
 namespace flambeau::cpu {
@@ -164,6 +165,11 @@ Status run_program(const TileProgramArgs& args) {
   Status status;
   const std::shared_ptr<const TilePlan> plan = find_plan(args, flat, repeats, status);
   task.plan = plan.get();
+  const int64_t nbytes = args.rows * args.row * static_cast<int64_t>(sizeof(C));
+  size_t v = 0;
+  task.past = status.ok() && std::all_of(args.outs.begin(), args.outs.end(), [&](const TensorView& out) {
+                return !flat[v++] || streams(out.data, nbytes, kStreamComputedBytes);
+              });
   if (status.ok() && args.rows * args.row > 0) TileProgram<C>(task).run();
   return status;
 }

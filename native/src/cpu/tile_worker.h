@@ -9,6 +9,7 @@
 
 #include "blocks.h"
 #include "reduce_rows.h"
+#include "stream.h"
 #include "tile_operand.h"
 #include "tile_plan.h"
 
@@ -22,6 +23,7 @@ struct TileTask {
     for (const TensorView& t : static_cast<std::span<const TensorView>>(args.row_ins)) row_ins.emplace_back(t);
   }
   const TilePlan* plan = nullptr;
+  bool past = false;  // results go past the caches
   std::vector<TileOperand<C>> outs, ins, row_ins;
   const ScalarList& constants;
   const IntList& results;
@@ -60,6 +62,10 @@ class TileWorker {
       const int r = static_cast<int>(v);
       if (task_.ins[v].repeats_one()) repeat(r, plan_.rows * plan_.row, *task_.ins[v].read(block(r), 0, 1));
     }
+  }
+
+  ~TileWorker() {
+    if (task_.past) stream_done();
   }
 
   void rows(int64_t begin, int64_t end) {
@@ -241,9 +247,15 @@ class TileWorker {
     const bool keeps = n < kFewElements;
     for (const auto& f : chain.folds)
       streams[count++] = reinterpret_cast<const char*>(arena_ + (keeps ? f.tail : f.sums));
-    (keeps ? code.keep : code.run)(streams, 0, whole * kSize);
+    const ChainCode::Run run = keeps ? code.keep : task_.past && in_whole_vectors(chain) ? code.past : code.run;
+    run(streams, 0, whole * kSize);
     if (whole < n) machine_end(chain, streams, whole, n - whole, keeps ? whole : 0);
     return keeps ? 0 : whole;
+  }
+  bool in_whole_vectors(const TileChain& chain) const {
+    return std::all_of(chain.results.begin(), chain.results.end(), [&](int r) {
+      return plan_.places[r].out < 0 || reinterpret_cast<uintptr_t>(registers_[r]) % ChainCode::kVector == 0;
+    });
   }
   // What is less than a vector becomes one, elsewhere. Folds keep it after `kept` elements.
   void machine_end(const TileChain& chain, const char** streams, int64_t whole, int64_t n, int64_t kept) {

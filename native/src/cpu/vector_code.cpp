@@ -107,17 +107,20 @@ class Assembler : public ChainCode, private Xbyak::CodeGenerator {
  public:
   explicit Assembler(const ChainProgram& chain)
       : Xbyak::CodeGenerator(kMostBytes, Xbyak::DontSetProtectRWE), streams_(chain.streams), folds_(chain.folds) {
-    run = function(vector_program(chain, false), folds_.size());
-    keep = folds_.empty() ? run : function(vector_program(chain, true), 0);
+    const VectorProgram program = vector_program(chain, false);
+    run = function(program, folds_.size(), false);
+    keep = folds_.empty() ? run : function(vector_program(chain, true), 0, false);
+    past = function(program, folds_.size(), true);
     setProtectModeRE();
   }
 
  private:
   // nullptr where it does not fit.
-  Run function(const VectorProgram& program, size_t folds) {
+  Run function(const VectorProgram& program, size_t folds, bool goes_past) {
     const Allocation places(program, folds);
     if (!places.fits) return nullptr;
     program_ = &program;
+    past_ = goes_past;
     align(kVector);
     const auto pool = reinterpret_cast<uint64_t>(getCurr());
     for (const uint64_t bits : program.pool)
@@ -203,8 +206,11 @@ class Assembler : public ChainCode, private Xbyak::CodeGenerator {
         if (first >= 0) return places_->share(i.result, first);
         break;
       case VectorCode::store:
-        vmovups(ptr[kPointers[i.immediate] + rsi + ahead_], vector(a));
+      case VectorCode::result: {
+        const Xbyak::Address to = ptr[kPointers[i.immediate] + rsi + ahead_];
+        past_&& i.code == VectorCode::result ? vmovntps(to, vector(a)) : vmovups(to, vector(a));
         return places_->release(i, at);
+      }
       case VectorCode::add_up:
         add_up(i.immediate, vector(a));
         return places_->release(i, at);
@@ -262,6 +268,7 @@ class Assembler : public ChainCode, private Xbyak::CodeGenerator {
       case VectorCode::to_float:
         return vcvtdq2ps(to, x);
       case VectorCode::store:
+      case VectorCode::result:
       case VectorCode::mul_add:
       case VectorCode::add_up:
         break;  // above
@@ -319,6 +326,7 @@ class Assembler : public ChainCode, private Xbyak::CodeGenerator {
   const VectorProgram* program_ = nullptr;
   Allocation* places_ = nullptr;
   int ahead_ = 0, fold_vector_ = 0;
+  bool past_ = false;
 };
 
 }  // namespace

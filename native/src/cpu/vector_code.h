@@ -19,6 +19,7 @@ class ChainCode {
   virtual ~ChainCode() = default;
   Run run = nullptr;
   Run keep = nullptr;                 // writes what folds would add up to their streams, which move
+  Run past = nullptr;                 // like `run`; results go past the caches, to whole vectors
   static constexpr int kVector = 32;  // bytes
 };
 

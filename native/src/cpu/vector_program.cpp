@@ -37,7 +37,7 @@ class Builder {
           break;
         case ChainProgram::Kind::computed:
           held_[k] = compute(v, static_cast<int>(k));
-          if (v.stream >= 0) store(held_[k], v.stream);
+          if (v.stream >= 0) store(held_[k], v.stream, v.is_result ? VectorCode::result : VectorCode::store);
       }
       for (size_t f = 0; f < chain_.folds.size(); ++f)
         if (chain_.folds[f].value == static_cast<int>(k)) fold(held(static_cast<int>(k)), static_cast<int>(f));
@@ -87,7 +87,9 @@ class Builder {
     return emit(VectorCode::mul_add, in_register(a), b, b.in_memory() ? in_register(c) : c);
   }
   Operand shift(VectorCode code, Operand a, int n) { return emit(code, a, {}, {}, n); }
-  void store(Operand a, int stream) { out_.code.push_back({VectorCode::store, -1, {in_register(a), {}, {}}, stream}); }
+  void store(Operand a, int stream, VectorCode code = VectorCode::store) {
+    out_.code.push_back({code, -1, {in_register(a), {}, {}}, stream});
+  }
   void fold(Operand a, int f) {
     if (keep_) return store(a, chain_.folds[f].stream);
     const ReduceKind kind = chain_.folds[f].kind;

@@ -19,7 +19,8 @@ struct ChainProgram {
     double constant = 0;
     MicroOp op = MicroOp::count;
     int operands[3] = {};
-    int stream = -1;  // where it is read, or written unless negative
+    int stream = -1;         // where it is read, or written unless negative
+    bool is_result = false;  // which may be written past the caches
   };
   // Sums of a value: the lanes of four vectors, from which ReduceFunctions::resume goes on.
   struct Fold {
@@ -35,7 +36,8 @@ struct ChainProgram {
 
 enum class VectorCode {
   load,
-  store,  // of a, to the stream
+  store,   // of a, to the stream
+  result,  // the same, past the caches where wanted
   add,
   sub,
   mul,

@@ -274,3 +274,19 @@ test('errors are those of the function, and what was captured before goes on', (
   expect(() => compiled(a, b)).toThrow('dispose')
   expect(() => compile(tensor([1]) as unknown as () => Tensor)).toThrow('compile: expected a function')
 })
+
+test.each([[[1000, 1000]], [[901, 1003]], [[900_001]]])(
+  'results of 3 MB and more, %p, which go past the caches',
+  (shape) => {
+    const fn: Fn = (a, b) => {
+      const e = a.sub(a.amax(-1, { keepdim: true })).exp()
+      return [e.div(e.sum(-1, { keepdim: true })), a.mul(b).tanh().add(b)]
+    }
+    const compiled = compile(fn)
+    const args = [randn(shape), randn(shape)]
+    const expected = fn(...args) as Tensor[]
+    for (let i = 0; i < 3; i++)
+      for (const [k, t] of (compiled(...args) as Tensor[]).entries()) expect(t.equal(expected[k])).toBe(true)
+    expect(compiled.explain()[0].calls.after).toBeLessThanOrEqual(3)
+  },
+)
