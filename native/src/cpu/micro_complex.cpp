@@ -45,27 +45,31 @@ struct conj_parts {
     return hn::OddEven(hn::Neg(a), a);
   }
 };
+// The imaginary parts of b in both places, one of them with the other sign.
+template <bool kConjugate, class D, class V>
+HWY_INLINE V product(D d, V a, V b) {
+  const V zero = hn::Zero(d), sign = hn::SignBit(d);
+  const V signs = kConjugate ? hn::OddEven(sign, zero) : hn::OddEven(zero, sign);
+  return hn::Add(hn::Mul(a, hn::DupEven(b)), hn::Mul(hn::Reverse2(d, a), hn::Xor(hn::DupOdd(b), signs)));
+}
 struct mul_parts {
   template <class D, class V>
   HWY_INLINE V operator()(D d, V a, V b, V) const {
-    const V im = hn::DupOdd(b);
-    return hn::Add(hn::Mul(a, hn::DupEven(b)), hn::Mul(hn::Reverse2(d, a), hn::OddEven(im, hn::Neg(im))));
+    return product<false>(d, a, b);
   }
 };
 struct mul_add_parts {
   template <class D, class V>
   HWY_INLINE V operator()(D d, V a, V b, V c) const {
-    return hn::Add(mul_parts()(d, a, b, c), c);
+    return hn::Add(product<false>(d, a, b), c);
   }
 };
 struct mul_conj_parts {
   template <class D, class V>
   HWY_INLINE V operator()(D d, V a, V b, V) const {
-    const V im = hn::DupOdd(b);
-    return hn::Add(hn::Mul(a, hn::DupEven(b)), hn::Mul(hn::Reverse2(d, a), hn::OddEven(hn::Neg(im), im)));
+    return product<true>(d, a, b);
   }
 };
-
 #endif
 
 template <typename R>

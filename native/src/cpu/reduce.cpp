@@ -2,6 +2,7 @@
 // alone, and partial results are joined in order, so that a result does not depend on the number of threads.
 #include <cmath>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "blocks.h"
@@ -222,13 +223,16 @@ struct RowAdder {
       params = repeated.data();
     }
     f.reset(lanes.at(0), width);
-    f.init(folded.at(0), width);
+    bool flushed = false;
     RowCursor cursor(loop, begin / loop.inner());
     int64_t col = begin % loop.inner(), steps = 0, row = begin;
     const auto add = [&](int64_t count) {
       f.row(lanes.at(0), source.read(block.at(0), base + cursor.offsets[0] + col * per_row, stride, count), params,
             count);
-      if (++steps % kLaneSteps == 0) flush(width);
+      if (++steps % kLaneSteps != 0) return;
+      if (!std::exchange(flushed, true)) f.init(folded.at(0), width);
+      f.flush(folded.at(0), lanes.at(0), width);
+      f.reset(lanes.at(0), width);
     };
     for (; row + fold <= end; row += fold) {
       add(width);
@@ -239,14 +243,13 @@ struct RowAdder {
       }
     }
     if (row < end) add((end - row) * n);
-    flush(width);
-    for (int64_t k = 0; k < fold; ++k) f.merge(acc, folded.at(k * n * f.accumulator_size()), n);
-  }
-
- private:
-  void flush(int64_t width) {
-    f.flush(folded.at(0), lanes.at(0), width);
-    f.reset(lanes.at(0), width);
+    if (flushed) f.flush(folded.at(0), lanes.at(0), width);
+    for (int64_t k = 0; k < fold; ++k) {
+      if (flushed)
+        f.merge(acc, folded.at(k * n * f.accumulator_size()), n);
+      else
+        f.flush(acc, lanes.at(k * n * f.lane_size), n);
+    }
   }
 };
 

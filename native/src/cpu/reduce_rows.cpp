@@ -327,6 +327,7 @@ void select(ReduceFunctions& f) {
     f.accumulator = std::is_same_v<Acc, double>    ? Accumulator::real
                     : std::is_same_v<Acc, int64_t> ? Accumulator::integer
                                                    : Accumulator::complex;
+    f.lane_size = sizeof(typename R::Lane);
     f.init = R::init;
     f.merge = R::merge;
     f.block = R::block;

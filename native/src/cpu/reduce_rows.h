@@ -101,6 +101,7 @@ struct ReduceFunctions {
   // The same with n of bfloat16 or float16, in the same order; null where they must become floats in memory first.
   void (*bf16_block)(void* acc, const void* x, int64_t n) = nullptr;
   void (*f16_block)(void* acc, const void* x, int64_t n) = nullptr;
+  int64_t lane_size = 0;
   bool any_length = false;  // whether the result is the same for a block of any length
   // *acc = *acc with what four vectors of sums have of the elements before (chain_fold), and n more; null where there
   // is no such sum

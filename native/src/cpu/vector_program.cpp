@@ -120,6 +120,8 @@ class Builder {
         return sub(a, b);
       case MicroOp::mul_:
         return mul(a, b);
+      case MicroOp::mul_add_:
+        return mul_add(a, b, c);
       case MicroOp::div_:
         return div(a, b);
       case MicroOp::conj_:
@@ -206,14 +208,12 @@ class Builder {
                     commutative(VectorCode::bit_and, x, sign_bit()));
       }
       case MicroOp::sigmoid_: {
-        const Operand x = in_register(a);
-        const Operand e = exp(commutative(VectorCode::bit_or, x, sign_bit()));
-        // Where the sign of zero or NaN chooses, both are the same.
-        return div(blend(number(1), e, x), add(e, number(1)));
+        const Operand e = exp_above(commutative(VectorCode::bit_xor, a, sign_bit()));
+        return div(number(1), add(e, number(1)));
       }
       case MicroOp::silu_: {
         const Operand x = in_register(a);
-        return div(x, add(exp(commutative(VectorCode::bit_xor, x, sign_bit())), number(1)));
+        return div(x, add(exp_above(commutative(VectorCode::bit_xor, x, sign_bit())), number(1)));
       }
       default:
         return {};
@@ -261,6 +261,11 @@ class Builder {
     const auto [q, n] = reduce_exp(limited(x, -104, 89));
     const Operand half = shift(VectorCode::shift_right, n, 1);
     return mul(mul(add(q, number(1)), power_of_two(half)), power_of_two(emit(VectorCode::int_sub, n, half)));
+  }
+  // In one step, where a result below 1e-37 may be as large as that.
+  Operand exp_above(Operand x) {
+    const auto [q, n] = reduce_exp(limited(x, -86, 89));
+    return mul(mul(add(q, number(1)), power_of_two(emit(VectorCode::int_sub, n, bits32(1)))), number(2));
   }
   // From 0 to 20.
   Operand expm1(Operand x) {
@@ -317,6 +322,7 @@ bool is_vector_op(MicroOp op, DType compute) {
     case MicroOp::add_:
     case MicroOp::sub_:
     case MicroOp::mul_:
+    case MicroOp::mul_add_:
     case MicroOp::div_:
     case MicroOp::conj_:
     case MicroOp::neg_:
