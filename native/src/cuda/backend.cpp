@@ -1,6 +1,7 @@
 // A CUDA device: calls are launched on a stream at once and run there later; what a kernel finds wrong with its values
 // comes back at the next synchronisation, with the kernel's name.
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <memory>
 #include <mutex>
@@ -170,9 +171,33 @@ struct CudaBackend final : Backend, DeviceStreams {
     return reported();
   }
 
+  // The device reads the memory itself; `then` is called once it has.
+  Status copy_pinned(Storage& to, size_t offset, const void* from, size_t nbytes, WhenRead then) {
+    std::lock_guard lock(mutex_);
+    Status status = enter();
+    if (status.ok()) {
+      if (streams_.size() > 1) allocator_.used_on(to.data, context_.stream);
+      let_go(false);
+      char* dst = static_cast<char*>(to.data) + offset;
+      status = status_of(cudaMemcpyAsync(dst, from, nbytes, cudaMemcpyHostToDevice, context_.stream));
+    }
+    cudaEvent_t event = nullptr;
+    if (status.ok()) status = status_of(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
+    if (status.ok()) status = status_of(cudaEventRecord(event, context_.stream));
+    if (status.ok()) {
+      reads_.push_back({event, then});
+    } else {
+      // It may have begun all the same.
+      cudaDeviceSynchronize();
+      then.call(then.argument);
+    }
+    return status;
+  }
+
   Status synchronize() override {
     std::lock_guard lock(mutex_);
     if (const Status status = enter(); !status.ok()) return status;
+    let_go(true);
     if (const cudaError_t error = cudaDeviceSynchronize(); error != cudaSuccess) return status_of(error);
     return reported();
   }
@@ -261,6 +286,17 @@ struct CudaBackend final : Backend, DeviceStreams {
     return status_of(choose(context_.device));
   }
 
+  // Gives memory back that the device has read; with `all`, waits for what it has yet to read.
+  void let_go(bool all) {
+    std::erase_if(reads_, [&](const Read& read) {
+      if (all) cudaEventSynchronize(read.event);
+      if (cudaEventQuery(read.event) == cudaErrorNotReady) return false;
+      cudaEventDestroy(read.event);
+      read.then.call(read.then.argument);
+      return true;
+    });
+  }
+
   // What a kernel reported, once.
   Status reported() {
     ErrorRecord& record = *context_.errors.record;
@@ -271,7 +307,13 @@ struct CudaBackend final : Backend, DeviceStreams {
     return status;
   }
 
+  struct Read {
+    cudaEvent_t event;
+    WhenRead then;
+  };
+
   std::mutex mutex_;
+  std::vector<Read> reads_;
   Allocator allocator_;
   Libraries libraries_;
   Context context_;
@@ -295,6 +337,77 @@ CudaBackend* backend_of_device(int device) {
 }
 
 Backend* backend_of(int device) { return backend_of_device(device); }
+
+// Page-locked memory of the host. Locking takes longer than copying, so what is given back is kept for the next of its
+// size.
+struct PinnedBackend final : Backend {
+  PinnedBackend() { name = "pinned"; }
+
+  void* allocate(size_t nbytes) override {
+    const size_t size = size_for(nbytes);
+    std::lock_guard lock(mutex_);
+    void* data = nullptr;
+    if (auto& kept = kept_[size]; !kept.empty()) {
+      data = kept.back();
+      kept.pop_back();
+      stats_.cached -= size;
+    } else if (cudaHostAlloc(&data, size, cudaHostAllocPortable) != cudaSuccess) {
+      cudaGetLastError();
+      return nullptr;
+    }
+    stats_.in_use += size;
+    stats_.peak = std::max(stats_.peak, stats_.in_use);
+    ++stats_.allocations;
+    return data;
+  }
+  void free(void* data, size_t nbytes) override {
+    const size_t size = size_for(nbytes);
+    std::lock_guard lock(mutex_);
+    kept_[size].push_back(data);
+    stats_.in_use -= size;
+    stats_.cached += size;
+  }
+  void empty_cache() override {
+    std::lock_guard lock(mutex_);
+    for (auto& [size, kept] : kept_) {
+      for (void* data : kept) cudaFreeHost(data);
+      stats_.cached -= size * kept.size();
+      kept.clear();
+    }
+  }
+  MemoryStats memory() override {
+    std::lock_guard lock(mutex_);
+    return stats_;
+  }
+  Status read(void* host, const Storage& from, size_t offset, size_t nbytes) override {
+    std::memcpy(host, static_cast<const char*>(from.data) + offset, nbytes);
+    return {};
+  }
+  Status write(Storage& to, size_t offset, const void* host, size_t nbytes) override {
+    std::memcpy(static_cast<char*>(to.data) + offset, host, nbytes);
+    return {};
+  }
+  // Kernels see it as memory of the CPU.
+  Status submit(int, std::span<const double>, std::span<Storage* const>) override { return {StatusCode::no_kernel}; }
+
+ private:
+  static size_t size_for(size_t nbytes) { return std::bit_ceil(std::max<size_t>(nbytes, 4096)); }
+
+  std::mutex mutex_;
+  std::unordered_map<size_t, std::vector<void*>> kept_;
+  MemoryStats stats_;
+};
+
+Backend* pinned_backend(int device) {
+  static auto* backend = new PinnedBackend;  // never destroyed: storages may outlive static destruction
+  // Locking pages makes CUDA set the current device up, which is not to be one that this process does not use.
+  if (device >= 0) choose(device);
+  return backend;
+}
+
+Status copy_pinned(Storage& to, size_t offset, const void* from, size_t nbytes, WhenRead then) {
+  return static_cast<CudaBackend*>(to.backend)->copy_pinned(to, offset, from, nbytes, then);
+}
 
 }  // namespace
 
@@ -320,8 +433,11 @@ extern "C" FLAMBEAU_EXPORT const flambeau::CudaPlugin* flambeau_cuda_open(const 
   static const flambeau::CudaPlugin plugin = [] {
     int devices = 0;
     const cudaError_t error = cudaGetDeviceCount(&devices);
-    if (error != cudaSuccess) return flambeau::CudaPlugin{0, cudaGetErrorString(error), flambeau::cuda::backend_of};
-    return flambeau::CudaPlugin{devices, devices == 0 ? "the driver shows no device" : "", flambeau::cuda::backend_of};
+    const char* reason = error != cudaSuccess ? cudaGetErrorString(error)
+                         : devices == 0       ? "the driver shows no device"
+                                              : "";
+    return flambeau::CudaPlugin{error == cudaSuccess ? devices : 0, reason, flambeau::cuda::backend_of,
+                                flambeau::cuda::pinned_backend, flambeau::cuda::copy_pinned};
   }();
   return &plugin;
 }

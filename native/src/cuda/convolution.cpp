@@ -3,6 +3,7 @@
 #include "flambeau/kernels/convolution.gen.h"
 
 #include <map>
+#include <mutex>
 #include <memory>
 #include <vector>
 
@@ -151,7 +152,10 @@ Plan& plan_of(const dnn::Functions& f, Direction direction, const TensorView& x,
   add(stride);
   add(padding);
   add(dilation);
-  static std::map<std::vector<int64_t>, Plan> plans;  // the backend's lock is held
+  // Of all devices: each has a lock of its own, under which its plans are used.
+  static std::mutex mutex;
+  static std::map<std::vector<int64_t>, Plan> plans;
+  const std::lock_guard lock(mutex);
   auto at = plans.find(key);
   if (at == plans.end())
     at = plans

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <string>
+#include <string_view>
 
 namespace flambeau::cuda {
 
@@ -14,8 +15,9 @@ void* open_library(const char* name) {
   std::string folders = std::getenv("FLAMBEAU_CUDA_LIBRARIES") ? std::getenv("FLAMBEAU_CUDA_LIBRARIES") : "";
   Dl_info info{};
   if (dladdr(reinterpret_cast<void*>(&open_library), &info) != 0 && info.dli_fname) {
-    const std::string own = info.dli_fname;
-    folders += ":" + own.substr(0, own.rfind('/') == std::string::npos ? 0 : own.rfind('/'));
+    const std::string_view own = info.dli_fname;
+    const size_t slash = own.rfind('/');
+    folders.append(":").append(own.substr(0, slash == own.npos ? 0 : slash));
   }
   folders += ":/usr/local/cuda/lib64";
   for (size_t at = 0; at < folders.size();) {

@@ -1,5 +1,6 @@
 // Matrix products: cuBLASLt for floating-point and complex numbers, a kernel of our own for integers.
 #include <map>
+#include <mutex>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -162,11 +163,15 @@ Status multiply(const TensorView& out, const TensorView& a, const TensorView& b,
                 bias != nullptr,
                 alignment_of({a.data, b.data, out.data}, {batch > 1 ? step_a * size : 0, batch > 1 ? step_b * size : 0,
                                                           batch > 1 ? step_d * size : 0})};
-  static std::map<std::pair<int, Key>, Plan> plans;  // the backend's lock is held
+  // Of all devices: each has a lock of its own, under which its plans are used.
+  static std::mutex mutex;
+  static std::map<std::pair<int, Key>, Plan> plans;
+  std::unique_lock lock(mutex);
   auto found = plans.find({c.device, key});
   if (found == plans.end())
     found = plans.emplace(std::pair{c.device, key}, make_plan(f, c.libraries->lt_handle(), key, bias)).first;
   const Plan& plan = found->second;
+  lock.unlock();
   if (!plan.usable) return {StatusCode::engine_error, 0, plan.algorithm.state};
   if (bias) f.desc_set(plan.desc, lt::kDescBias, &bias, sizeof(bias));
   const double one[2] = {1, 0}, zero[2] = {0, 0};

@@ -36,7 +36,8 @@ class FileStore final : public Store {
   ~FileStore() override { close(); }
 
   Outcome begin() {
-    return locked([&] { return put(kUsers, std::to_string(values_.add(kUsers, 1))); });
+    int64_t users = 0;
+    return add(kUsers, 1, users);
   }
 
   Outcome set(const std::string& key, const std::string& value) override {
@@ -54,7 +55,7 @@ class FileStore final : public Store {
 
   Outcome add(const std::string& key, int64_t amount, int64_t& sum) override {
     return locked([&] {
-      sum = values_.add(key, amount);
+      if (!values_.add(key, amount, sum)) return Outcome{Failure::argument, values_.no_number(key)};
       return put(key, std::to_string(sum));
     });
   }
@@ -111,8 +112,8 @@ class FileStore final : public Store {
     const std::lock_guard lock(mutex_);
     flock(file_.fd(), LOCK_EX);
     read_new();
-    const int64_t users = values_.add(kUsers, -1);
-    if (users <= 0)
+    int64_t users = 0;
+    if (!values_.add(kUsers, -1, users) || users <= 0)
       unlink(path_.c_str());
     else
       write('+', kUsers, std::to_string(users));

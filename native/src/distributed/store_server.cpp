@@ -132,7 +132,12 @@ bool StoreServer::handle(Client& client, const std::string& request) {
       const std::string key = reader.text();
       const int64_t amount = reader.number();
       if (reader.bad()) return false;
-      done.number(values_.add(key, amount));
+      int64_t sum = 0;
+      if (!values_.add(key, amount, sum)) {
+        answer(client, Writer(static_cast<uint8_t>(Reply::refused)).text(values_.no_number(key)).frame());
+        return true;
+      }
+      done.number(sum);
       break;
     }
     case Command::compare_set: {

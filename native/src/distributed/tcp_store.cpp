@@ -116,6 +116,7 @@ class TcpStore final : public Store {
     const auto reply = static_cast<Reply>(reader.byte());
     if (reply == Reply::timeout)
       return {Failure::timeout, "waited " + std::to_string(timeout.count()) + " ms for " + reader.text()};
+    if (reply == Reply::refused) return {Failure::argument, reader.text()};
     read(reader);
     if (reply != Reply::done || reader.bad()) return {Failure::connection, "the store gave an answer that is none"};
     return {};

@@ -1,7 +1,7 @@
 // The values of a store, wherever they are kept.
 #pragma once
+#include <charconv>
 #include <cstdint>
-#include <cstdlib>
 #include <map>
 #include <string>
 #include <vector>
@@ -13,13 +13,24 @@ struct Values {
 
   bool has(const std::string& key) const { return map.contains(key); }
 
-  // Numbers are kept as text, as PyTorch's stores do.
-  int64_t add(const std::string& key, int64_t amount) {
-    std::string& value = map[key];
-    const auto sum = static_cast<int64_t>(static_cast<uint64_t>(std::strtoll(value.c_str(), nullptr, 10)) +
-                                          static_cast<uint64_t>(amount));
-    value = std::to_string(sum);
-    return sum;
+  // Numbers are kept as text, as PyTorch's stores do. False where the key holds another text, which stays.
+  bool add(const std::string& key, int64_t amount, int64_t& sum) {
+    int64_t before = 0;
+    if (const auto found = map.find(key); found != map.end()) {
+      const std::string& text = found->second;
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), before);
+      if (error != std::errc() || end != text.data() + text.size()) return false;
+    }
+    sum = static_cast<int64_t>(static_cast<uint64_t>(before) + static_cast<uint64_t>(amount));
+    map[key] = std::to_string(sum);
+    return true;
+  }
+
+  // Why nothing can be added to what a key holds.
+  std::string no_number(const std::string& key) const {
+    const std::string& text = map.at(key);
+    return "expected a number under '" + key + "', got " +
+           (text.size() <= 40 ? "'" + text + "'" : std::to_string(text.size()) + " bytes");
   }
 
   std::string compare_set(const std::string& key, const std::string& expected, const std::string& desired) {

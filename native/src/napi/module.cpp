@@ -124,6 +124,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   define(env, exports, "allocate", allocate);
   define(env, exports, "dispose", dispose);
   define(env, exports, "mapFile", map_file);
+  define(env, exports, "allocatePinned", allocate_pinned);
+  define(env, exports, "isPinned", is_pinned);
+  define(env, exports, "copyPinned", copy_pinned);
   define(env, exports, "part", part);
   define(env, exports, "read", read);
   define(env, exports, "write", write);

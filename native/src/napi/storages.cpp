@@ -9,6 +9,7 @@
 
 #include "environment.h"
 #include "flambeau/backend.h"
+#include "flambeau/pinned.h"
 
 namespace flambeau::napi {
 namespace {
@@ -154,6 +155,47 @@ napi_value map_file(napi_env env, napi_callback_info info) {
   napi_value result = nullptr;
   napi_create_int32(env, error, &result);
   return result;
+}
+
+// allocatePinned(number of the CUDA device, nbytes): a handle of pinned memory, or undefined when there is no more.
+napi_value allocate_pinned(napi_env env, napi_callback_info info) {
+  size_t argc = 2;
+  napi_value args[2];
+  napi_get_cb_info(env, info, &argc, args, nullptr, nullptr);
+  Storage* storage =
+      flambeau::allocate_pinned(static_cast<int>(integer(env, args[0])), static_cast<size_t>(integer(env, args[1])));
+  return storage ? make_handle(env, storage) : nullptr;
+}
+
+// isPinned(handle)
+napi_value is_pinned(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value arg;
+  napi_get_cb_info(env, info, &argc, &arg, nullptr, nullptr);
+  Handle* handle = handle_of(env, arg);
+  napi_value result = nullptr;
+  napi_get_boolean(env, handle && handle->storage && flambeau::is_pinned(*handle->storage), &result);
+  return result;
+}
+
+// copyPinned(to, toOffset, from, fromOffset, nbytes): the device copies when it comes to it.
+napi_value copy_pinned(napi_env env, napi_callback_info info) {
+  size_t argc = 5;
+  napi_value args[5];
+  napi_get_cb_info(env, info, &argc, args, nullptr, nullptr);
+  Handle *to = handle_of(env, args[0]), *from = handle_of(env, args[2]);
+  const auto at = static_cast<size_t>(integer(env, args[1])), from_at = static_cast<size_t>(integer(env, args[3])),
+             nbytes = static_cast<size_t>(integer(env, args[4]));
+  const auto holds = [](Handle* handle, size_t offset, size_t size) {
+    return handle && handle->storage && offset <= handle->storage->nbytes && size <= handle->storage->nbytes - offset;
+  };
+  if (!holds(to, at, nbytes) || !holds(from, from_at, nbytes) || !flambeau::is_pinned(*from->storage) ||
+      !to->storage->backend->streams()) {
+    throw_error(env, "flambeau: copyPinned takes memory of a CUDA device and pinned memory");
+    return nullptr;
+  }
+  write_status(environment(env), flambeau::copy_pinned(*to->storage, at, *from->storage, from_at, nbytes));
+  return nullptr;
 }
 
 // part(handle, byteOffset, nbytes): a handle of a part of that memory, which it keeps alive.

@@ -2,6 +2,7 @@
 import {
   cuda,
   type Device,
+  data,
   F,
   manualSeed,
   ones,
@@ -30,12 +31,34 @@ withoutGpu('without a device, nothing is there and everything says why', () => {
   expect(() => cuda.memoryAllocated()).toThrow(sentence)
   expect(() => new cuda.Stream()).toThrow(sentence)
   expect(() => new cuda.Event()).toThrow(sentence)
+  expect(() => zeros([2]).pinMemory()).toThrow(`pinMemory: ${sentence}`)
+  expect(() => zeros([2]).to('cuda:1', { nonBlocking: true })).toThrow(`to: ${sentence}`)
+  expect(() => cuda.setDevice(1)).toThrow(`setDevice: ${sentence}`)
+  expect(cuda.currentDevice()).toBe(0)
+  expect(() => new data.DataLoader(new data.TensorDataset(zeros([2])), { pinMemory: true })).toThrow(
+    `DataLoader: pinMemory: ${sentence}`,
+  )
+  for (const make of [() => ones([1], { device: 'cuda:1' }), () => randn([1], { device: 'cuda:1' })])
+    expect(make).toThrow(sentence)
   // The CPU goes on as before.
   expect(ones([2]).add(1).toArray()).toEqual([2, 2])
 })
 
 test.each(['cuda:', 'cuda:x', 'cuda:-1', 'gpu', 'CUDA'])('%s is no device', (name) => {
   expect(() => zeros([1], { device: name as Device })).toThrow('expected a device (cpu, debug, meta, cuda')
+})
+
+test('memory is pinned on the cpu alone', () => {
+  expect(zeros([2]).isPinned()).toBe(false)
+  expect(() => zeros([2], { device: 'meta' }).pinMemory()).toThrow(
+    "pinMemory: expected a tensor on cpu, got one on meta: only the cpu's memory is pinned",
+  )
+  expect(() => new data.DataLoader([1, 2], { pinMemory: 1 as never })).toThrow(
+    'DataLoader: expected true or false for pinMemory, got 1',
+  )
+  // Without pinned memory a copy is done before the call returns.
+  expect(ones([2]).to('debug', { nonBlocking: true }).toArray()).toEqual([1, 1])
+  expect(ones([2]).to('int64', { copy: true }).dtype).toBe('int64')
 })
 
 test('a device that is no CUDA device is refused', () => {
@@ -64,6 +87,42 @@ onGpu('streams of random numbers start anew with the seed', () => {
   expect(randn([1000], { device: 'cuda' }).toArray()).not.toEqual(first)
   manualSeed(5)
   expect(randn([1000], { device: 'cuda' }).toArray()).toEqual(first)
+})
+
+onGpu('pinned memory is copied from without waiting, and computed with as any other', async () => {
+  const x = randn([1000, 30])
+  const pinned = x.pinMemory()
+  expect([x.isPinned(), pinned.isPinned(), pinned.t().isPinned()]).toEqual([false, true, true])
+  expect(pinned.pinMemory()).toBe(pinned)
+  expect(pinned.add(1).toArray()).toEqual(x.add(1).toArray())
+  for (const part of [pinned, pinned.narrow(0, 3, 6), pinned.t()]) {
+    const there = part.to('cuda', { nonBlocking: true })
+    expect(there.to('cpu').toArray()).toEqual(part.toArray())
+  }
+  // The memory is not given to others while a copy is under way.
+  const copies = Array.from({ length: 50 }, (_, i) => {
+    const source = ones([1 << 16])
+      .mul(i)
+      .pinMemory()
+    const there = source.to('cuda', { nonBlocking: true })
+    source.dispose()
+    return there
+  })
+  for (const [i, t] of copies.entries()) expect(t.mean().item()).toBe(i)
+  const loader = new data.DataLoader(new data.TensorDataset(x), { batchSize: 400, pinMemory: true })
+  for await (const [batch] of loader) expect(batch.isPinned()).toBe(true)
+})
+
+onGpu('every device computes, whichever is the current one', () => {
+  for (let i = 0; i < cuda.deviceCount(); i++) {
+    const device: Device = `cuda:${i}`
+    const y = ones([64, 64], { device })
+      .matmul(ones([64, 64], { device }))
+      .sum()
+    expect([y.device, y.item()]).toEqual([device, 64 ** 3])
+    expect(y.to('cuda:0').device).toBe('cuda:0')
+  }
+  cuda.synchronize()
 })
 
 onGpu('memory is counted and comes back', () => {

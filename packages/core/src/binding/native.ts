@@ -34,6 +34,11 @@ export interface Native {
   dispose(handle: Handle): void
   /** The first bytes (at least one) of an open file as private memory; the system's error number where that fails. */
   mapFile(fd: number, nbytes: number): Handle | number
+  /** Page-locked memory for the CUDA device with this number; undefined when there is no more. */
+  allocatePinned(device: number, nbytes: number): Handle | undefined
+  isPinned(handle: Handle): boolean
+  /** The device that `to` is on copies from pinned memory when it comes to it. */
+  copyPinned(to: Handle, toOffset: number, from: Handle, fromOffset: number, nbytes: number): void
   /** A part of the memory of another handle, which it keeps alive. */
   part(handle: Handle, byteOffset: number, nbytes: number): Handle
   read(handle: Handle, byteOffset: number, into: ArrayBufferView): void

@@ -1,10 +1,12 @@
 // DataLoader: batches of a data set, in this thread or from workers.
 import { ArgumentError, describe } from '../errors.js'
 import type { Generator } from '../ops/index.js'
+import { checkDevice } from '../tensor/device.js'
 import { type Collated, defaultCollate } from './collate.js'
 import { isMapStyle, isPromise, type MapStyle } from './dataset.js'
 import { type Batching, checkSource, FetchError, fetchIndices, type Source, StreamReader } from './fetch.js'
 import { type DatasetModule, instantiate, isModuleExport, type ModuleExport, resolveExport } from './module.js'
+import { pinned } from './pin.js'
 import { WorkerPool } from './pool.js'
 import { BatchSampler, RandomSampler, randomSeed, SequentialSampler } from './sampler.js'
 
@@ -33,6 +35,11 @@ export interface DataLoaderOptions<T, B> {
   readonly persistentWorkers?: boolean
   /** Called with its id in each worker at its start. */
   readonly workerInitFn?: ModuleExport
+  /**
+   * Put the tensors of each batch into pinned memory, from which `to('cuda', { nonBlocking: true })` copies without waiting. Default
+   * false; it takes a CUDA device.
+   */
+  readonly pinMemory?: boolean
   /** Seconds to wait for a worker's batch; 0 waits for ever. Default 0. */
   readonly timeout?: number
   /** Where shuffling and the workers' seeds come from. Default: the global generator. */
@@ -193,6 +200,11 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<B, void, undefined> {
+    if (this.#options.pinMemory !== true) yield* this.#batches()
+    else for await (const batch of this.#batches()) yield pinned(batch) as B
+  }
+
+  async *#batches(): AsyncGenerator<B, void, undefined> {
     if (this.numWorkers > 0) {
       yield* this.#fromWorkers() as AsyncGenerator<B, void, undefined>
       return
@@ -359,7 +371,10 @@ function checkOptions<T, B>(options: DataLoaderOptions<T, B>): void {
     collateFn,
     dropLast,
     workerInitFn,
+    pinMemory,
   } = options
+  if (pinMemory !== undefined && typeof pinMemory !== 'boolean') throw wrong('pinMemory', 'true or false')
+  if (pinMemory) checkDevice('DataLoader: pinMemory', 'cuda')
   if (batchSize !== undefined && batchSize !== null && (!Number.isInteger(batchSize) || batchSize < 1))
     throw wrong('batchSize', 'a positive integer or null')
   if (!Number.isInteger(numWorkers) || numWorkers < 0) throw wrong('numWorkers', 'an integer ≥ 0')

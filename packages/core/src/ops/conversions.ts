@@ -1,7 +1,9 @@
 // Methods that convert: `x.float()`, `x.long()`, `x.cpu()` and so on. They are methods only, since `float` marks numbers.
+import { DeviceError } from '../errors.js'
+import { checkDevice } from '../tensor/device.js'
 import type { DType } from '../tensor/dtype.js'
 import type { Tensor } from '../tensor/tensor.js'
-import { type ToOptions, to } from './copies.js'
+import { pinned, type ToOptions, to } from './copies.js'
 import { composite } from './dispatch.js'
 import type { Op } from './record.js'
 
@@ -42,6 +44,20 @@ export const chalf: ConversionOp = conversion('chalf', 'complex32')
 export const cpu: Op<[self: Tensor]> = composite('cpu(self)', (self: Tensor): Tensor => to(self, { device: 'cpu' }))
 /** On the current CUDA device. */
 export const cuda: Op<[self: Tensor]> = composite('cuda(self)', (self: Tensor): Tensor => to(self, { device: 'cuda' }))
+/**
+ * In pinned memory of the CPU, from which CUDA devices copy by themselves: `to('cuda', { nonBlocking: true })` then does not wait. The tensor
+ * itself where it is there already.
+ *
+ * @throws DeviceError where the tensor is not on the CPU, or there is no CUDA device
+ */
+export const pinMemory: Op<[self: Tensor]> = composite('pin_memory(self)', (self: Tensor): Tensor => {
+  if (self.device !== 'cpu')
+    throw new DeviceError(
+      `pinMemory: expected a tensor on cpu, got one on ${self.device}: only the cpu's memory is pinned`,
+    )
+  checkDevice('pinMemory', 'cuda')
+  return self.isPinned() ? self : pinned(self)
+})
 /** In the dtype of `other`. */
 export const typeAs: Op<[self: Tensor, other: Tensor]> = composite(
   'type_as(self, other)',

@@ -4,9 +4,10 @@ import { gradMode } from '../autograd/mode.js'
 import * as kernels from '../binding/kernels.gen.js'
 import { ArgumentError, describe, ShapeError } from '../errors.js'
 import { alias, allocate } from '../tensor/create.js'
-import { checkDevice, type Device, isDeviceName } from '../tensor/device.js'
+import { checkDevice, type Device, isCuda, isDeviceName } from '../tensor/device.js'
 import { checkDType, type DType } from '../tensor/dtype.js'
-import { formatShape } from '../tensor/shape.js'
+import { contiguousStrides, formatShape } from '../tensor/shape.js'
+import { Storage } from '../tensor/storage.js'
 import { Tensor } from '../tensor/tensor.js'
 import { composite, primitive } from './dispatch.js'
 import { checkWritable, contiguousRaw, write } from './inplace.js'
@@ -107,10 +108,31 @@ const cast: Op<[self: Tensor, dtype: DType]> = primitive({
   backward: (grad) => [grad],
 })
 
-const move: Op<[self: Tensor, device: Device]> = primitive({
-  signature: '_move(self, device)',
-  forward(self: Tensor, device: Device) {
+/** A copy in pinned memory. */
+export const pinned: Op<[self: Tensor]> = primitive({
+  signature: '_pin_memory(self)',
+  forward(self: Tensor) {
+    const { shape, dtype } = self
+    const storage = Storage.allocatePinned(self.numel() * self.elementSize())
+    const out = new Tensor(storage, dtype, shape, contiguousStrides(shape), 0)
+    kernels.copy(out, self)
+    return saving(out)
+  },
+  backward: (grad) => [grad],
+})
+
+const move: Op<[self: Tensor, device: Device, nonBlocking: boolean]> = primitive({
+  signature: '_move(self, device, non_blocking)',
+  forward(self: Tensor, device: Device, nonBlocking: boolean) {
     const out = allocate(self.shape, self.dtype, device)
+    // What is not pinned is copied by this thread all the same, before the call returns.
+    if (nonBlocking && isCuda(device) && self.numel() > 0 && self.isPinned()) {
+      const source = contiguousRaw(self)
+      if (source.isPinned()) {
+        out.storage.copyPinned('to', source.storage, source.offset * self.elementSize())
+        return saving(out, self.device)
+      }
+    }
     if (!out.storage.meta) {
       const source = contiguousRaw(self)
       const bytes = new Uint8Array(out.storage.nbytes)
@@ -119,7 +141,7 @@ const move: Op<[self: Tensor, device: Device]> = primitive({
     }
     return saving(out, self.device)
   },
-  backward: (grad, [device]) => [move(grad, device)],
+  backward: (grad, [device]) => [move(grad, device, false)],
 })
 
 /** Whether the strides are those of channels last: what such a tensor is made row-major from. */
@@ -148,6 +170,11 @@ export interface ToOptions {
   readonly device?: Device
   /** Copy even where nothing changes. Default false. */
   readonly copy?: boolean
+  /**
+   * Return before a copy from pinned memory to a CUDA device is done: what is asked of the device later waits for it, and the source is to be left
+   * as it is until then. Other copies are done first. Default false.
+   */
+  readonly nonBlocking?: boolean
   /** The order in which the elements lie; a copy is made where they do not. Default: as they are. */
   readonly memoryFormat?: MemoryFormat
 }
@@ -156,17 +183,22 @@ export interface ToOptions {
  * The tensor in another dtype, on another device, or both; the tensor itself where nothing changes.
  *
  * @param target a dtype, a device, or options
+ * @param more further options, where `target` is a dtype or a device
  */
-export const to: Op<[self: Tensor, target: DType | Device | ToOptions]> = composite(
-  'to(self, {dtype, device, copy, memoryFormat})',
-  (self: Tensor, target: DType | Device | ToOptions): Tensor => {
+export const to: Op<[self: Tensor, target: DType | Device | ToOptions, more?: ToOptions]> = composite(
+  'to(self, {dtype, device, non_blocking, copy, memoryFormat})',
+  (self: Tensor, target: DType | Device | ToOptions, more: ToOptions = {}): Tensor => {
     const options: ToOptions =
-      typeof target !== 'string' ? target : isDeviceName(target) ? { device: target } : { dtype: target }
+      typeof target !== 'string'
+        ? target
+        : isDeviceName(target)
+          ? { ...more, device: target }
+          : { ...more, dtype: target }
     const dtype = options.dtype === undefined ? self.dtype : checkDType('to', options.dtype)
     const device = options.device === undefined ? self.device : checkDevice('to', options.device)
     let result = self
     if (dtype !== self.dtype) result = cast(result, dtype)
-    if (device !== self.device) result = move(result, device)
+    if (device !== self.device) result = move(result, device, options.nonBlocking === true)
     result = inFormat('to', result, options.memoryFormat)
     return result === self && options.copy ? clone(self) : result
   },

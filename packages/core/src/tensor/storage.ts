@@ -4,7 +4,7 @@ import { type Handle, native } from '../binding/native.js'
 import { checkStatus } from '../binding/status.js'
 import { ArgumentError, DeviceError, DisposedError, OutOfMemoryError } from '../errors.js'
 import { collectGarbage, count, pace } from './collect.js'
-import { DEVICE_CODES, type Device, deviceCode } from './device.js'
+import { current, DEVICE_CODES, type Device, deviceCode } from './device.js'
 import { contiguousStrides, numelOf } from './shape.js'
 
 /**
@@ -86,6 +86,35 @@ export class Storage {
     pace(nbytes)
     const handle = native.allocate(deviceCode(device), nbytes) ?? allocateAfterCollection(nbytes, device)
     return new Storage(handle, nbytes, device)
+  }
+
+  /** Memory of the CPU that stays where it is, so that CUDA devices copy from it by themselves. */
+  static allocatePinned(nbytes: number): Storage {
+    count()
+    pace(nbytes)
+    let handle = native.allocatePinned(current.cuda, nbytes)
+    if (handle === undefined) {
+      collectGarbage()
+      handle = native.allocatePinned(current.cuda, nbytes)
+    }
+    if (handle === undefined)
+      throw new OutOfMemoryError(`could not pin ${nbytes} bytes of the cpu's memory, also after a garbage collection`)
+    const storage = new Storage(handle, nbytes, 'cpu')
+    observed.by?.made(storage)
+    return storage
+  }
+
+  /** Whether this is memory that `allocatePinned` has made. */
+  isPinned(): boolean {
+    return this.device === 'cpu' && !this.#pooled && this.handle !== null && native.isPinned(this.handle)
+  }
+
+  /** Lets the CUDA device that this memory is on copy from pinned memory when it comes to it. */
+  copyPinned(operation: string, from: Storage, fromOffset: number): void {
+    observed.by?.read(operation)
+    observed.by?.wrote(this)
+    native.copyPinned(this.#usable(operation), this.base, from.#usable(operation), from.base + fromOffset, this.nbytes)
+    checkStatus(operation)
   }
 
   /** A storage in the current chunk of its size. */

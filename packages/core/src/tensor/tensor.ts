@@ -180,6 +180,11 @@ export class Tensor {
     return isContiguous(this.shape, this.strides)
   }
 
+  /** Whether the memory is the CPU's and pinned, so that CUDA devices copy from it by themselves. */
+  isPinned(): boolean {
+    return this.storage.isPinned()
+  }
+
   /** Whether this is a `SparseTensor`, which most operators refuse. */
   get isSparse(): boolean {
     return this.storage.layout < 0

@@ -22,6 +22,8 @@ test.each(['TCPStore', 'FileStore', 'PrefixStore'])('%s', (kind) => {
     store.set('bytes', new Uint8Array([0, 255, 10]))
     expect([store.getText('text'), [...store.get('bytes')]]).toEqual(['grün', [0, 255, 10]])
     expect([store.add('visits', 2), store.add('visits', -5), store.getText('visits')]).toEqual([2, -3, '-3'])
+    expect(() => store.add('text', 1)).toThrow(/\.add: expected a number under '(part\/)?text', got 'grün'/)
+    expect([store.getText('text'), store.add('visits', 3)]).toEqual(['grün', 0])
     // As PyTorch's: only the right guess changes a key, and an empty one makes it.
     const compareSet = (...args: [string, string, string]) => new TextDecoder().decode(store.compareSet(...args))
     expect(compareSet('lock', 'nobody', 'me')).toBe('nobody')

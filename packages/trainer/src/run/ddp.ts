@@ -125,7 +125,7 @@ export class DDPStrategy implements Strategy {
   toDevice(batch: unknown): unknown {
     const { device } = this
     if (device === 'cpu') return batch
-    return mapTensors(batch, (t: Tensor) => (t.device === device ? t : t.to(device)))
+    return mapTensors(batch, (t: Tensor) => (t.device === device ? t : t.to(device, { nonBlocking: true })))
   }
 
   step<R>(body: () => R): R {

@@ -74,7 +74,9 @@ const single: StrategyMaker = (device) => ({
   },
   shard: (loader) => loader,
   toDevice: (batch) =>
-    device === 'cpu' ? batch : mapTensors(batch, (t: Tensor) => (t.device === device ? t : t.to(device))),
+    device === 'cpu'
+      ? batch
+      : mapTensors(batch, (t: Tensor) => (t.device === device ? t : t.to(device, { nonBlocking: true }))),
   step: (body) => body(),
   noSync: (body) => body(),
   syncGradients: () => {},
