@@ -27,6 +27,22 @@ MicroOp column_link(ReduceOp op) {
   }
 }
 
+// What an op of complex numbers is to real ones.
+MicroOp of_reals(MicroOp op) {
+  switch (op) {
+    case MicroOp::mul_conj_:
+      return MicroOp::mul_;
+    case MicroOp::div_conj_:
+      return MicroOp::div_;
+    case MicroOp::sgn_:
+      return MicroOp::sign_;
+    case MicroOp::real_:
+      return MicroOp::conj_;
+    default:
+      return op;
+  }
+}
+
 bool contains(const std::vector<int>& list, int r) { return std::find(list.begin(), list.end(), r) != list.end(); }
 
 }  // namespace
@@ -63,8 +79,8 @@ Status TilePlan::decode(const TileProgramArgs& args) {
     i.kind = static_cast<InstructionKind>(words[0]);
     for (int j = 0; j < 3; ++j) i.operands[j] = static_cast<int>(words[2 + j]);
     if (i.kind == InstructionKind::element || i.kind == InstructionKind::row) {
-      const bool squares = words[1] == static_cast<int64_t>(MicroOp::mul_) && i.operands[0] == i.operands[1];
-      i.link = squares ? MicroOp::square_ : static_cast<MicroOp>(words[1]);
+      i.link = of_reals(static_cast<MicroOp>(words[1]));
+      if (i.link == MicroOp::mul_ && i.operands[0] == i.operands[1]) i.link = MicroOp::square_;
       i.function = micro_function(i.link, args.compute);
       if (!i.function)
         return {StatusCode::unsupported_dtype, static_cast<int>(words[1]), static_cast<int>(args.compute)};
