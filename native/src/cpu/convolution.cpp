@@ -11,6 +11,7 @@
 #include "engine.h"
 #include "flambeau/kernels/convolution.gen.h"
 #include "layouts.h"
+#include "signals.h"
 #include "unfold_convolution.h"
 #include "winograd.h"
 
@@ -225,6 +226,7 @@ void forward(const TensorView& out, const TensorView& input, const TensorView& w
   std::unordered_map<int, memory> args{
       {DNNL_ARG_SRC, src.load()}, {DNNL_ARG_WEIGHTS, w.load()}, {DNNL_ARG_DST, dst.used()}};
   if (bias) args.emplace(DNNL_ARG_BIAS, dnnl_memory(entry.desc.bias_desc(), bias->data));
+  const SignalsWait wait;
   entry.primitive.execute(dnnl_stream(), args);
   dst.store();
 }
@@ -261,6 +263,7 @@ void backward_input(const TensorView& grad_input, const TensorView& grad, const 
   Operand src(grad_input.data, desc_of(grad_input), entry.desc.diff_src_desc());
   Operand w(weight.data, plain_weight(weight, g.groups), entry.desc.weights_desc());
   Operand dst(grad.data, desc_of(grad), entry.desc.diff_dst_desc());
+  const SignalsWait wait;
   entry.primitive.execute(
       dnnl_stream(), {{DNNL_ARG_DIFF_SRC, src.used()}, {DNNL_ARG_WEIGHTS, w.load()}, {DNNL_ARG_DIFF_DST, dst.load()}});
   src.store();
@@ -307,6 +310,7 @@ void backward_weight(const TensorView& grad_weight, const TensorView* grad_bias,
   std::unordered_map<int, memory> args{
       {DNNL_ARG_SRC, src.load()}, {DNNL_ARG_DIFF_WEIGHTS, w.used()}, {DNNL_ARG_DIFF_DST, dst.load()}};
   if (grad_bias) args.emplace(DNNL_ARG_DIFF_BIAS, dnnl_memory(entry.desc.diff_bias_desc(), grad_bias->data));
+  const SignalsWait wait;
   entry.primitive.execute(dnnl_stream(), args);
   w.store();
 }

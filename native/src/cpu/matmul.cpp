@@ -10,6 +10,7 @@
 #include "iterate.h"
 #include "layouts.h"
 #include "panel_gemm.h"
+#include "signals.h"
 #include "skinny_product.h"
 
 namespace flambeau::cpu {
@@ -124,6 +125,7 @@ void dnnl_matmul(DType dtype, int64_t batch, const Matrix& a, int64_t a_step, co
                                        {DNNL_ARG_WEIGHTS, dnnl_memory(entry.b, const_cast<void*>(b.data))},
                                        {DNNL_ARG_DST, dnnl_memory(entry.out, const_cast<void*>(out.data))}};
   if (bias) args.emplace(DNNL_ARG_BIAS, dnnl_memory(entry.bias, const_cast<void*>(bias)));
+  const SignalsWait wait;
   entry.primitive.execute(dnnl_stream(), args);
 }
 
@@ -145,6 +147,7 @@ void vector_product(const Matrix& a, const Matrix& b, const Matrix& out, const v
   if (bias)
     for (int64_t i = 0; i < out.rows; ++i)
       std::copy_n(static_cast<const float*>(bias), out.cols, c + i * out.row_stride);
+  const SignalsWait wait;
   dnnl_sgemm(a.transposed() ? 'T' : 'N', b.transposed() ? 'T' : 'N', out.rows, out.cols, a.cols, 1.0f,
              static_cast<const float*>(a.data), a.ld(), static_cast<const float*>(b.data), b.ld(), bias ? 1.0f : 0.0f,
              c, out.row_stride);
