@@ -1,4 +1,6 @@
 // Reading and writing at positions given by index tensors; triangles of matrices.
+#include <hwy/cache_control.h>
+
 #include <algorithm>
 #include <atomic>
 #include <span>
@@ -9,12 +11,14 @@
 #include "flambeau/parallel.h"
 #include "flambeau/visit_size.h"
 #include "parts.h"
+#include "per_thread.h"
 #include "stream.h"
 
 namespace flambeau::cpu {
 namespace {
 
 constexpr int kMaxIndices = kMaxDims;
+constexpr int64_t kFarBytes = int64_t{256} << 10;  // half of a second-level cache
 
 enum class Reduce : int { assign, add, multiply, maximum, minimum };
 
@@ -84,35 +88,33 @@ struct IndexLoop {
     for (int k = 0; k < count; ++k) fixed_in_row &= loop.inner_stride(3 + k) == 0;
   }
 
-  // Calls body(plain element, moved element) for the elements [begin, end) of a row.
+  // Calls body(plain element, moved element) for the elements of a stretch.
   template <typename Plain, typename Moved, typename Body>
-  void each(const RowCursor& cursor, int64_t begin, int64_t end, Plain* plain, Moved* moved, const Body& body) const {
+  HWY_INLINE void each(const Stretches& s, Plain* plain, Moved* moved, const Body& body) const {
     const int64_t ps = loop.inner_stride(1), ms = loop.inner_stride(2);
-    plain += cursor.offsets[1] + begin * ps;
-    moved += cursor.offsets[2] + begin * ms;
-    const int64_t n = end - begin;
+    plain += s.cursor.offsets[1] + s.i * ps;
+    moved += s.cursor.offsets[2] + s.i * ms;
     if (fixed_in_row) {
-      moved += position(cursor, begin);
+      moved += position(s.cursor, s.i);
       if (ps == 1 && ms == 1)
-        for (int64_t i = 0; i < n; ++i) body(plain[i], moved[i]);
+        for (int64_t i = 0; i < s.n; ++i) body(plain[i], moved[i]);
       else
-        for (int64_t i = 0; i < n; ++i) body(plain[i * ps], moved[i * ms]);
+        for (int64_t i = 0; i < s.n; ++i) body(plain[i * ps], moved[i * ms]);
     } else if (count == 1) {
       const int64_t stride = loop.inner_stride(3), size = sizes[0], step = steps[0];
-      const int64_t* index = indices[0] + cursor.offsets[3] + begin * stride;
-      for (int64_t i = 0; i < n; ++i, plain += ps, moved += ms, index += stride)
+      const int64_t* index = indices[0] + s.cursor.offsets[3] + s.i * stride;
+      for (int64_t i = 0; i < s.n; ++i, plain += ps, moved += ms, index += stride)
         body(*plain, moved[(*index + (*index < 0 ? size : 0)) * step]);
     } else {
-      for (int64_t i = 0; i < n; ++i) body(plain[i * ps], moved[i * ms + position(cursor, begin + i)]);
+      for (int64_t i = 0; i < s.n; ++i) body(plain[i * ps], moved[i * ms + position(s.cursor, s.i + i)]);
     }
   }
 
-  // Whether all indices of the elements [begin, end) of a row are in range.
-  bool in_range(const RowCursor& cursor, int64_t begin, int64_t end, bool wrap) const {
+  // Whether all indices of a stretch are in range.
+  bool in_range(const Stretches& s, bool wrap) const {
     for (int k = 0; k < count; ++k) {
-      const int64_t stride = loop.inner_stride(3 + k),
-                    n = stride == 0 ? std::min<int64_t>(end - begin, 1) : end - begin;
-      if (any_outside(indices[k] + cursor.offsets[3 + k] + begin * stride, stride, n, wrap ? -sizes[k] : 0, sizes[k]))
+      const int64_t stride = loop.inner_stride(3 + k), n = stride == 0 ? 1 : s.n;
+      if (any_outside(indices[k] + s.cursor.offsets[3 + k] + s.i * stride, stride, n, wrap ? -sizes[k] : 0, sizes[k]))
         return false;
     }
     return true;
@@ -128,25 +130,58 @@ struct IndexLoop {
     return at;
   }
 
-  // The longest dimension along which elements move to places of their own, whatever the indices are; -1 for none.
-  int apart() const {
-    int longest = -1;
-    for (int d = 0; d < loop.ndim; ++d)
-      if (loop.strides[d][2] != 0 && (longest < 0 || loop.shape[d] > loop.shape[longest])) longest = d;
-    if (longest < 0) return -1;
-    // Unless the memory of the moved operand overlaps itself.
+  // Whether each index leads to a row of neighbours, which go to neighbours.
+  bool whole_rows() const {
+    return count == 1 && fixed_in_row && loop.ndim == 2 && loop.strides[0][1] == 1 && loop.strides[0][2] == 1;
+  }
+
+  // How many elements are taken at once: what is fetched for them stays in the cache until they are.
+  int64_t stretch() const { return fixed_in_row ? loop.inner() : 256; }
+
+  // Calls body(stride, size) for all the ways in which the moved operand's elements lie apart, shortest stride first.
+  template <typename Body>
+  void each_span(const Body& body) const {
     std::pair<int64_t, int64_t> spans[kMaxDims + kMaxIndices];
     int n = 0;
     for (int d = 0; d < loop.ndim; ++d) spans[n++] = {std::abs(loop.strides[d][2]), loop.shape[d]};
     for (int k = 0; k < count; ++k) spans[n++] = {std::abs(steps[k]), sizes[k]};
     std::sort(spans, spans + n);
+    for (const auto& [stride, size] : std::span(spans, n))
+      if (stride > 0 && size > 1) body(stride, size);
+  }
+
+  // The longest dimension along which elements move to places of their own, whatever the indices are; -1 for none.
+  int apart() const {
+    int longest = -1;
+    for (int d = 0; d < loop.ndim; ++d)
+      if (loop.strides[d][2] != 0 && (longest < 0 || loop.shape[d] > loop.shape[longest])) longest = d;
     int64_t reach = 0;
-    for (const auto& [stride, size] : std::span(spans, n)) {
-      if (stride == 0 || size <= 1) continue;
-      if (stride <= reach) return -1;
+    bool overlaps = false;
+    each_span([&](int64_t stride, int64_t size) {
+      overlaps |= stride <= reach;
       reach += stride * (size - 1);
+    });
+    return overlaps ? -1 : longest;
+  }
+
+  // Whether indices lead about in more memory than the first caches hold.
+  bool far(int64_t element_bytes) const {
+    int64_t reach = 0;
+    each_span([&](int64_t stride, int64_t size) { reach += stride * (size - 1); });
+    return reach * element_bytes >= kFarBytes;
+  }
+
+  // Fetches the elements of the moved operand that belong to a stretch into the cache. Inline, as `each` is: GCC drops
+  // calls of functions that do no more than that.
+  template <typename Plain, typename Moved>
+  HWY_INLINE void fetch(const Stretches& s, Plain* plain, Moved* moved) const {
+    if (fixed_in_row && loop.inner_stride(2) == 1) {
+      constexpr int64_t kLine = 64 / sizeof(Moved);
+      moved += s.cursor.offsets[2] + s.i + position(s.cursor, s.i);
+      for (int64_t i = 0; i < std::min(s.n, 32 * kLine); i += kLine) hwy::Prefetch(moved + i);
+    } else {
+      each(s, plain, moved, [](Plain&, Moved& element) { hwy::Prefetch(&element); });
     }
-    return longest;
   }
 
   // The elements [begin, end) of dimension d.
@@ -179,23 +214,102 @@ T reduced(Reduce op, T a, T b) {
   }
 }
 
+// Copies the rows [begin, end) where whole_rows() says so; false, without copying, where an index is out of range.
+template <typename T>
+bool read_rows(const IndexLoop& at, int64_t begin, int64_t end, bool wrap, bool far, bool stream, T* out, const T* in) {
+  constexpr int64_t kLine = 64 / sizeof(T), kRowsAhead = 4;
+  const int64_t width = at.loop.inner(), size = at.sizes[0], step = at.steps[0];
+  const int64_t out_row = at.loop.strides[1][1], in_row = at.loop.strides[1][2], stride = at.loop.strides[1][3];
+  const int64_t* index = at.indices[0];
+  if (any_outside(index + begin * stride, stride, end - begin, wrap ? -size : 0, size)) return false;
+  const auto row = [&](int64_t r) {
+    const int64_t v = index[r * stride];
+    return in + r * in_row + (v < 0 ? v + size : v) * step;
+  };
+  for (int64_t r = begin; r < end; ++r) {
+    if (far && r + kRowsAhead < end) {
+      const T* ahead = row(r + kRowsAhead);
+      for (int64_t i = 0; i < std::min(width, 16 * kLine); i += kLine) hwy::Prefetch(ahead + i);
+    }
+    if (stream)
+      stream_copy(out + r * out_row, row(r), width * int64_t{sizeof(T)});
+    else
+      std::copy_n(row(r), width, out + r * out_row);
+  }
+  if (stream) stream_done();
+  return true;
+}
+
 template <typename T, typename Store>
 void scatter_rows(const IndexLoop& at, const T* src, T* dst, const Store& store) {
-  const int64_t inner = at.loop.inner(), rows = at.loop.rows();
-  RowCursor cursor(at.loop, 0);
-  for (int64_t r = 0; r < rows; ++r, cursor.next()) at.each(cursor, 0, inner, src, dst, store);
+  const bool far = at.far(sizeof(T));
+  Stretches now(at.loop, 0, at.loop.numel(), at.stretch()), ahead = now;
+  for (; now; now.next()) {
+    ahead.next();
+    if (far && ahead) at.fetch(ahead, src, dst);
+    at.each(now, src, dst, store);
+  }
 }
+
+// Rows of a matrix to which each element of a row goes at an index of its own. A column's elements are one row apart
+// and drive one another out of the cache, so columns are taken in strips as wide as a cache line, kept together
+// meanwhile.
+template <typename T>
+struct Strips {
+  static constexpr int64_t kWidth = std::max<int64_t>(64 / sizeof(T), 1);
+  static constexpr int64_t kRowsAhead = 8;
+
+  static bool suit(const IndexLoop& at) {
+    const StridedLoop& loop = at.loop;
+    const int64_t strip_bytes = at.sizes[0] * kWidth * int64_t{sizeof(T)};
+    return at.count == 1 && loop.ndim == 2 && loop.shape[0] >= kWidth && loop.shape[1] >= at.sizes[0] &&
+           loop.strides[1][2] == 0 && loop.strides[0][1] == 1 && loop.strides[0][2] == 1 && loop.strides[0][3] == 1 &&
+           at.far(sizeof(T)) && strip_bytes < kFarBytes;
+  }
+
+  template <typename Store>
+  static void scatter(const IndexLoop& at, int64_t begin, int64_t end, const T* src, T* dst, T* strip,
+                      const Store& store) {
+    const int64_t rows = at.loop.shape[1], size = at.sizes[0], step = at.steps[0];
+    const int64_t src_row = at.loop.strides[1][1], index_row = at.loop.strides[1][3];
+    for (int64_t c = begin; c < end; c += kWidth) {
+      const int64_t n = std::min(kWidth, end - c);
+      for (int64_t k = 0; k < size; ++k) std::copy_n(dst + c + k * step, n, strip + k * kWidth);
+      const T* from = src + c;
+      const int64_t* index = at.indices[0] + c;
+      for (int64_t r = 0; r < rows; ++r, from += src_row, index += index_row) {
+        if (r + kRowsAhead < rows) {
+          hwy::Prefetch(from + kRowsAhead * src_row);
+          for (int64_t i = 0; i < n; i += 8) hwy::Prefetch(index + kRowsAhead * index_row + i);
+        }
+        for (int64_t i = 0; i < n; ++i) store(from[i], strip[(index[i] + (index[i] < 0 ? size : 0)) * kWidth + i]);
+      }
+      for (int64_t k = 0; k < size; ++k) std::copy_n(strip + k * kWidth, n, dst + c + k * step);
+    }
+  }
+};
 
 // Writes may meet at an element, and come in order there: threads share only what is apart.
 template <typename T, typename Store>
 void scatter(const IndexLoop& at, const T* src, T* dst, const Store& store) {
   const int d = at.apart();
   if (d < 0) return scatter_rows(at, src, dst, store);
-  const int64_t n = at.loop.shape[d], rest = at.loop.numel() / n;
+  const StridedLoop& loop = at.loop;
+  const int64_t n = loop.shape[d], grain = std::max<int64_t>(1, kGrain / 4 * n / loop.numel());
+  if (d == 0 && Strips<T>::suit(at)) {
+    const PerThread strips(kFarBytes / int64_t{sizeof(float)});
+    parallel_for(
+        n, grain,
+        [&](int64_t b, int64_t e) {
+          Strips<T>::scatter(at, b, e, src, dst, reinterpret_cast<T*>(strips.mine()), store);
+        },
+        Strips<T>::kWidth);
+    return;
+  }
   parallel_for(
-      n, std::max<int64_t>(1, kGrain / 4 / rest),
+      n, grain,
       [&](int64_t b, int64_t e) {
-        scatter_rows(at.part(d, b, e), src + b * at.loop.strides[d][1], dst + b * at.loop.strides[d][2], store);
+        scatter_rows(at.part(d, b, e), src + b * loop.strides[d][1], dst + b * loop.strides[d][2], store);
       },
       d == 0 ? 16 : 1);
 }
@@ -204,46 +318,42 @@ void scatter(const IndexLoop& at, const T* src, T* dst, const Store& store) {
 
 Status index_get(IndexGetArgs& args) {
   const IndexLoop at(args.out, args.input, args.indices, args.sizes, args.strides);
-  const StridedLoop& loop = at.loop;
-  const int64_t inner = loop.inner(), rows = loop.rows();
-  if (inner * rows == 0) return check_indices(args.indices, args.sizes, args.wrap);
-  const int64_t os = loop.inner_stride(1), is = loop.inner_stride(2);
-  // Each part of a row is checked just before it is read; which index is the first bad one is looked for when one was
-  // met.
+  const int64_t n = at.loop.numel();
+  if (n == 0) return check_indices(args.indices, args.sizes, args.wrap);
+  // Which index is the first bad one is looked for when one was met.
   std::atomic<bool> bad{false};
-  const auto size = static_cast<int64_t>(size_of(args.out.dtype));
-  const bool stream = at.fixed_in_row && os == 1 && is == 1 && inner * size >= kStreamRowBytes &&
-                      streams(args.out.data, inner * rows * size, kStreamBytes);
   visit_size(size_of(args.out.dtype), [&]<typename T>() {
     T* out = args.out.as<T>();
     const T* in = args.input.as<T>();
-    const auto row = [&](const RowCursor& cursor, int64_t begin, int64_t end) {
-      if (!at.in_range(cursor, begin, end, args.wrap))
-        bad = true;
-      else if (stream)
-        stream_copy(out + cursor.offsets[1] + begin, in + cursor.offsets[2] + at.position(cursor, 0) + begin,
-                    (end - begin) * int64_t{sizeof(T)});
-      else
-        at.each(cursor, begin, end, out, in, [](T& to, const T& from) { to = from; });
-    };
-    constexpr int64_t kStretch = 4096;  // checked, then read while it is in the cache
-    if (rows == 1) {
-      parallel_for(
-          inner, kGrain / 4,
-          [&](int64_t b, int64_t e) {
-            const RowCursor cursor(loop, 0);
-            for (int64_t i = b; i < e; i += kStretch) row(cursor, i, std::min(e, i + kStretch));
-            if (stream) stream_done();
-          },
-          64);
-    } else {
-      parallel_for(rows, std::max<int64_t>(1, kGrain / 4 / inner), [&](int64_t b, int64_t e) {
-        RowCursor cursor(loop, b);
-        for (int64_t r = b; r < e; ++r, cursor.next())
-          for (int64_t i = 0; i < inner; i += kStretch) row(cursor, i, std::min(inner, i + kStretch));
-        if (stream) stream_done();
+    const bool far = at.far(sizeof(T));
+    if (at.whole_rows()) {
+      const int64_t width = at.loop.inner();
+      const bool stream =
+          width * int64_t{sizeof(T)} >= kStreamRowBytes && streams(out, n * int64_t{sizeof(T)}, kStreamBytes);
+      parallel_for(at.loop.rows(), std::max<int64_t>(1, kGrain / 4 / width), [&](int64_t b, int64_t e) {
+        if (!read_rows(at, b, e, args.wrap, far, stream, out, in)) bad = true;
       });
+      return;
     }
+    // A stretch is checked, and fetched, while the one before it is read.
+    const auto ready = [&](const Stretches& s) {
+      if (!at.in_range(s, args.wrap)) return false;
+      if (far) at.fetch(s, out, in);
+      return true;
+    };
+    parallel_for(
+        n, kGrain / 4,
+        [&](int64_t b, int64_t e) {
+          Stretches now(at.loop, b, e, at.stretch()), ahead = now;
+          bool fine = ready(now);
+          for (; now && fine; now.next()) {
+            ahead.next();
+            fine = !ahead || ready(ahead);
+            if (fine) at.each(now, out, in, [](T& to, const T& from) { to = from; });
+          }
+          if (!fine) bad = true;
+        },
+        64);
   });
   return bad ? check_indices(args.indices, args.sizes, args.wrap) : Status{};
 }

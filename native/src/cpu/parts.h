@@ -26,17 +26,39 @@ void each_part(int64_t n, const Body& body) {
   });
 }
 
-// Calls body(cursor, i, n) for the stretches of rows, n elements from the i-th on, that make up [begin, end).
+// Walks over the elements [begin, end) of a loop by stretches of a row: n elements from the i-th on, at most `most`.
+class Stretches {
+ public:
+  Stretches(const StridedLoop& loop, int64_t begin, int64_t end, int64_t most)
+      : cursor(loop, begin / std::max<int64_t>(loop.inner(), 1)),
+        inner_(loop.inner()),
+        left_(end - begin),
+        most_(most) {
+    if (left_ > 0) i = begin % inner_;
+    n = std::min({most_, inner_ - i, left_});
+  }
+  void next() {
+    left_ -= n;
+    i += n;
+    if (i == inner_) {
+      i = 0;
+      cursor.next();
+    }
+    n = std::min({most_, inner_ - i, left_});
+  }
+  explicit operator bool() const { return n > 0; }
+
+  RowCursor cursor;
+  int64_t i = 0, n = 0;
+
+ private:
+  int64_t inner_, left_, most_;
+};
+
+// Calls body(cursor, i, n) for the stretches of rows that make up [begin, end).
 template <typename Body>
 void each_stretch(const StridedLoop& loop, int64_t begin, int64_t end, const Body& body) {
-  if (begin == end) return;
-  const int64_t inner = loop.inner();
-  RowCursor cursor(loop, begin / inner);
-  for (int64_t i = begin % inner; begin < end; i = 0, cursor.next()) {
-    const int64_t n = std::min(inner - i, end - begin);
-    body(cursor, i, n);
-    begin += n;
-  }
+  for (Stretches s(loop, begin, end, end - begin); s; s.next()) body(s.cursor, s.i, s.n);
 }
 
 }  // namespace flambeau::cpu
