@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "device.h"
+
 namespace flambeau::cuda {
 namespace {
 
@@ -135,7 +137,7 @@ void Allocator::collect_waiting(bool wait) {
     while (!waiting.events.empty()) {
       cudaEvent_t event = waiting.events.back();
       if (wait) cudaEventSynchronize(event);
-      if (cudaEventQuery(event) == cudaErrorNotReady) return false;
+      if (query(event) == cudaErrorNotReady) return false;
       cudaEventDestroy(event);
       waiting.events.pop_back();
     }

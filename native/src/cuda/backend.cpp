@@ -255,7 +255,7 @@ struct CudaBackend final : Backend, DeviceStreams {
   }
   bool event_done(int64_t event) override {
     std::lock_guard lock(mutex_);
-    return enter().ok() && cudaEventQuery(events_.at(event)) == cudaSuccess;
+    return enter().ok() && query(events_.at(event)) == cudaSuccess;
   }
   double elapsed(int64_t from, int64_t to) override {
     std::lock_guard lock(mutex_);
@@ -290,7 +290,7 @@ struct CudaBackend final : Backend, DeviceStreams {
   void let_go(bool all) {
     std::erase_if(reads_, [&](const Read& read) {
       if (all) cudaEventSynchronize(read.event);
-      if (cudaEventQuery(read.event) == cudaErrorNotReady) return false;
+      if (query(read.event) == cudaErrorNotReady) return false;
       cudaEventDestroy(read.event);
       read.then.call(read.then.argument);
       return true;

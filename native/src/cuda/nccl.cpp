@@ -51,7 +51,7 @@ class CudaQueue final : public NcclQueue {
   }
   bool end() override { return kept(cudaEventRecord(event_, stream_)); }
   Progress progress() override {
-    const cudaError_t state = cudaEventQuery(event_);
+    const cudaError_t state = cuda::query(event_);
     if (state == cudaErrorNotReady) return Progress::pending;
     return kept(state) ? Progress::done : Progress::failed;
   }

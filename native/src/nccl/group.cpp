@@ -37,9 +37,7 @@ NcclGroup::NcclGroup(const GroupOptions& options, const nccl::Functions& functio
       store_(std::move(store)),
       prefix_(options.prefix + "nccl/"),
       names_(options.names),
-      rank_(options.rank) {
-  store_->limit(kWordWait);
-}
+      rank_(options.rank) {}
 
 Outcome NcclGroup::open(const GroupOptions& options, const nccl::Functions& functions,
                         std::shared_ptr<NcclDevice> device, std::unique_ptr<Group>& group) {
@@ -50,9 +48,15 @@ Outcome NcclGroup::open(const GroupOptions& options, const nccl::Functions& func
   std::unique_ptr<NcclGroup> made(new NcclGroup(options, functions, std::move(device), std::move(store)));
   made->communicator_ = std::make_unique<Communicator>(functions, std::move(queue));
   const Watch watch{"the ranks could not be connected", Clock::now() + options.timeout, options.timeout};
-  const Outcome outcome = made->connect(*made->communicator_, "id", made->size(), made->rank_, watch);
-  if (outcome.ok()) group = std::move(made);
-  return outcome;
+  if (Outcome outcome = made->connect(*made->communicator_, "id", made->size(), made->rank_, watch); !outcome.ok())
+    return outcome;
+  // All that is ever needed: memory that is made or given back later may wait for the device, and so for other ranks.
+  const std::string wrong = made->make_room(std::max(kHeaderBytes, 2 * sizeof(int64_t) * made->names_.size()));
+  if (!wrong.empty()) return {Failure::connection, wrong};
+  // It is asked when something has failed, which must not take long.
+  made->store_->limit(kWordWait);
+  group = std::move(made);
+  return {};
 }
 
 void NcclGroup::close() {
@@ -228,18 +232,15 @@ Outcome NcclGroup::connect(Communicator& communicator, const std::string& key, i
 
 // Room for so many bytes of each rank, and once more; says what went wrong.
 std::string NcclGroup::make_room(size_t nbytes) {
-  if (nbytes <= room_) return {};
   const size_t all = nbytes * (names_.size() + 1);
   said_ = device_->memory(all);
   all_ = device_->host_memory(all);
-  room_ = said_ && all_ ? nbytes : 0;
-  return room_ ? "" : "no memory for what the ranks say to each other (" + std::to_string(all) + " bytes)";
+  return said_ && all_ ? "" : "no memory for what the ranks say to each other (" + std::to_string(all) + " bytes)";
 }
 
 Outcome NcclGroup::exchange(const void* own, size_t nbytes, const Watch& watch) {
   NcclQueue& queue = communicator_->queue();
   if (!queue.enter()) return failed(watch, queue.error());
-  if (const std::string wrong = make_room(nbytes); !wrong.empty()) return failed(watch, wrong);
   const size_t all = nbytes * names_.size();
   char *device = static_cast<char*>(said_->data()), *host = static_cast<char*>(all_->data());
   std::memcpy(host + all, own, nbytes);

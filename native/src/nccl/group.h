@@ -85,7 +85,6 @@ class NcclGroup final : public Group {
   std::vector<int> names_;
   int rank_ = 0;
   // What ranks say to each other: everyone's, and this rank's own after it.
-  size_t room_ = 0;
   std::unique_ptr<DeviceMemory> said_, all_;
   std::unique_ptr<Communicator> communicator_;
   std::mutex channels_mutex_;

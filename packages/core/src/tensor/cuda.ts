@@ -2,7 +2,7 @@
 import { native } from '../binding/native.js'
 import { checkStatus } from '../binding/status.js'
 import { ArgumentError, DeviceError, describe, NativeError } from '../errors.js'
-import { checkDevice, current, type Device, deviceCode, isCuda } from './device.js'
+import { checkDevice, current, DEVICE_CODES, type Device, deviceCode, isCuda } from './device.js'
 import { emptyCache as emptyCacheOf, memory as memoryOf, synchronize as synchronizeOf } from './memory.js'
 
 /** The device that is meant, by its full name. */
@@ -96,13 +96,20 @@ export interface Tf32Options {
   readonly convolution?: boolean
 }
 
+let tf32: Tf32Options = {}
+
+function applyTf32(device: Device): void {
+  const code = deviceCode(device)
+  if (tf32.matmul !== undefined) native.setDeviceOption(code, 0, tf32.matmul)
+  if (tf32.convolution !== undefined) native.setDeviceOption(code, 1, tf32.convolution)
+}
+
 /** Sets where float32 may be rounded to TF32, on every device. */
 export function allowTf32({ matmul, convolution }: Tf32Options): void {
-  for (let i = 0; i < deviceCount(); i++) {
-    const code = codeOf('allowTf32', `cuda:${i}`)
-    if (matmul !== undefined) native.setDeviceOption(code, 0, matmul)
-    if (convolution !== undefined) native.setDeviceOption(code, 1, convolution)
-  }
+  tf32 = { matmul: matmul ?? tf32.matmul, convolution: convolution ?? tf32.convolution }
+  // Each process of several is to set up its own device alone: the others are told when they are first named.
+  for (const device of Object.keys(DEVICE_CODES) as Device[]) if (device.startsWith('cuda:')) applyTf32(device)
+  current.prepare = applyTf32
 }
 
 /** A queue of a device: what is asked of it is done in order, and beside what other streams do. */

@@ -14,8 +14,12 @@ const CUDA = 2
 /** The native code of each device; meta tensors have no native storage. CUDA's come as they are named. */
 export const DEVICE_CODES: Record<Device, number> = { cpu: 0, debug: 1, meta: -1, cuda: CUDA }
 
-/** The CUDA device that `'cuda'` stands for, and whether `setDevice` has chosen it. */
-export const current: { cuda: number; chosen: boolean } = { cuda: 0, chosen: false }
+/** The CUDA device that `'cuda'` stands for, whether `setDevice` has chosen it, and what is to be done with one that is first named. */
+export const current: { cuda: number; chosen: boolean; prepare: ((device: Device) => void) | null } = {
+  cuda: 0,
+  chosen: false,
+  prepare: null,
+}
 
 export const isCuda = (device: Device): boolean => device.startsWith('cuda')
 
@@ -32,7 +36,10 @@ export function checkDevice(operation: string, value: unknown): Device {
     if (index >= devices)
       throw new DeviceError(`${operation}: expected a CUDA device below ${devices}, got ${describe(value)}`)
     const name: Device = `cuda:${index}`
-    DEVICE_CODES[name] = CUDA + index
+    if (DEVICE_CODES[name] === undefined) {
+      DEVICE_CODES[name] = CUDA + index
+      current.prepare?.(name)
+    }
     return name
   }
   throw new DeviceError(
