@@ -34,10 +34,12 @@ struct Program {
   StridedLoop loop;
   int first_instruction;  // registers: ins, constants, instructions
   bool streams = false;   // the results are large, and no operand lies where they do
+  bool repeats = false;   // the only instruction takes constants and repeated elements as one number
 
   // A register whose value can be read in place, without a copy into a block.
   bool direct(const TensorView& t, int operand) const {
-    return loop.inner_stride(operand) == 1 &&
+    const int64_t stride = loop.inner_stride(operand);
+    return (stride == 1 || (repeats && stride == 0)) &&
            visit_stored_dtype(t.dtype, []<typename T>() { return std::is_same_v<T, C>; });
   }
 
@@ -61,7 +63,6 @@ struct Program {
     const bool gather = inner < kShortRow && row_end - row_begin > 1;
     const int64_t total = gather ? (row_end - row_begin) * inner : col_end - col_begin;
     const int64_t room = streams ? kStreamBlock : kBlock;
-    const int64_t block = std::min(room, gather ? total : col_end - col_begin);
 
     thread_local hwy::AlignedFreeUniquePtr<C[]> arena;  // whole lines: a vector across two of them takes twice as long
     thread_local int64_t arena_size = 0;
@@ -72,14 +73,12 @@ struct Program {
     const C* registers[kMaxRegisters];  // unused operands of an instruction name register 0
     C* blocks[kMaxRegisters];
     for (int r = 0; r < n_registers; ++r) registers[r] = blocks[r] = arena.get() + r * room;
-    for (size_t k = 0; k < constants.size(); ++k) {
-      const C value = constants[k].to<C>();
-      for (int64_t i = 0; i < block; ++i) blocks[n_in + k][i] = value;
-    }
     bool in_place[kMaxOperands], loaded[kMaxOperands];
+    bool one_pass = code.size() == 1 && (repeats || constants.size() == 0);  // nothing goes through a block
     for (int v = 0; v < n_in; ++v) {
       in_place[v] = !gather && direct(ins[v], n_out + v);
       loaded[v] = false;
+      one_pass = one_pass && in_place[v];
     }
     // A result goes straight into its output, unless a later instruction reads an input, which may be that output.
     int last_read = 0;
@@ -91,7 +90,11 @@ struct Program {
       const int r = static_cast<int>(results[v]);
       if (!gather && !streams && r >= first_instruction && r >= last_read && direct(outs[v], v) && straight[r] < 0)
         straight[r] = v;
+      one_pass = one_pass && straight[r] == v;
     }
+    const int64_t block = one_pass ? col_end - col_begin : std::min(room, gather ? total : col_end - col_begin);
+    for (size_t k = 0; k < constants.size(); ++k)
+      std::fill_n(blocks[n_in + k], repeats ? 1 : block, constants[k].to<C>());
 
     RowCursor cursor(loop, row_begin);
     const auto evaluate = [&](int64_t n) {
@@ -323,6 +326,19 @@ Status run_program(ElementwiseArgs& args) {
   program.streams = program.to_stream();
 
   const int64_t inner = program.loop.inner(), rows = program.loop.rows();
+  if (n_code == 1 && (inner >= kShortRow || rows == 1)) {
+    int repeated = 0;
+    for (int k = 0; k < kMicroArity[args.code[0]]; ++k) {
+      const auto r = static_cast<size_t>(args.code[k + 1]);
+      const bool one = r >= ins.size() || (ins[r].dtype == args.compute &&
+                                           program.loop.inner_stride(static_cast<int>(outs.size() + r)) == 0);
+      if (one) repeated |= 1 << k;
+    }
+    const MicroFunction function =
+        repeated ? repeating_micro_function(static_cast<MicroOp>(args.code[0]), args.compute, repeated) : nullptr;
+    program.repeats = function != nullptr;
+    if (function) program.code[0].function = function;
+  }
   if (inner * rows == 0) return {};
   if (rows == 1) {
     parallel_for(

@@ -10,49 +10,49 @@
 HWY_BEFORE_NAMESPACE();
 namespace flambeau::cpu {
 namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
 
 // Blocks keep the rounding error of a sum in R small; across blocks it is kept in double.
 constexpr int64_t kStatBlock = 1024;
 
-template <typename R>
-double sum_of(const R* x, int64_t n) {
-  double total = 0;
-  for (int64_t begin = 0; begin < n; begin += kStatBlock) {
-    const int64_t q = (n - begin < kStatBlock ? n - begin : kStatBlock) / 2;
-    const int64_t end = n - begin < kStatBlock ? n : begin + kStatBlock;
-    const R* p = x + begin;
-    R a = 0, b = 0;
-#pragma omp simd reduction(+ : a, b)
-    for (int64_t i = 0; i < q; ++i) {
-      a += p[i];
-      b += p[q + i];
+// The sum of x, or of (x - shift)².
+template <bool kSquares, typename R>
+double sum_of(const R* x, int64_t n, R shift) {
+  const hn::ScalableTag<R> d;
+  using V = hn::Vec<decltype(d)>;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const V by = hn::Set(d, shift);
+  const auto take = [&](V& into, const R* at) HWY_ATTR {
+    const V v = hn::LoadU(d, at);
+    if constexpr (kSquares) {
+      const V u = hn::Sub(v, by);
+      into = hn::MulAdd(u, u, into);
+    } else {
+      into = hn::Add(into, v);
     }
-    for (int64_t i = begin + 2 * q; i < end; ++i) a += x[i];
-    total += static_cast<double>(a) + static_cast<double>(b);
+  };
+  double total = 0;
+  for (int64_t i = 0; i < n;) {
+    const int64_t end = n - i < kStatBlock ? n : i + kStatBlock;
+    V a = hn::Zero(d), b = a, c = a, e = a;  // so that additions do not wait for one another
+    for (; i + 4 * lanes <= end; i += 4 * lanes) {
+      take(a, x + i);
+      take(b, x + i + lanes);
+      take(c, x + i + 2 * lanes);
+      take(e, x + i + 3 * lanes);
+    }
+    for (; i + lanes <= end; i += lanes) take(a, x + i);
+    total += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(a, b), hn::Add(c, e)))));
+    for (; i < end; ++i) total += static_cast<double>(kSquares ? (x[i] - shift) * (x[i] - shift) : x[i]);
   }
   return total;
 }
 
 template <typename R>
 void statistics(const R* x, int64_t n, double eps, R* mean, R* rstd) {
-  const R shift = mean ? static_cast<R>(sum_of(x, n) / static_cast<double>(n)) : R(0);
-  double squares = 0;
-  for (int64_t begin = 0; begin < n; begin += kStatBlock) {
-    const int64_t q = (n - begin < kStatBlock ? n - begin : kStatBlock) / 2;
-    const int64_t end = n - begin < kStatBlock ? n : begin + kStatBlock;
-    const R* p = x + begin;
-    R a = 0, b = 0;
-#pragma omp simd reduction(+ : a, b)
-    for (int64_t i = 0; i < q; ++i) {
-      const R u = p[i] - shift, v = p[q + i] - shift;
-      a += u * u;
-      b += v * v;
-    }
-    for (int64_t i = begin + 2 * q; i < end; ++i) a += (x[i] - shift) * (x[i] - shift);
-    squares += static_cast<double>(a) + static_cast<double>(b);
-  }
+  const R shift = mean ? static_cast<R>(sum_of<false>(x, n, R(0)) / static_cast<double>(n)) : R(0);
   if (mean) *mean = shift;
-  *rstd = static_cast<R>(1 / std::sqrt(squares / static_cast<double>(n) + eps));
+  *rstd = static_cast<R>(1 / std::sqrt(sum_of<true>(x, n, shift) / static_cast<double>(n) + eps));
 }
 
 template <typename R>

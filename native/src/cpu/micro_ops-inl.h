@@ -178,7 +178,7 @@ struct clamp_op {
   T operator()(T a, T low, T high) const {
     T result = low > a ? low : a;
     result = high < result ? high : result;
-    if constexpr (kFloat<T>) result = (low == low) & (high == high) ? result : std::numeric_limits<T>::quiet_NaN();
+    if constexpr (kFloat<T>) result = std::isunordered(low, high) ? std::numeric_limits<T>::quiet_NaN() : result;
     return result;
   }
 };

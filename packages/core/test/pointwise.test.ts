@@ -202,3 +202,33 @@ test('refusals name the operator and what was wrong', () => {
   expect(() => F.gelu(ones([2]), { approximate: 'x' as 'none' })).toThrow(/approximate/)
   expect(() => F.hardtanh(ones([2]), 1, -1)).toThrow(/hardtanh/)
 })
+
+test('numbers and repeated elements give what whole tensors give', () => {
+  const ops: ((a: Tensor, b: Tensor | number) => Tensor)[] = [
+    (a, b) => a.add(b),
+    (a, b) => a.add(b, { alpha: 3 }),
+    (a, b) => a.sub(b),
+    (a, b) => a.mul(b),
+    (a, b) => a.div(b),
+    (a, b) => a.lt(b),
+    (a, b) => a.ge(b),
+  ]
+  const same = (a: Tensor, b: Tensor) => expect(a.nanToNum({ nan: 7 }).equal(b.nanToNum({ nan: 7 }))).toBe(true)
+  for (const shape of [[700], [3, 700], [2, 3, 300], [40, 5], [1500, 700]]) {
+    const x = randn(shape)
+    x.reshape([-1]).select(0, 1).fill_(NaN)
+    const column = randn([...shape.slice(0, -1), 1])
+    const whole = column.expand(shape).contiguous()
+    for (const f of ops) {
+      same(f(x, column), f(x, whole))
+      same(f(column, x), f(whole, x))
+      same(f(x, column.to('bfloat16')), f(x, whole.to('bfloat16')))
+      same(f(x, 0.75), f(x, x.isnan().to('float32').mul(0).add(0.75)))
+    }
+    same(x.maximum(column), x.maximum(whole))
+    same(x.minimum(column), x.minimum(whole))
+    const below = where(x.lt(-0.5), -0.5, x)
+    same(x.clamp(-0.5, 0.5), where(below.gt(0.5), 0.5, below))
+    expect(x.clamp(Number.NaN, 0.5).isnan().all().item()).toBe(true)
+  }
+})
