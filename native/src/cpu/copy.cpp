@@ -1,4 +1,6 @@
 // Copies between any strides and dtypes, and fills.
+#include <hwy/highway.h>
+
 #include "blocks.h"
 #include "flambeau/kernels/copy.gen.h"
 #include "flambeau/parallel.h"
@@ -37,7 +39,7 @@ void copy_row(To* dst, int64_t dst_stride, const From* src, int64_t src_stride, 
     for (int64_t i = 0; i < n; ++i) dst[i * dst_stride] = convert<To>(src[i * src_stride]);
 }
 
-inline constexpr int64_t kTileRows = 32, kTileCols = 64;
+inline constexpr int64_t kTileRows = 32, kTileCols = 64, kNarrow = 8;
 
 // A transposed pair of inner dimensions is copied in tiles, so that both sides use whole cache lines; by way of a
 // buffer, since lines whose distance is a power of two drive one another out of the cache.
@@ -52,6 +54,35 @@ void transpose_tiles(T* dst, int64_t dst_row, const T* src, int64_t src_col, int
       move(dst + r * dst_row + c0, line, n, stream);
     }
   }
+}
+
+// Narrow rows, such as a block of channels to be spread over planes: four by four in registers. What is read lies close
+// together, and so many lines of the result fit the first level's cache however far apart they are: no buffer.
+HWY_INLINE void transpose_narrow(float* dst, int64_t dst_row, const float* src, int64_t src_col, int64_t rows,
+                                 int64_t cols) {
+  int64_t done = 0;
+#if HWY_TARGET != HWY_SCALAR && !HWY_HAVE_SCALABLE
+  namespace hn = hwy::HWY_NAMESPACE;
+  const hn::FixedTag<float, 4> d;
+  const hn::Repartition<double, decltype(d)> pairs;
+  const auto zip = [&](auto a, auto b, bool upper) {
+    return hn::BitCast(pairs, upper ? hn::InterleaveUpper(d, a, b) : hn::InterleaveLower(d, a, b));
+  };
+  for (; rows % 4 == 0 && done + 4 <= cols; done += 4)
+    for (int64_t r = 0; r < rows; r += 4) {
+      const float* from = src + done * src_col + r;
+      const auto a = hn::LoadU(d, from), b = hn::LoadU(d, from + src_col);
+      const auto e = hn::LoadU(d, from + 2 * src_col), f = hn::LoadU(d, from + 3 * src_col);
+      float* to = dst + r * dst_row + done;
+      for (const bool upper : {false, true}) {
+        const auto ab = zip(a, b, upper), ef = zip(e, f, upper);
+        hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, ab, ef)), d, to + (upper ? 2 : 0) * dst_row);
+        hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, ab, ef)), d, to + (upper ? 3 : 1) * dst_row);
+      }
+    }
+#endif
+  for (int64_t c = done; c < cols; ++c)
+    for (int64_t r = 0; r < rows; ++r) dst[r * dst_row + c] = src[c * src_col + r];
 }
 
 }  // namespace
@@ -77,8 +108,16 @@ Status copy(CopyArgs& args) {
             for (int64_t s = b; s < e; ++s) {
               const int64_t row = s % strips * kTileRows;
               const RowCursor cursor(loop, s / strips * tile_rows + row);
-              transpose_tiles(out + cursor.offsets[0], loop.strides[1][0], in + cursor.offsets[1], in_stride,
-                              std::min(kTileRows, tile_rows - row), cols, stream);
+              const int64_t height = std::min(kTileRows, tile_rows - row);
+              if constexpr (std::is_same_v<To, float>) {
+                if (in_stride <= kNarrow && !stream) {
+                  transpose_narrow(out + cursor.offsets[0], loop.strides[1][0], in + cursor.offsets[1], in_stride,
+                                   height, cols);
+                  continue;
+                }
+              }
+              transpose_tiles(out + cursor.offsets[0], loop.strides[1][0], in + cursor.offsets[1], in_stride, height,
+                              cols, stream);
             }
             if (stream) stream_done();
           });

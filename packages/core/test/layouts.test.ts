@@ -188,3 +188,12 @@ test.each<[Parameters<typeof F.maxPool2d>[1], object]>([
   expect(pooled.data()).toEqual(asked.detach().data())
   expect(pooled.data()).toEqual(F.maxPool2d(h.to('float64'), kernel, options).to('float32').data())
 })
+
+test.each([1, 2, 3, 4, 5, 7, 8, 9])('rows of %d columns are transposed', (columns) => {
+  for (const rows of [2, 3, 4, 5, 8, 17, 1030]) {
+    const narrow = noise([3, rows, columns], rows)
+    const turned = narrow.transpose(1, 2).contiguous()
+    const numbers = narrow.toArray() as number[][][]
+    expect(turned.toArray()).toEqual(numbers.map((m) => m[0].map((_, c) => m.map((row) => row[c]))))
+  }
+})
