@@ -226,17 +226,26 @@ struct RowAdder {
     bool flushed = false;
     RowCursor cursor(loop, begin / loop.inner());
     int64_t col = begin % loop.inner(), steps = 0, row = begin;
-    const auto add = [&](int64_t count) {
-      f.row(lanes.at(0), source.read(block.at(0), base + cursor.offsets[0] + col * per_row, stride, count), params,
-            count);
-      if (++steps % kLaneSteps != 0) return;
+    const auto add = [&](int64_t count, bool four = false) {
+      const int64_t at = base + cursor.offsets[0] + col * per_row;
+      if (four)
+        f.four_rows(lanes.at(0), source.direct(at), fold * per_row, count);
+      else
+        f.row(lanes.at(0), source.read(block.at(0), at, stride, count), params, count);
+      steps += four ? 4 : 1;
+      if (steps % kLaneSteps != 0) return;
       if (!std::exchange(flushed, true)) f.init(folded.at(0), width);
       f.flush(folded.at(0), lanes.at(0), width);
       f.reset(lanes.at(0), width);
     };
-    for (; row + fold <= end; row += fold) {
-      add(width);
-      col += fold;
+    const bool fours = f.four_rows && stride == 1 && source.direct(0);
+    while (row + fold <= end) {
+      // So that what lanes hold is read and written for four rows rather than for each.
+      const bool four =
+          fours && row + 4 * fold <= end && col + 4 * fold <= loop.inner() && steps % kLaneSteps <= kLaneSteps - 4;
+      add(width, four);
+      row += four ? 4 * fold : fold;
+      col += four ? 4 * fold : fold;
       if (col == loop.inner() && fold == 1) {
         col = 0;
         cursor.next();

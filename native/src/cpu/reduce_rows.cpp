@@ -312,6 +312,13 @@ struct Reducer {
       for (int64_t i = 0; i < n; ++i) lanes[i] = join(lanes[i], map(x[i], 0));
     }
   }
+  static void four_rows(void* lanes_, const void* x_, int64_t stride, int64_t n) {
+    auto* lanes = static_cast<Lane*>(lanes_);
+    const auto *x = static_cast<const C*>(x_), *y = x + stride, *z = y + stride, *w = z + stride;
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; ++i)
+      lanes[i] = join(join(join(join(lanes[i], map(x[i], 0)), map(y[i], 0)), map(z[i], 0)), map(w[i], 0));
+  }
   static void flush(void* acc, const void* lanes, int64_t n) {
     for (int64_t i = 0; i < n; ++i)
       static_cast<Acc*>(acc)[i] = join(static_cast<Acc*>(acc)[i], static_cast<Acc>(static_cast<const Lane*>(lanes)[i]));
@@ -339,6 +346,7 @@ void select(ReduceFunctions& f) {
     f.any_length = R::kJoin == Join::max || R::kJoin == Join::min;
     f.rows = R::rows;
     f.row = R::row;
+    if constexpr (kKind != ReduceKind::pow_sum && kKind != ReduceKind::variation) f.four_rows = R::four_rows;
     f.reset = R::reset;
     f.flush = R::flush;
   }

@@ -110,6 +110,8 @@ struct ReduceFunctions {
   void (*rows)(void* acc, const void* x, int64_t stride, int64_t rows, int64_t n, const double* params) = nullptr;
   // lanes[i] = lanes[i] with x[i]
   void (*row)(void* lanes, const void* x, const double* params, int64_t n) = nullptr;
+  // The same with four rows, in their order; null for those that take a parameter.
+  void (*four_rows)(void* lanes, const void* x, int64_t stride, int64_t n) = nullptr;
   void (*reset)(void* lanes, int64_t n) = nullptr;
   void (*flush)(void* acc, const void* lanes, int64_t n) = nullptr;  // acc[i] = acc[i] with lanes[i]
 };
