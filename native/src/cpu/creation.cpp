@@ -37,21 +37,18 @@ void spaced(T* out, int64_t n, Value start, Value end, const auto& finish) {
   });
 }
 
-// out[i] = value(i)
+// `some(to, i, n)` writes elements [i, i + n) of the result.
 template <typename T>
-void generate(T* out, int64_t n, const auto& value) {
+void generate(T* out, int64_t n, const auto& some) {
   const bool stream = streams(out, n * int64_t{sizeof(T)}, kStreamBytes);
   parallel_for(
       n, kGrain,
       [&](int64_t b, int64_t e) {
-        if (!stream) {
-          for (int64_t i = b; i < e; ++i) out[i] = value(i);
-          return;
-        }
+        if (!stream) return some(out + b, b, e - b);
         T block[kBlock];
         for (int64_t i = b; i < e; i += kBlock) {
           const int64_t m = std::min(kBlock, e - i);
-          for (int64_t j = 0; j < m; ++j) block[j] = value(i + j);
+          some(block, i, m);
           stream_copy(out + i, block, m * int64_t{sizeof(T)});
         }
         stream_done();
@@ -67,14 +64,19 @@ Status arange(ArangeArgs& args) {
     T* out = args.out.as<T>();
     if (args.start.kind == Scalar::Kind::integer && args.step.kind == Scalar::Kind::integer && std::is_integral_v<T>) {
       const auto start = static_cast<uint64_t>(args.start.integer), step = static_cast<uint64_t>(args.step.integer);
-      generate(out, n,
-               [=](int64_t i) { return convert<T>(static_cast<int64_t>(start + step * static_cast<uint64_t>(i))); });
+      // Added up: there are no products of 64-bit integers in vectors.
+      generate(out, n, [=](T* to, int64_t first, int64_t count) {
+        uint64_t value = start + step * static_cast<uint64_t>(first);
+        for (int64_t i = 0; i < count; ++i, value += step) to[i] = convert<T>(static_cast<int64_t>(value));
+      });
     } else {
       const double start = args.start.to<double>(), step = args.step.to<double>();
       // An integer range starts and steps in integers.
       const bool whole = std::is_integral_v<T>;
       const double from = whole ? std::trunc(start) : start, by = whole ? std::trunc(step) : step;
-      generate(out, n, [=](int64_t i) { return convert<T>(from + by * static_cast<double>(i)); });
+      generate(out, n, [=](T* to, int64_t first, int64_t count) {
+        for (int64_t i = 0; i < count; ++i) to[i] = convert<T>(from + by * static_cast<double>(first + i));
+      });
     }
   });
   return {};
