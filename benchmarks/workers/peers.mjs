@@ -58,7 +58,9 @@ function prepareTraining(name, file, steps) {
 function answer(line) {
   const { do: what, name, file, steps = 1, warm = WARM_UP } = JSON.parse(line)
   if (what === 'check') {
-    manualSeed(0)
+    // With the draws of seed 0 two elements of a window of max pooling differ by less than float32 tells, and which of them has the gradient
+    // depends on how a convolution adds up.
+    manualSeed(1)
     return name === 'digits inference' ? prepareInference(file) : prepareTraining(name, file, steps)
   }
   for (const start = performance.now(); performance.now() - start < warm; ) step()
