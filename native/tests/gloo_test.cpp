@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "flambeau/distributed.h"
+#include "collectives.h"
 #include "flambeau/kernels.gen.h"
 
 extern "C" const flambeau::distributed::GroupPlugin* flambeau_gloo_open(const char* fingerprint);
@@ -33,18 +33,6 @@ void with_ranks(int size, const std::function<void(int, Group&)>& body) {
       if (group) body(rank, *group);
     });
   for (auto& thread : threads) thread.join();
-}
-
-template <typename T>
-Collective sum_of(DType dtype, std::vector<T>& values) {
-  Collective c;
-  c.kind = Kind::all_reduce;
-  c.dtype = dtype;
-  c.data = values.data();
-  c.count = static_cast<int64_t>(values.size());
-  c.shape = {c.count};
-  c.timeout = Milliseconds(60000);
-  return c;
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "collectives.h"
 #include "distributed/engine.h"
 #include "nccl/group.h"
 #include "nccl/types.h"
@@ -368,18 +369,6 @@ void with_ranks(int size, const Body& body) {
   for (auto& thread : threads) thread.join();
   const std::lock_guard lock(world_mutex);
   CHECK(alive.empty());
-}
-
-template <typename T>
-Collective sum_of(DType dtype, std::vector<T>& values) {
-  Collective c;
-  c.kind = Kind::all_reduce;
-  c.dtype = dtype;
-  c.data = values.data();
-  c.count = static_cast<int64_t>(values.size());
-  c.shape = {c.count};
-  c.timeout = Milliseconds(60000);
-  return c;
 }
 
 Message message_of(std::vector<float>& values, int peer) {
