@@ -1,11 +1,10 @@
 // Copies between any strides and dtypes, and fills.
-#include <hwy/highway.h>
-
 #include "blocks.h"
 #include "flambeau/kernels/copy.gen.h"
 #include "flambeau/parallel.h"
 #include "iterate.h"
 #include "stream.h"
+#include "transpose.h"
 
 namespace flambeau::cpu {
 namespace {
@@ -39,50 +38,18 @@ void copy_row(To* dst, int64_t dst_stride, const From* src, int64_t src_stride, 
     for (int64_t i = 0; i < n; ++i) dst[i * dst_stride] = convert<To>(src[i * src_stride]);
 }
 
-inline constexpr int64_t kTileRows = 32, kTileCols = 64, kNarrow = 8;
+inline constexpr int64_t kTileRows = 64, kTileCols = 64, kNarrow = 8;
 
 // A transposed pair of inner dimensions is copied in tiles, so that both sides use whole cache lines; by way of a
 // buffer, since lines whose distance is a power of two drive one another out of the cache.
 template <typename T>
 void transpose_tiles(T* dst, int64_t dst_row, const T* src, int64_t src_col, int64_t rows, int64_t cols, bool stream) {
-  T tile[kTileCols * kTileRows], line[kTileCols];
-  for (int64_t c0 = 0; c0 < cols; c0 += kTileCols) {
-    const int64_t n = std::min(cols - c0, kTileCols);
-    for (int64_t c = 0; c < n; ++c) std::copy_n(src + (c0 + c) * src_col, rows, tile + c * kTileRows);
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t c = 0; c < n; ++c) line[c] = tile[c * kTileRows + r];
-      move(dst + r * dst_row + c0, line, n, stream);
-    }
+  alignas(64) T tile[kTileCols * kTileRows];
+  for (int64_t c = 0; c < cols; c += kTileCols) {
+    const int64_t n = std::min(cols - c, kTileCols);
+    transpose_block(tile, kTileCols, src + c * src_col, src_col, 1, rows, n, sizeof(T));
+    for (int64_t r = 0; r < rows; ++r) move(dst + r * dst_row + c, tile + r * kTileCols, n, stream);
   }
-}
-
-// Narrow rows, such as a block of channels to be spread over planes: four by four in registers. What is read lies close
-// together, and so many lines of the result fit the first level's cache however far apart they are: no buffer.
-HWY_INLINE void transpose_narrow(float* dst, int64_t dst_row, const float* src, int64_t src_col, int64_t rows,
-                                 int64_t cols) {
-  int64_t done = 0;
-#if HWY_TARGET != HWY_SCALAR && !HWY_HAVE_SCALABLE
-  namespace hn = hwy::HWY_NAMESPACE;
-  const hn::FixedTag<float, 4> d;
-  const hn::Repartition<double, decltype(d)> pairs;
-  const auto zip = [&](auto a, auto b, bool upper) {
-    return hn::BitCast(pairs, upper ? hn::InterleaveUpper(d, a, b) : hn::InterleaveLower(d, a, b));
-  };
-  for (; rows % 4 == 0 && done + 4 <= cols; done += 4)
-    for (int64_t r = 0; r < rows; r += 4) {
-      const float* from = src + done * src_col + r;
-      const auto a = hn::LoadU(d, from), b = hn::LoadU(d, from + src_col);
-      const auto e = hn::LoadU(d, from + 2 * src_col), f = hn::LoadU(d, from + 3 * src_col);
-      float* to = dst + r * dst_row + done;
-      for (const bool upper : {false, true}) {
-        const auto ab = zip(a, b, upper), ef = zip(e, f, upper);
-        hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, ab, ef)), d, to + (upper ? 2 : 0) * dst_row);
-        hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, ab, ef)), d, to + (upper ? 3 : 1) * dst_row);
-      }
-    }
-#endif
-  for (int64_t c = done; c < cols; ++c)
-    for (int64_t r = 0; r < rows; ++r) dst[r * dst_row + c] = src[c * src_col + r];
 }
 
 }  // namespace
@@ -109,15 +76,14 @@ Status copy(CopyArgs& args) {
               const int64_t row = s % strips * kTileRows;
               const RowCursor cursor(loop, s / strips * tile_rows + row);
               const int64_t height = std::min(kTileRows, tile_rows - row);
-              if constexpr (std::is_same_v<To, float>) {
-                if (in_stride <= kNarrow && !stream) {
-                  transpose_narrow(out + cursor.offsets[0], loop.strides[1][0], in + cursor.offsets[1], in_stride,
-                                   height, cols);
-                  continue;
-                }
-              }
-              transpose_tiles(out + cursor.offsets[0], loop.strides[1][0], in + cursor.offsets[1], in_stride, height,
-                              cols, stream);
+              To* dst = out + cursor.offsets[0];
+              const From* src = in + cursor.offsets[1];
+              // Narrow rows, such as a block of channels to be spread over planes: what is read lies close together,
+              // and so many lines of the result fit the first-level cache however far apart they are.
+              if (in_stride <= kNarrow && !stream)
+                transpose_block(dst, loop.strides[1][0], src, in_stride, 1, height, cols, sizeof(To));
+              else
+                transpose_tiles(dst, loop.strides[1][0], src, in_stride, height, cols, stream);
             }
             if (stream) stream_done();
           });

@@ -3,6 +3,7 @@
 #include <hwy/aligned_allocator.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "blocks.h"
 #include "flambeau/kernels/elementwise.gen.h"
@@ -11,6 +12,7 @@
 #include "iterate.h"
 #include "micro_ops.h"
 #include "stream.h"
+#include "transpose.h"
 
 namespace flambeau::cpu {
 namespace {
@@ -19,6 +21,8 @@ inline constexpr int kMaxRegisters = 64;
 inline constexpr int64_t kShortRow = 256;  // shorter rows are gathered, several to a block
 // Elements of a block whose result goes past the caches: so few that what one block waits for is loaded during another.
 inline constexpr int64_t kStreamBlock = 512;
+// Where an operand lies across the results, its rows are the loop's columns: it is transposed in tiles.
+inline constexpr int64_t kTileRows = 64, kTileBytes = 32 << 10, kShortTiledRow = 64;
 
 struct Instruction {
   MicroFunction function;
@@ -35,6 +39,36 @@ struct Program {
   int first_instruction;  // registers: ins, constants, instructions
   bool streams = false;   // the results are large, and no operand lies where they do
   bool repeats = false;   // the only instruction takes constants and repeated elements as one number
+  uint32_t across = 0;    // inputs that are transposed in tiles, by number
+
+  static constexpr int64_t kTileElements = kTileBytes / sizeof(C);
+
+  // Whether the neighbours of an input's elements lie in dimension d rather than in the innermost one. A few neighbours
+  // are as well loaded one by one.
+  bool lies_across(int v, int d) const {
+    const int operand = static_cast<int>(outs.size()) + v;
+    const int64_t along = std::abs(loop.strides[0][operand]), step = std::abs(loop.strides[d][operand]);
+    return step > 0 && step < along && along * static_cast<int64_t>(size_of(ins[v].dtype)) >= 16;
+  }
+  // Finds the inputs that lie across, and makes dimension 1 the one along which they lie.
+  void find_across() {
+    const int n_out = static_cast<int>(outs.size()), n_in = static_cast<int>(ins.size());
+    for (int v = 0; v < n_in && across == 0; ++v) {
+      int best = 0;
+      for (int d = 1; d < loop.ndim; ++d)
+        if (lies_across(v, d) &&
+            (best == 0 || std::abs(loop.strides[d][n_out + v]) < std::abs(loop.strides[best][n_out + v])))
+          best = d;
+      if (best == 0) continue;
+      for (int d = best; d > 1; --d) {
+        std::swap(loop.shape[d], loop.shape[d - 1]);
+        std::swap(loop.strides[d], loop.strides[d - 1]);
+      }
+      for (int u = v; u < n_in; ++u)
+        if (lies_across(u, 1)) across |= uint32_t{1} << u;
+    }
+  }
+  bool is_across(int v) const { return across >> v & 1; }
 
   // A register whose value can be read in place, without a copy into a block.
   bool direct(const TensorView& t, int operand) const {
@@ -53,6 +87,8 @@ struct Program {
       for (const TensorView& in : ins)
         if (in.data == outs[v].data) return false;
     }
+    // Each tile should write whole lines.
+    if (across != 0 && loop.inner() * int64_t{sizeof(C)} % 64 != 0) return false;
     return true;
   }
 
@@ -60,14 +96,19 @@ struct Program {
     const int n_out = static_cast<int>(outs.size()), n_in = static_cast<int>(ins.size());
     const int n_registers = first_instruction + static_cast<int>(code.size());
     const int64_t inner = loop.inner();
-    const bool gather = inner < kShortRow && row_end - row_begin > 1;
+    const bool tiled = across != 0;
+    const bool gather = inner < (tiled ? kShortTiledRow : kShortRow) && row_end - row_begin > 1;
     const int64_t total = gather ? (row_end - row_begin) * inner : col_end - col_begin;
     const int64_t room = streams ? kStreamBlock : kBlock;
+    const int64_t tile_rows = tiled ? std::min({kTileRows, kTileElements / kShortTiledRow, loop.shape[1]}) : 1;
+    const int64_t tile_cols = std::min(room, kTileElements / tile_rows / kShortTiledRow * kShortTiledRow);
 
     thread_local hwy::AlignedFreeUniquePtr<C[]> arena;  // whole lines: a vector across two of them takes twice as long
     thread_local int64_t arena_size = 0;
-    if (arena_size < n_registers * kBlock) {
-      arena_size = n_registers * kBlock;
+    const int64_t tiles = n_registers * kBlock;  // behind the registers
+    const int64_t arena_needed = tiles + (tiled && !gather ? std::popcount(across) * kTileElements : 0);
+    if (arena_size < arena_needed) {
+      arena_size = arena_needed;
       arena = hwy::AllocateAligned<C>(static_cast<size_t>(arena_size));
     }
     const C* registers[kMaxRegisters];  // unused operands of an instruction name register 0
@@ -92,7 +133,9 @@ struct Program {
         straight[r] = v;
       one_pass = one_pass && straight[r] == v;
     }
-    const int64_t block = one_pass ? col_end - col_begin : std::min(room, gather ? total : col_end - col_begin);
+    const int64_t block = one_pass ? col_end - col_begin
+                          : gather ? std::min(room, total)
+                                   : std::min(tiled ? tile_cols : room, col_end - col_begin);
     for (size_t k = 0; k < constants.size(); ++k)
       std::fill_n(blocks[n_in + k], repeats ? 1 : block, constants[k].to<C>());
 
@@ -106,61 +149,121 @@ struct Program {
     };
 
     if (gather) {
+      int64_t row = row_begin;
       for (int64_t done = 0; done < total;) {
         // A block of whole rows, or a part of a row when it began inside one.
         const int64_t rows = std::max<int64_t>(1, std::min(kBlock / inner, (total - done) / inner));
         RowCursor at = cursor;
-        for (int64_t r = 0; r < rows; ++r) {
-          for (int v = 0; v < n_in; ++v) load(v, cursor.offsets[n_out + v], blocks[v] + r * inner, inner);
-          cursor.next();
-        }
+        each_run(row, rows, cursor, [&](int64_t r, int64_t n) {
+          for (int v = 0; v < n_in; ++v) {
+            if (is_across(v))
+              load_across(v, cursor.offsets[n_out + v], blocks[v] + r * inner, n, inner);
+            else
+              each_row(n_out + v, n, [&](int64_t k, int64_t count) {
+                const int64_t offset = cursor.offsets[n_out + v] + k * loop.strides[1][n_out + v];
+                load(v, offset, blocks[v] + (r + k) * inner, count);
+              });
+          }
+        });
         evaluate(rows * inner);
-        for (int64_t r = 0; r < rows; ++r) {
-          for (int v = 0; v < n_out; ++v) store(v, at.offsets[v], registers[results[v]] + r * inner, inner);
-          at.next();
-        }
+        each_run(row, rows, at, [&](int64_t r, int64_t n) {
+          for (int v = 0; v < n_out; ++v)
+            each_row(v, n, [&](int64_t k, int64_t count) {
+              const int64_t offset = at.offsets[v] + k * loop.strides[1][v];
+              store(v, offset, registers[results[v]] + (r + k) * inner, count);
+            });
+        });
         done += rows * inner;
+        row += rows;
       }
       return;
     }
 
-    for (int64_t row = row_begin; row < row_end; ++row) {
+    // The loop's rows, those of a tile together. In a tile each row is a step of dimension 1 from the one before it.
+    for (int64_t row = row_begin, rows; row < row_end; row += rows) {
+      rows = tiled ? std::min({tile_rows, row_end - row, loop.shape[1] - row % loop.shape[1]}) : 1;
       for (int64_t col = col_begin; col < col_end; col += block) {
         const int64_t n = std::min(block, col_end - col);
-        for (int v = 0; v < n_in; ++v) {
-          const int64_t stride = loop.inner_stride(n_out + v);
-          const int64_t offset = cursor.offsets[n_out + v] + col * stride;
-          if (in_place[v]) {
-            registers[v] = static_cast<const C*>(ins[v].data) + offset;
-          } else if (stride != 0 || !loaded[v]) {
-            load(v, offset, blocks[v], n);
-            loaded[v] = stride == 0 && n == block;
+        C* tile = arena.get() + tiles;
+        for (int v = 0; v < n_in && tiled; ++v) {
+          if (!is_across(v)) continue;
+          load_across(v, cursor.offsets[n_out + v] + col * loop.inner_stride(n_out + v), tile, rows, n);
+          blocks[v] = tile;
+          tile += kTileElements;
+        }
+        for (int64_t r = 0; r < rows; ++r) {
+          const auto offset = [&](int operand) {
+            const int64_t offset = cursor.offsets[operand] + col * loop.inner_stride(operand);
+            return tiled ? offset + r * loop.strides[1][operand] : offset;
+          };
+          for (int v = 0; v < n_in; ++v) {
+            const bool repeated = loop.inner_stride(n_out + v) == 0;
+            if (is_across(v)) {
+              registers[v] = blocks[v] + r * n;
+            } else if (in_place[v]) {
+              registers[v] = static_cast<const C*>(ins[v].data) + offset(n_out + v);
+            } else if (!repeated || !loaded[v]) {
+              load(v, offset(n_out + v), blocks[v], n);
+              loaded[v] = repeated && n == block && !tiled;
+            }
+          }
+          for (int k = first_instruction; k < n_registers; ++k)
+            if (straight[k] >= 0) registers[k] = static_cast<C*>(outs[straight[k]].data) + offset(straight[k]);
+          evaluate(n);
+          for (int v = 0; v < n_out; ++v) {
+            if (straight[results[v]] == v) continue;
+            if (streams)
+              stream_copy(static_cast<C*>(outs[v].data) + offset(v), registers[results[v]], n * int64_t{sizeof(C)});
+            else
+              store(v, offset(v), registers[results[v]], n);
           }
         }
-        for (int r = first_instruction; r < n_registers; ++r)
-          if (straight[r] >= 0)
-            registers[r] = static_cast<C*>(outs[straight[r]].data) + cursor.offsets[straight[r]] + col;
-        evaluate(n);
-        for (int v = 0; v < n_out; ++v) {
-          if (straight[results[v]] == v) continue;
-          if (streams)
-            stream_copy(static_cast<C*>(outs[v].data) + cursor.offsets[v] + col, registers[results[v]],
-                        n * int64_t{sizeof(C)});
-          else
-            store(v, cursor.offsets[v] + col * loop.inner_stride(v), registers[results[v]], n);
-        }
       }
-      cursor.next();
+      for (int64_t r = 0; r < rows; ++r) cursor.next();
       for (int v = 0; v < n_in; ++v) loaded[v] = false;
     }
     if (streams) stream_done();
   }
 
  private:
+  // Calls body(r, n) for the rows of a block that follow one another along dimension 1: the r-th and so many from it
+  // on.
+  template <typename Body>
+  void each_run(int64_t row, int64_t rows, RowCursor& cursor, const Body& body) const {
+    for (int64_t r = 0, n; r < rows; r += n) {
+      n = std::min(rows - r, loop.shape[1] - (row + r) % loop.shape[1]);
+      body(r, n);
+      for (int64_t k = 0; k < n; ++k) cursor.next();
+    }
+  }
+  // Calls body(k, count) for each of n such rows of an operand, or once for all where they are one row.
+  template <typename Body>
+  void each_row(int operand, int64_t n, const Body& body) const {
+    const int64_t inner = loop.inner();
+    if (loop.strides[1][operand] == inner * loop.inner_stride(operand)) return body(0, n * inner);
+    for (int64_t k = 0; k < n; ++k) body(k, inner);
+  }
   void load(int v, int64_t offset, C* dst, int64_t n) const {
     const int64_t stride = loop.inner_stride(static_cast<int>(outs.size()) + v);
     visit_stored_dtype(ins[v].dtype,
                        [&]<typename T>() { load_block(dst, static_cast<const T*>(ins[v].data) + offset, stride, n); });
+  }
+  // So many rows of the loop, one after another in `dst`.
+  void load_across(int v, int64_t offset, C* dst, int64_t rows, int64_t cols) const {
+    const int operand = static_cast<int>(outs.size()) + v;
+    visit_stored_dtype(ins[v].dtype, [&]<typename T>() {
+      const auto transpose = [&](T* to) {
+        transpose_block(to, cols, static_cast<const T*>(ins[v].data) + offset, loop.strides[0][operand],
+                        loop.strides[1][operand], rows, cols, sizeof(T));
+      };
+      if constexpr (std::is_same_v<T, C>) {
+        transpose(dst);
+      } else {
+        alignas(64) T tile[kTileElements];
+        transpose(tile);
+        load_block(dst, tile, 1, rows * cols);
+      }
+    });
   }
   void store(int v, int64_t offset, const C* src, int64_t n) const {
     const int64_t stride = loop.inner_stride(v);
@@ -323,6 +426,7 @@ Status run_program(ElementwiseArgs& args) {
   for (size_t v = 0; v < outs.size(); ++v) views[v] = &outs[v];
   for (size_t v = 0; v < ins.size(); ++v) views[outs.size() + v] = &ins[v];
   program.loop = make_loop({views, outs.size() + ins.size()});
+  program.find_across();
   program.streams = program.to_stream();
 
   const int64_t inner = program.loop.inner(), rows = program.loop.rows();
