@@ -1,6 +1,6 @@
 // How an elementwise operator is run: dtype, shape and layout are inferred, the result is allocated, and its program goes to
 // the kernel (native/src/cpu/elementwise.cpp).
-import type { Scalar } from '../binding/call.js'
+import type { Scalar, TensorArg } from '../binding/call.js'
 import * as kernels from '../binding/kernels.gen.js'
 import { explaining, type Failure } from '../binding/status.js'
 import { ArgumentError, DeviceError, DTypeError, describe, type FlambeauError, ShapeError } from '../errors.js'
@@ -42,6 +42,8 @@ export interface Plan {
   readonly cache: ProgramCache
   /** For plain operands, by their dtype's code; null where more must be looked at. */
   readonly plain: (PlainProgram | null | undefined)[]
+  /** The same where the second operand is a number. */
+  readonly withNumber: (PlainProgram | null | undefined)[]
   readonly result: ResultRule
   readonly conditions: number
   /** How many of the first operands must be tensors; below 0, none of all. */
@@ -67,14 +69,14 @@ function isPlain(operands: readonly Operand[]): operands is readonly Tensor[] {
   )
 }
 
-/** The program for plain operands, where the dtype of the result depends on nothing but theirs. */
-function plainProgram(plan: Plan, [{ dtype }, ...others]: readonly Tensor[]): PlainProgram | null {
+/** The program for plain operands of one dtype, where that of the result depends on nothing else; `mask` tells which are tensors. */
+function plainProgram(plan: Plan, dtype: DType, mask: number, operands: number): PlainProgram | null {
   const { cache, result, conditions } = plan
   const real = result === 'real' || result === 'realFloat'
   if (conditions > 0 || plan.explain !== undefined || !(isFloating(dtype) || isComplex(dtype))) return null
   if (result === 'complex' || result === 'count') return null
   const { compute, kind } = DTYPES[dtype]
-  const compiled = cache.get(others.length === 0 ? 1 : 3, others.length + 1)
+  const compiled = cache.get(mask, operands)
   if (!compiled.types.includes(TYPE_LETTER[kind]) || plan.refuses.includes(dtype)) return null
   return {
     code: compiled.code,
@@ -85,17 +87,61 @@ function plainProgram(plan: Plan, [{ dtype }, ...others]: readonly Tensor[]): Pl
   }
 }
 
+// Lists that live for one call: new ones would be a third of the garbage that a small operator makes.
+const NOTHING: TensorArg = {
+  storage: { handle: null, device: 'meta', base: 0, meta: true, layout: 0 },
+  code: 0,
+  shape: [],
+  strides: [],
+  offset: 0,
+}
+const RESULTS = [NOTHING]
+const OPERANDS = [NOTHING]
+const NUMBERS = [0]
+
+function call(program: PlainProgram, out: Tensor, ins: readonly TensorArg[], constants: readonly number[]): void {
+  RESULTS[0] = out
+  kernels.elementwise(RESULTS, ins, constants, program.code, program.results, program.compute)
+  RESULTS[0] = NOTHING
+}
+
+/** What `run` gives for plain operands; null where more must be inferred. */
+function runPlain(plan: Plan, operands: readonly Operand[]): Tensor | null {
+  if (isPlain(operands)) {
+    const [a] = operands
+    let program = plan.plain[a.code]
+    if (program === undefined) {
+      program = plainProgram(plan, a.dtype, operands.length === 1 ? 1 : 3, operands.length)
+      plan.plain[a.code] = program
+    }
+    if (program === null) return null
+    const out = allocateSame(a, program.dtype)
+    call(program, out, operands, program.constants)
+    return out
+  }
+  // Real numbers leave floating-point and complex tensors as they are.
+  const [a, number] = operands
+  if (operands.length !== 2 || typeof number !== 'number' || plan.tensors > 1) return null
+  if (!(a instanceof Tensor) || a.storage.layout !== 0 || !a.isContiguous()) return null
+  let program = plan.withNumber[a.code]
+  if (program === undefined) {
+    program = plainProgram(plan, a.dtype, 1, 2)
+    plan.withNumber[a.code] = program
+  }
+  if (program === null) return null
+  const out = allocateSame(a, program.dtype)
+  OPERANDS[0] = a
+  NUMBERS[0] = number
+  call(program, out, OPERANDS, program.constants.length === 0 ? NUMBERS : [number, ...program.constants])
+  OPERANDS[0] = NOTHING
+  return out
+}
+
 /** Infers, allocates (unless `into` is given) and runs. `params` are numbers that take no part in promotion. */
 export function run(plan: Plan, operands: readonly Operand[], params: readonly Scalar[], into: Tensor | null): Tensor {
-  if (into === null && params.length === 0 && isPlain(operands)) {
-    const { code } = operands[0]
-    plan.plain[code] ??= plainProgram(plan, operands)
-    const program = plan.plain[code]
-    if (program !== null) {
-      const out = allocateSame(operands[0], program.dtype)
-      kernels.elementwise([out], operands, program.constants, program.code, program.results, program.compute)
-      return out
-    }
+  if (into === null && params.length === 0) {
+    const out = runPlain(plan, operands)
+    if (out !== null) return out
   }
   const { name, cache, result, conditions } = plan
   let shape: readonly number[] | null = null

@@ -62,6 +62,7 @@ const planOf = (spec: SpecBase): Plan => ({
   name: spec.signature.slice(0, spec.signature.indexOf('(')),
   cache: new ProgramCache(spec.program),
   plain: new Array(Object.keys(DTYPES).length).fill(undefined),
+  withNumber: new Array(Object.keys(DTYPES).length).fill(undefined),
   result: spec.result ?? 'promote',
   conditions: spec.conditions ?? 0,
   tensors: LEAST_TENSORS[spec.scalars ?? 'rest'],
