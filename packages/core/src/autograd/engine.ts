@@ -5,7 +5,7 @@ import { type DType, isComplex } from '../tensor/dtype.js'
 import { formatShape, sameShape } from '../tensor/shape.js'
 import { type Edge, type GradHook, scope, Tensor } from '../tensor/tensor.js'
 import { gradMode } from './mode.js'
-import { AccumulateGrad, edgeOf, type Node, type OutputMeta } from './node.js'
+import { AccumulateGrad, applying, edgeOf, type Node, type OutputMeta, type Pending } from './node.js'
 
 /** The operators that the engine itself needs; `ops` provides them, since imports point downward only. */
 export interface EngineOps {
@@ -38,6 +38,10 @@ export interface BackwardOptions {
 /** A max-heap of nodes by sequence number. */
 class NodeHeap {
   readonly #nodes: Node[] = []
+
+  get nodes(): readonly Node[] {
+    return this.#nodes
+  }
 
   get size(): number {
     return this.#nodes.length
@@ -99,22 +103,17 @@ export function queueCallback(callback: (done: boolean) => void): void {
   ending.callbacks.push(callback)
 }
 
-interface Pending {
-  readonly grads: (Tensor | null)[]
-  /** Sums that the engine made itself and may add to in place. */
-  readonly own: boolean[]
-}
-
 /** One backward pass. Nodes run by descending sequence number, so each runs once, after all that feed it. */
 class Run {
   readonly #heap = new NodeHeap()
-  readonly #pending = new Map<Node, Pending>()
   /** Tensors that somebody else may hold: a leaf's `grad` must not be one of them. */
   readonly #shared = new Set<Tensor>()
   /** Gradients that only this pass holds, with the number of nodes they wait for. */
   readonly #held = new Map<Tensor, number>()
   /** Whether memory goes back as the pass goes on. Not while calls are recorded, which run again on the same storages. */
   readonly #frees: boolean
+  /** What a node makes, after a first element that stays: an array that becomes empty loses its memory. */
+  readonly #made: Tensor[] = []
   readonly #keep: boolean
   readonly #create: boolean
   /** For `grad`: the wanted gradients by node and result, and the nodes on a way to them. */
@@ -138,28 +137,25 @@ class Run {
       this.#wanted = ({ node }) => useful.has(node as Node) || captures.has(node as Node)
   }
 
-  start(root: Tensor, grad: Tensor): void {
-    const edge = edgeOf(root)
-    if (edge === null) return
-    this.#shared.add(grad)
-    this.#deliver(edge.node as Node, edge.output, grad)
-  }
-
-  finish(): void {
+  /** Runs the pass, from the gradients of `roots`. */
+  from(roots: readonly Tensor[], grads: readonly Tensor[]): void {
     const outer = { ...gradMode }
     gradMode.enabled = this.#create
     gradMode.inference = false
     ending.depth++
     let done = false
     try {
+      this.#made.push(roots[0])
+      for (let i = 0; i < roots.length; i++) this.#start(roots[i], grads[i])
       if (eagerLeaves.count > 0) this.#countUses()
       while (this.#heap.size > 0) {
         const node = this.#heap.pop()
         // An eager leaf has had its turn.
-        if (this.#pending.has(node)) this.#step(node)
+        if (this.#waits(node)) this.#step(node)
       }
       done = true
     } finally {
+      for (const node of this.#heap.nodes) if (this.#waits(node)) this.#take(node)
       Object.assign(gradMode, outer)
       ending.depth--
       // A pass within another, as checkpoints have it, leaves them to the outer one.
@@ -171,9 +167,27 @@ class Run {
     }
   }
 
+  #start(root: Tensor, grad: Tensor): void {
+    const edge = edgeOf(root)
+    if (edge === null) return
+    this.#shared.add(grad)
+    this.#deliver(edge.node as Node, edge.output, grad)
+  }
+
+  /** Whether gradients have arrived at `node` for this pass. */
+  #waits(node: Node): boolean {
+    return node.pending !== null && node.pending.by === this
+  }
+
+  #take(node: Node): (Tensor | null)[] {
+    const { grads, outer } = node.pending as Pending
+    node.pending = outer
+    return grads
+  }
+
   /** A leaf's number is that of its first use ever, so that it would run last: eager ones run after their last gradient. */
   #countUses(): void {
-    const seen = new Set<Node>(this.#pending.keys())
+    const seen = new Set<Node>(this.#heap.nodes)
     const stack = [...seen]
     for (let node = stack.pop(); node !== undefined; node = stack.pop())
       for (const edge of node.edges) {
@@ -189,11 +203,13 @@ class Run {
   }
 
   #step(node: Node): void {
-    const { grads } = this.#pending.get(node) as Pending
-    this.#pending.delete(node)
-    // Hooks and retainGrad may put others in the place of those that arrived.
-    const arrived = this.#frees ? [...grads] : grads
-    this.#runHooks(node, grads)
+    const grads = this.#take(node)
+    let arrived = grads
+    if (node.hooks !== null || node.retained !== null || node instanceof AccumulateGrad) {
+      // Hooks may put others in the place of those that arrived.
+      arrived = [...grads]
+      this.#runHooks(node, grads)
+    }
     const captured = this.#captures?.get(node)
     if (captured)
       for (const output of captured.keys()) {
@@ -204,28 +220,37 @@ class Run {
     if (node instanceof AccumulateGrad) {
       if (this.#captures === null) this.#accumulate(node, grads[0])
     } else if (this.#captures === null || this.#useful?.has(node)) this.#pass(node, grads)
-    for (const grad of arrived) if (grad) this.#drop(grad, 1)
+    for (let i = 0; i < arrived.length; i++) {
+      const grad = arrived[i]
+      if (grad) this.#drop(grad, 1)
+    }
   }
 
   /** Hands what a node makes of its gradients on to the nodes before it. */
   #pass(node: Node, grads: (Tensor | null)[]): void {
     const { edges } = node
     const results = this.#apply(node, grads)
-    const complete: Node[] = []
+    let complete: Node[] | null = null
     for (let i = 0; i < edges.length; i++) {
       const edge = edges[i]
       const grad = results[i]
-      if (edge && this.#uses.size > 0 && this.#isLast(edge.node as Node)) complete.push(edge.node as Node)
+      if (edge && this.#uses.size > 0 && this.#isLast(edge.node as Node)) {
+        complete ??= []
+        complete.push(edge.node as Node)
+      }
       if (!edge || !grad || (this.#wanted !== null && !this.#wanted(edge))) continue
       const target = edge.node as Node
-      const fitting = conform(grad, target.outputs[edge.output], node.name)
+      const fitting = conform(grad, target.result(edge.output), node.name)
       if (fitting !== grad) this.#hold(fitting)
       this.#deliver(target, edge.output, fitting)
       if (fitting !== grad) this.#drop(fitting, 0)
     }
-    for (const grad of results) if (grad) this.#drop(grad, 0)
+    for (let i = 0; i < results.length; i++) {
+      const grad = results[i]
+      if (grad) this.#drop(grad, 0)
+    }
     if (!this.#keep) node.release()
-    for (const leaf of complete) if (this.#pending.has(leaf)) this.#step(leaf)
+    if (complete !== null) for (const leaf of complete) if (this.#waits(leaf)) this.#step(leaf)
   }
 
   #isLast(target: Node): boolean {
@@ -235,21 +260,25 @@ class Run {
   }
 
   #apply(node: Node, grads: (Tensor | null)[]): (Tensor | null)[] {
-    node.wanted = this.#wanted
+    const { node: outer, wanted } = applying
+    applying.node = node
+    applying.wanted = this.#wanted
     try {
       if (this.#frees && node.internal) return this.#applyFreeing(node, grads)
       // What others see may be kept by them.
       for (const grad of grads) if (grad) this.#shared.add(grad)
       return node.apply(grads)
     } finally {
-      node.wanted = null
+      applying.node = outer
+      applying.wanted = wanted
     }
   }
 
   /** Gives back what a node made on the way to its results, and holds those. */
   #applyFreeing(node: Node, grads: (Tensor | null)[]): (Tensor | null)[] {
     const outer = scope.tensors
-    const made: Tensor[] = []
+    const made = this.#made
+    // Hooks and functions of users may start passes of their own, which have lists of their own.
     scope.tensors = made
     let results: (Tensor | null)[]
     try {
@@ -258,7 +287,8 @@ class Run {
       scope.tensors = outer
     }
     const kept = results.length > 8 ? new Set(results) : null
-    for (const t of made) {
+    while (made.length > 1) {
+      const t = made.pop() as Tensor
       if (kept === null ? results.includes(t) : kept.has(t)) {
         this.#held.set(t, 0)
         outer?.push(t)
@@ -299,20 +329,22 @@ class Run {
   }
 
   #deliver(node: Node, output: number, grad: Tensor): void {
-    let pending = this.#pending.get(node)
-    if (pending === undefined) {
-      pending = { grads: new Array(node.outputs.length).fill(null), own: [] }
-      this.#pending.set(node, pending)
+    let pending = node.pending
+    if (pending === null || pending.by !== this) {
+      const grads: (Tensor | null)[] = node.results === 1 ? [null] : new Array(node.results).fill(null)
+      pending = { by: this, grads, own: null, outer: pending }
+      node.pending = pending
       this.#heap.push(node)
     }
     const before = pending.grads[output]
-    if (before !== null && pending.own[output] && !this.#create && before.dtype === grad.dtype && !before.isSparse) {
-      ops.addInPlace(before, grad)
-      return
-    }
     let next = grad
     if (before !== null) {
+      if (pending.own?.[output] && !this.#create && before.dtype === grad.dtype && !before.isSparse) {
+        ops.addInPlace(before, grad)
+        return
+      }
       next = ops.add(before, grad)
+      pending.own ??= []
       pending.own[output] = true
       this.#hold(next)
       this.#drop(before, 1)
@@ -443,10 +475,7 @@ export function backward(
   const list = tensorList('backward', 'roots', roots)
   const starts = rootGradients('backward', list, gradients)
   const run = new Run(options, null, null)
-  list.forEach((root, i) => {
-    run.start(root, starts[i])
-  })
-  run.finish()
+  run.from(list, starts)
 }
 
 export interface GradOptions extends BackwardOptions {
@@ -499,10 +528,7 @@ export function grad(
     return { node, output: edge.output }
   })
   const run = new Run(options, captures, nodesTowards(roots, captures))
-  roots.forEach((root, i) => {
-    run.start(root, starts[i])
-  })
-  run.finish()
+  run.from(roots, starts)
   return edges.map(({ node, output }, i) => {
     const result = captures.get(node)?.get(output) ?? null
     if (result === null && !options.allowUnused)

@@ -112,7 +112,7 @@ export function provideZeros(provided: typeof makeZeros): void {
   makeZeros = provided
 }
 
-const zerosOf = (node: FunctionNode, output: number): Tensor => makeZeros(node.outputs[output])
+const zerosOf = (node: FunctionNode, output: number): Tensor => makeZeros(node.result(output))
 
 /**
  * A function with a derivative of your own: subclass with static `forward` and `backward`, and call it by `apply`.
@@ -178,7 +178,7 @@ export abstract class AutogradFunction {
 function adopt(node: FunctionNode, context: FunctionContext, args: readonly unknown[], out: Tensor): Tensor {
   const differentiable = isDifferentiable(out.dtype) && !context.constant.has(out)
   if (!differentiable) {
-    node.describe({ shape: out.shape, dtype: out.dtype, device: out.device })
+    node.describe(out)
     return out
   }
   if (context.dirty.has(out)) {

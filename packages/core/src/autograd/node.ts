@@ -13,22 +13,48 @@ export interface OutputMeta {
 
 let nextSeq = 0
 
-// Every operator that is recorded makes a node: its lists are made at their final length, since one that grows gets room
-// for 17 elements at once.
+// Every operator that is recorded makes a node, and what a step has recorded lives until its backward pass: a node is one
+// object as far as it can be. It stands for the edge to its first result and describes that result itself; its lists are
+// made at their final length, since one that grows gets room for 17 elements at once.
 const NONE: never[] = []
 
+/** What the backward pass that is running does at this moment. */
+export const applying: {
+  node: Node | null
+  /** Whether the gradient of an edge leads anywhere; null where all do. */
+  wanted: ((edge: Edge) => boolean) | null
+} = { node: null, wanted: null }
+
+/** Gradients that have arrived at a node, for the pass `by`. */
+export interface Pending {
+  readonly by: object
+  readonly grads: (Tensor | null)[]
+  /** By result: sums that the engine made itself and may add to in place. */
+  own: boolean[] | null
+  /** What has arrived for the pass that this one runs within. */
+  readonly outer: Pending | null
+}
+
 /** A step of the graph. `apply` turns the gradients of its results into those of its inputs. */
-export abstract class Node implements GradNode {
+export abstract class Node implements GradNode, Edge, OutputMeta {
   /** Given after the edges, so that whatever an edge leads to was numbered before. */
   readonly seq: number
-  edges: (Edge | null)[]
-  outputs: OutputMeta[] = NONE
+  readonly edges: readonly (Edge | null)[]
+  /** The number of results. */
+  results = 0
+  /** Of the first result. */
+  shape: readonly number[] = NONE
+  dtype: DType = 'float32'
+  device: Device = 'cpu'
+  #others: OutputMeta[] | null = null
   /** Hooks on the tensors that this node made, by result. */
   hooks: Map<number, Set<GradHook>> | null = null
   /** Results whose gradient is kept in `.grad`. */
   retained: Map<number, Tensor> | null = null
+  /** For passes that are running. */
+  pending: Pending | null = null
 
-  constructor(edges: (Edge | null)[] = []) {
+  constructor(edges: readonly (Edge | null)[] = NONE) {
     this.edges = edges
     this.seq = nextSeq++
   }
@@ -38,31 +64,50 @@ export abstract class Node implements GradNode {
   /** Drops what was saved for backward. */
   release(): void {}
 
+  /** A node is the edge to its first result. */
+  get node(): this {
+    return this
+  }
+
+  get output(): number {
+    return 0
+  }
+
   /**
    * Whether the gradients that it is given, what it makes of them and what it returns are seen by nobody but the engine,
    * which then gives their memory back as soon as it is done with them.
    */
-  readonly internal: boolean = false
-
-  /** For the pass that is running: whether the gradient of an edge leads anywhere; null where all do. */
-  wanted: ((edge: Edge) => boolean) | null = null
+  get internal(): boolean {
+    return false
+  }
 
   /** Whether the gradient of input `i` is wanted. */
   needs(i: number): boolean {
     const edge = this.edges[i]
-    return edge !== null && edge !== undefined && (this.wanted === null || this.wanted(edge))
+    return edge !== null && edge !== undefined && (applying.wanted === null || applying.wanted(edge))
+  }
+
+  /** What the gradient of result `i` must look like. */
+  result(i: number): OutputMeta {
+    return i === 0 || this.#others === null ? this : this.#others[i - 1]
   }
 
   /** Tells what the gradient of the next result must look like. */
-  describe(result: OutputMeta): void {
-    if (this.outputs === NONE) this.outputs = [result]
-    else this.outputs.push(result)
+  describe({ shape, dtype, device }: OutputMeta): void {
+    if (this.results++ === 0) {
+      this.shape = shape
+      this.dtype = dtype
+      this.device = device
+    } else {
+      this.#others ??= []
+      this.#others.push({ shape, dtype, device })
+    }
   }
 
   /** Makes `t` the next result of this node. */
   adopt(t: Tensor): void {
-    this.become(t, this.outputs.length)
-    this.describe({ shape: t.shape, dtype: t.dtype, device: t.device })
+    this.become(t, this.results)
+    this.describe(t)
   }
 
   /** Makes `t` stand for result `output`. */
@@ -89,21 +134,29 @@ export class AccumulateGrad extends Node {
   constructor(variable: Tensor) {
     super()
     this.variable = variable
-    this.describe(variable)
+    this.results = 1
   }
 
   apply(): (Tensor | null)[] {
     return []
+  }
+
+  /** The variable's dtype and device may change. */
+  override result(): OutputMeta {
+    return this.variable
   }
 }
 
 /** The edge to where the gradient of `t` goes; null when it wants none. */
 export function edgeOf(t: Tensor): Edge | null {
   if (t.viewOf !== null) refreshView(t)
-  if (t.node !== null) return { node: t.node, output: t.output }
+  const { node } = t
+  if (node !== null) return t.output === 0 && node instanceof Node ? node : { node, output: t.output }
   if (!t.leafRequiresGrad) return null
-  t.accumulator ??= new AccumulateGrad(t)
-  return { node: t.accumulator, output: 0 }
+  if (t.accumulator instanceof AccumulateGrad) return t.accumulator
+  const made = new AccumulateGrad(t)
+  t.accumulator = made
+  return made
 }
 
 /** After a write through another view, or to the base, a view's history starts anew from the base's. */
@@ -135,67 +188,82 @@ export const savedHook: { pack: ((values: readonly unknown[]) => SavedPack) | nu
 
 /** Values kept for backward: each holds its storage, and notices when it was written to since. */
 export class SavedValues {
-  #values: readonly unknown[]
-  readonly #versions: readonly number[]
-  readonly #pack: SavedPack | null
-  #released = false
+  /** Null once released. */
+  #values: readonly unknown[] | SavedPack | null
+  /** The version of each tensor's storage; null where all are 0, as those of results are that nobody has written to. */
+  readonly #versions: readonly number[] | null
 
   /** @param hooked whether `savedHook` may take the values */
   constructor(values: readonly unknown[], hooked = true) {
-    this.#pack = hooked && savedHook.pack !== null ? savedHook.pack(values) : null
-    if (this.#pack !== null) {
-      this.#values = NONE
-      this.#versions = NONE
+    if (hooked && savedHook.pack !== null) {
+      this.#values = savedHook.pack(values)
+      this.#versions = null
       return
     }
     let versions: number[] | null = null
     for (let i = 0; i < values.length; i++) {
       const value = values[i]
-      if (value instanceof Tensor) {
-        versions ??= new Array<number>(values.length)
-        versions[i] = value.storage.version
-        value.storage.refs++
-      }
+      if (!(value instanceof Tensor)) continue
+      const { storage } = value
+      storage.refs++
+      if (storage.version === 0) continue
+      versions ??= new Array<number>(values.length).fill(0)
+      versions[i] = storage.version
     }
     this.#values = values
-    this.#versions = versions ?? NONE
+    this.#versions = versions
   }
 
   /** The `i`-th value. @throws AutogradError when it was freed or modified in place */
   get(i: number, node: string): unknown {
-    this.#checkReleased(node)
-    if (this.#pack !== null) return this.#pack.values()[i]
-    const value = this.#values[i]
-    if (!(value instanceof Tensor)) return value
-    if (value.storage.version !== this.#versions[i])
-      throw new AutogradError(
-        `backward: a tensor of shape [${value.shape.join(', ')}] that ${node} needs was modified in place ` +
-          `(it is at version ${value.storage.version}, ${this.#versions[i]} was saved); write to a clone() instead`,
-      )
-    return value.isDisposed ? revive(value) : value
+    const values = held(this.#values, node)
+    return isPack(this.#values) ? values[i] : current(values[i], this.#versions?.[i] ?? 0, node)
   }
 
-  all(node: string): unknown[] {
-    this.#checkReleased(node)
-    if (this.#pack !== null) return [...this.#pack.values()]
-    return this.#values.map((_, i) => this.get(i, node))
-  }
-
-  #checkReleased(node: string): void {
-    if (this.#released)
-      throw new AutogradError(
-        `backward: the values saved by ${node} were freed by an earlier backward(); pass { retainGraph: true } to that one to run it twice`,
-      )
+  all(node: string): readonly unknown[] {
+    const values = held(this.#values, node)
+    if (isPack(this.#values)) return values
+    const versions = this.#versions
+    for (let i = 0; i < values.length; i++)
+      if (current(values[i], versions?.[i] ?? 0, node) !== values[i])
+        return values.map((value, k) => current(value, versions?.[k] ?? 0, node))
+    return values
   }
 
   release(): void {
-    if (this.#released) return
-    this.#released = true
-    this.#pack?.release()
-    for (const value of this.#values) if (value instanceof Tensor) value.storage.release()
-    this.#values = NONE
+    const values = this.#values
+    if (values === null) return
+    this.#values = null
+    if (isPack(values)) values.release()
+    else
+      for (let i = 0; i < values.length; i++) {
+        const value = values[i]
+        if (value instanceof Tensor) value.storage.release()
+      }
   }
 }
+
+// Functions, since an object of a class with private methods carries a mark of that class.
+function held(values: readonly unknown[] | SavedPack | null, node: string): readonly unknown[] {
+  if (values === null)
+    throw new AutogradError(
+      `backward: the values saved by ${node} were freed by an earlier backward(); pass { retainGraph: true } to that one to run it twice`,
+    )
+  return isPack(values) ? values.values() : values
+}
+
+function current(value: unknown, saved: number, node: string): unknown {
+  if (!(value instanceof Tensor)) return value
+  if (value.storage.version !== saved)
+    throw new AutogradError(
+      `backward: a tensor of shape [${value.shape.join(', ')}] that ${node} needs was modified in place ` +
+        `(it is at version ${value.storage.version}, ${saved} was saved); write to a clone() instead`,
+    )
+  return value.isDisposed ? revive(value) : value
+}
+
+const isPack = (values: readonly unknown[] | SavedPack | null): values is SavedPack =>
+  values !== null && !Array.isArray(values)
 
 /** The user disposed the tensor, the graph still holds its storage: backward works on a tensor of its own. */
 function revive(t: Tensor): Tensor {

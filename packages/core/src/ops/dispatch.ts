@@ -1,5 +1,5 @@
 import { gradMode } from '../autograd/mode.js'
-import { edgeOf, Node, SavedValues } from '../autograd/node.js'
+import { applying, edgeOf, Node, SavedValues } from '../autograd/node.js'
 import { ArgumentError, AutogradError, DisposedError, unforeseen } from '../errors.js'
 import { isDifferentiable } from '../tensor/dtype.js'
 import { type Edge, Tensor } from '../tensor/tensor.js'
@@ -126,7 +126,7 @@ function record_(record: AnyPrimitive, args: readonly unknown[]): Tensor | Tenso
     node.listResult = true
     for (const t of out) {
       if (isDifferentiable(t.dtype) && record.backward) node.adopt(t)
-      else node.describe({ shape: t.shape, dtype: t.dtype, device: t.device })
+      else node.describe(t)
     }
   }
   if (record.backward) node.saved = new SavedValues(saved)
@@ -166,14 +166,16 @@ function refuseReplay(): never {
   throw new AutogradError('a view made under noGrad has no history')
 }
 
+/** Whether the derivative that is being computed is to give the gradient of input `i`. */
+const needs = (i: number): boolean => applying.node?.needs(i) === true
+
 class OpNode extends Node {
-  override readonly internal = true
   readonly #record: AnyPrimitive
   saved: SavedValues | null = null
   /** Whether the operator gives a list, even if of one tensor. */
   listResult = false
 
-  constructor(record: AnyPrimitive, edges: (Edge | null)[]) {
+  constructor(record: AnyPrimitive, edges: readonly (Edge | null)[]) {
     super(edges)
     this.#record = record
   }
@@ -182,11 +184,14 @@ class OpNode extends Node {
     return this.#record.nodeName
   }
 
+  override get internal(): boolean {
+    return true
+  }
+
   apply(grads: (Tensor | null)[]): (Tensor | null)[] {
     const { backward } = this.#record
     if (!backward || this.saved === null) throw new AutogradError(`${this.name}: has no derivative`)
     const saved = this.saved.all(this.name)
-    const needs = (i: number) => this.needs(i)
     if (this.listResult) return backward.call(this.#record, grads, saved, needs)
     const grad = grads[0]
     return grad === null ? [] : backward.call(this.#record, grad, saved, needs)

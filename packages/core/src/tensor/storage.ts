@@ -113,7 +113,7 @@ export class Storage {
   copyPinned(operation: string, from: Storage, fromOffset: number): void {
     observed.by?.read(operation)
     observed.by?.wrote(this)
-    native.copyPinned(this.#usable(operation), this.base, from.#usable(operation), from.base + fromOffset, this.nbytes)
+    native.copyPinned(usable(this, operation), this.base, usable(from, operation), from.base + fromOffset, this.nbytes)
     checkStatus(operation)
   }
 
@@ -136,14 +136,14 @@ export class Storage {
   /** Copies bytes from `byteOffset` on into `into`. An asynchronous device waits, and reports earlier failures. */
   read(operation: string, byteOffset: number, into: ArrayBufferView): void {
     observed.by?.read(operation)
-    native.read(this.#usable(operation), this.base + byteOffset, into)
+    native.read(usable(this, operation), this.base + byteOffset, into)
     checkStatus(operation)
   }
 
   /** Copies bytes to `byteOffset`. */
   write(operation: string, byteOffset: number, from: ArrayBufferView): void {
     observed.by?.wrote(this)
-    native.write(this.#usable(operation), this.base + byteOffset, from)
+    native.write(usable(this, operation), this.base + byteOffset, from)
     checkStatus(operation)
   }
 
@@ -167,13 +167,6 @@ export class Storage {
     } finally {
       if (buffer !== undefined) native.detach(buffer)
     }
-  }
-
-  #usable(operation: string): Handle {
-    this.makeStrided()
-    if (this.meta) throw new DeviceError(`${operation}: a meta tensor has no data`)
-    if (this.handle === null) throw new DisposedError(`${operation}: a tensor was used after dispose()`)
-    return this.handle
   }
 
   /** Declares the memory, whose contents are yet to be written, to hold a tensor of `shape` in blocks of channels. */
@@ -245,6 +238,14 @@ export class Storage {
     if (this.shared !== null) native.detach(this.shared)
     this.shared = null
   }
+}
+
+/** No private method: objects of a class that has one carry a mark of it, and every result has a storage. */
+function usable(storage: Storage, operation: string): Handle {
+  storage.makeStrided()
+  if (storage.meta) throw new DeviceError(`${operation}: a meta tensor has no data`)
+  if (storage.handle === null) throw new DisposedError(`${operation}: a tensor was used after dispose()`)
+  return storage.handle
 }
 
 /** The `layout` of sparse tensors. */
