@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "blocks.h"
+#include "count.h"
 #include "flambeau/kernels/creation.gen.h"
 #include "flambeau/parallel.h"
 #include "stream.h"
@@ -67,6 +68,7 @@ Status arange(ArangeArgs& args) {
       // Added up: there are no products of 64-bit integers in vectors.
       generate(out, n, [=](T* to, int64_t first, int64_t count) {
         uint64_t value = start + step * static_cast<uint64_t>(first);
+        if constexpr (std::is_same_v<T, int64_t>) return count_up(to, count, value, step);
         for (int64_t i = 0; i < count; ++i, value += step) to[i] = convert<T>(static_cast<int64_t>(value));
       });
     } else {
