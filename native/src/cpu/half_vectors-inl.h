@@ -15,6 +15,12 @@ HWY_INLINE FloatVec load_vector(const bfloat16* src) {
   const auto bits = hn::PromoteTo(kU32, hn::LoadU(kU16, reinterpret_cast<const uint16_t*>(src)));
   return hn::BitCast(kF32, hn::ShiftLeft<16>(bits));
 }
+// Two vectors at once: those at even places, those at odd ones.
+HWY_INLINE void load_pairs(const bfloat16* src, FloatVec& even, FloatVec& odd) {
+  const auto pairs = hn::LoadU(kU32, reinterpret_cast<const uint32_t*>(src));
+  even = hn::BitCast(kF32, hn::ShiftLeft<16>(pairs));
+  odd = hn::BitCast(kF32, hn::And(pairs, hn::Set(kU32, 0xffff0000u)));
+}
 HWY_INLINE void store_vector(bfloat16* dst, FloatVec v) {
   const auto x = hn::BitCast(kU32, v);
   const auto odd = hn::And(hn::ShiftRight<16>(x), hn::Set(kU32, 1u));

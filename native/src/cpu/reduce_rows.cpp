@@ -169,12 +169,7 @@ struct Reducer {
       c = hn::LoadU(d, sums + 2 * lanes);
       e = hn::LoadU(d, sums + 3 * lanes);
     }
-    const auto take = [&](V& into, const T* at) HWY_ATTR {
-      V v;
-      if constexpr (std::is_same_v<T, C>)
-        v = hn::LoadU(d, at);
-      else
-        v = load_vector(at);
+    const auto take_vector = [&](V& into, V v) HWY_ATTR {
       if constexpr (kKind == ReduceKind::nan_sum) v = hn::IfThenElseZero(hn::Eq(v, v), v);
       if constexpr (kAbs && kKind != ReduceKind::square_sum) v = hn::Abs(v);
       if constexpr (kKind == ReduceKind::square_sum) {
@@ -186,7 +181,35 @@ struct Reducer {
         into = kJoin == Join::max ? hn::Max(v, into) : hn::Min(v, into);
       }
     };
+    const auto take = [&](V& into, const T* at) HWY_ATTR {
+      if constexpr (std::is_same_v<T, C>)
+        take_vector(into, hn::LoadU(d, at));
+      else
+        take_vector(into, load_vector(at));
+    };
     int64_t i = 0;
+    if constexpr (std::is_same_v<T, bfloat16>) {
+      // Two vectors a load; their lanes are put where they would be otherwise at the end.
+      for (; i + 4 * lanes <= n; i += 4 * lanes) {
+        V even, odd;
+        load_pairs(x + i, even, odd);
+        take_vector(a, even);
+        take_vector(b, odd);
+        load_pairs(x + i + 2 * lanes, even, odd);
+        take_vector(c, even);
+        take_vector(e, odd);
+      }
+      if constexpr (kJoin == Join::add) {
+        HWY_ALIGN C in_order[2 * hn::MaxLanes(decltype(d)())];
+        const auto sort = [&](V& even, V& odd) HWY_ATTR {
+          hn::StoreInterleaved2(even, odd, d, in_order);
+          even = hn::Load(d, in_order);
+          odd = hn::Load(d, in_order + lanes);
+        };
+        sort(a, b);
+        sort(c, e);
+      }
+    }
     for (; i + 4 * lanes <= n; i += 4 * lanes) {
       take(a, x + i);
       take(b, x + i + lanes);
