@@ -171,7 +171,7 @@ TEST_CASE("functions of two numbers") {
       {"hypot", MicroOp::hypot_, [](Wide a, Wide b) { return std::hypot(a, b); }, 1},
       {"atan2", MicroOp::atan2_, [](Wide a, Wide b) { return std::atan2(a, b); }, 2},
   };
-  for (const auto& row : rows) {
+  const auto check = [&](const auto& row) {
     const MicroFunction function = micro_function(row.op, DType::f32);
     double worst = 0;
     float where[2] = {};
@@ -195,23 +195,103 @@ TEST_CASE("functions of two numbers") {
     CHECK(worst <= row.limit);
     if (std::getenv("FLAMBEAU_SHOW_ULPS"))
       std::printf("%-8s f32 %.2f at %.9g, %.9g\n", row.name, worst, double(where[0]), double(where[1]));
+  };
+  for_each_target([&] {
+    for (const auto& row : rows) check(row);
+  });
+}
+
+TEST_CASE("powers whose results are numbers of ordinary size") {
+  std::vector<float> base, exponent;
+  std::vector<float> bits = samples();
+  for (size_t i = 0; i < bits.size(); ++i) {
+    const float x = std::fabs(bits[i]);
+    if (!(x > 0) || std::isinf(x)) continue;
+    // Results spread over all of the exponents of float32, and bases next to 1 with exponents as large as they need.
+    base.push_back(x);
+    exponent.push_back(static_cast<float>((static_cast<double>(i % 307) - 153) / std::log2(x)));
+    base.push_back(1.0f +
+                   static_cast<float>(static_cast<int>(i % 1999) - 999) * 1.2e-7f * static_cast<float>(1 + i % 7));
+    exponent.push_back(static_cast<float>((static_cast<double>(i % 281) - 140) / std::log2(base.back())));
+    base.push_back(x);
+    exponent.push_back(2.5f);
   }
+  std::vector<float> out(base.size());
+  for_each_target([&] {
+    micro_function(MicroOp::pow_, DType::f32)(out.data(), base.data(), exponent.data(), base.data(),
+                                              static_cast<int64_t>(base.size()));
+    double worst = 0;
+    for (size_t i = 0; i < base.size(); ++i)
+      worst =
+          std::max(worst, ulps<float>(out[i], std::pow(static_cast<Wide>(base[i]), static_cast<Wide>(exponent[i]))));
+    CHECK(worst <= 0.9);
+    if (std::getenv("FLAMBEAU_SHOW_ULPS")) std::printf("%-8s f32 %.3f\n", "pow", worst);
+  });
+}
+
+TEST_CASE("sines next to multiples of a quarter turn, where a float has few digits left of the difference") {
+  std::vector<float> in;
+  for (int k = -640000; k <= 640000; k += k > -3000 && k < 3000 ? 1 : 7) {
+    float x = static_cast<float>(k * 1.5707963267948966);
+    in.push_back(x);
+    in.push_back(std::nextafter(x, 1e9f));
+    in.push_back(std::nextafter(x, -1e9f));
+  }
+  std::vector<float> out(in.size());
+  for_each_target([&] {
+    for (const bool cosine : {false, true}) {
+      micro_function(cosine ? MicroOp::cos_ : MicroOp::sin_, DType::f32)(out.data(), in.data(), in.data(), in.data(),
+                                                                         static_cast<int64_t>(in.size()));
+      double worst = 0;
+      for (size_t i = 0; i < in.size(); ++i)
+        worst = std::max(worst, ulps<float>(out[i], cosine ? std::cos(Wide(in[i])) : std::sin(Wide(in[i]))));
+      CHECK(worst <= 1);
+      if (std::getenv("FLAMBEAU_SHOW_ULPS")) std::printf("%-8s f32 %.3f\n", cosine ? "cos" : "sin", worst);
+    }
+  });
 }
 
 TEST_CASE("special powers are C's") {
   const float inf = INFINITY,
-              values[] = {0.0f, -0.0f, 1.0f, -1.0f, 2.0f, -2.0f, 3.0f, -3.0f, 0.5f, -0.5f, inf, -inf, NAN, 16777217.0f};
-  const MicroFunction power = micro_function(MicroOp::pow_, DType::f32);
-  for (const float a : values)
-    for (const float b : values) {
-      float out;
-      power(&out, &a, &b, &a, 1);
-      const float exact = std::pow(a, b);
-      CAPTURE(a);
-      CAPTURE(b);
-      CHECK((std::isnan(exact) ? std::isnan(out) : out == exact));
-      CHECK((std::isnan(exact) || std::signbit(out) == std::signbit(exact)));
+              values[] = {0.0f, -0.0f, 1.0f,        -1.0f,      2.0f,        -2.0f,  3.0f,    -3.0f, 0.5f,   -0.5f, inf,
+                          -inf, NAN,   16777216.0f, 8388609.0f, -8388609.0f, 1e-45f, -1e-45f, 3e38f, -3e38f, 1e30f};
+  // One by one, and side by side in vectors.
+  std::vector<float> a, b;
+  for (const float x : values)
+    for (const float y : values) {
+      a.push_back(x);
+      b.push_back(y);
     }
+  std::vector<float> together(a.size());
+  for_each_target([&] {
+    const MicroFunction power = micro_function(MicroOp::pow_, DType::f32);
+    power(together.data(), a.data(), b.data(), a.data(), static_cast<int64_t>(a.size()));
+    for (size_t i = 0; i < a.size(); ++i) {
+      float alone;
+      power(&alone, &a[i], &b[i], &a[i], 1);
+      const float exact = std::pow(a[i], b[i]);
+      CAPTURE(a[i]);
+      CAPTURE(b[i]);
+      for (const float out : {alone, together[i]}) {
+        CHECK((std::isnan(exact) ? std::isnan(out) : out == exact));
+        CHECK((std::isnan(exact) || std::signbit(out) == std::signbit(exact)));
+      }
+    }
+  });
+}
+
+TEST_CASE("sin and tan keep the sign of zero") {
+  for_each_target([&] {
+    for (const MicroOp op : {MicroOp::sin_, MicroOp::tan_}) {
+      const float in[] = {-0.0f, 0.0f};
+      float out[2] = {1, 1};
+      micro_function(op, DType::f32)(out, in, in, in, 2);
+      CHECK(out[0] == 0);
+      CHECK(std::signbit(out[0]));
+      CHECK(out[1] == 0);
+      CHECK_FALSE(std::signbit(out[1]));
+    }
+  });
 }
 
 TEST_CASE("integer division neither traps nor overflows") {

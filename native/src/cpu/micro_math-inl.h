@@ -180,7 +180,8 @@ inline Turn turn(double x) {
   c = c * z + 2.48015872888517045348e-5;
   c = c * z - 1.38888888888730564116e-3;
   c = c * z + 4.16666666666665929218e-2;
-  return {r + r * z * s, 1.0 - 0.5 * z + z * z * c, std::bit_cast<int64_t>(t)};
+  // A product, which keeps the sign of 0.
+  return {r * (1.0 + z * s), 1.0 - 0.5 * z + z * z * c, std::bit_cast<int64_t>(t)};
 }
 // sin with the quadrant moved on by `shift`: 0 for sin, 1 for cos.
 inline double sin_of(double x, int64_t shift) {
@@ -251,30 +252,6 @@ struct log10_op {
   double operator()(double a) const { return std::log10(a); }
 };
 
-struct sin_op {
-  float fast(float a) const { return static_cast<float>(sin_of(a, 0)); }
-  double fast(double a) const { return std::sin(a); }
-  template <typename T>
-  T slow(T a) const {
-    return std::sin(a);
-  }
-  template <typename T>
-  void run(T* dst, const T* a, int64_t n) const {
-    run_ranged(*this, dst, a, n);
-  }
-};
-struct cos_op {
-  float fast(float a) const { return static_cast<float>(sin_of(a, 1)); }
-  double fast(double a) const { return std::cos(a); }
-  template <typename T>
-  T slow(T a) const {
-    return std::cos(a);
-  }
-  template <typename T>
-  void run(T* dst, const T* a, int64_t n) const {
-    run_ranged(*this, dst, a, n);
-  }
-};
 struct tan_op {
   float fast(float a) const { return static_cast<float>(tan_of(a)); }
   double fast(double a) const { return std::tan(a); }
@@ -491,21 +468,6 @@ struct erfc_op {
   double operator()(double a) const { return std::erfc(a); }
 };
 
-struct pow_op {
-  float operator()(float base, float exponent) const {
-    const float magnitude = std::fabs(base), e = std::fabs(exponent);
-    float result = static_cast<float>(exp_of(static_cast<double>(exponent) * log_of(static_cast<double>(magnitude))));
-    const bool whole = std::trunc(exponent) == exponent;
-    const float half = exponent * 0.5f;
-    const bool odd = whole & (std::trunc(half) != half) & (e < 16777216.0f);
-    const bool negative = std::bit_cast<int32_t>(base) < 0;
-    result = negative & odd ? -result : result;
-    result = (base < 0.0f) & !whole & (magnitude < kInf<float>) ? kNan<float> : result;
-    result = (magnitude == 1.0f) & (e == kInf<float>) ? 1.0f : result;
-    return (exponent == 0.0f) | (base == 1.0f) ? 1.0f : result;
-  }
-  double operator()(double base, double exponent) const { return std::pow(base, exponent); }
-};
 struct hypot_op {
   float operator()(float a, float b) const {
     const double x = a, y = b;

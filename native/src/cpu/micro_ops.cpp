@@ -15,6 +15,7 @@
 
 #include "micro_ops-inl.h"
 #include "micro_math-inl.h"
+#include "vector_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace flambeau::cpu {
