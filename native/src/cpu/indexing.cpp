@@ -10,6 +10,7 @@
 #include "flambeau/kernels/indexing.gen.h"
 #include "flambeau/parallel.h"
 #include "flambeau/visit_size.h"
+#include "index_positions.h"
 #include "parts.h"
 #include "per_thread.h"
 #include "stream.h"
@@ -18,6 +19,7 @@ namespace flambeau::cpu {
 namespace {
 
 constexpr int kMaxIndices = kMaxDims;
+constexpr int64_t kStretch = 256;                  // elements that are read at an index each
 constexpr int64_t kFarBytes = int64_t{256} << 10;  // half of a second-level cache
 
 enum class Reduce : int { assign, add, multiply, maximum, minimum };
@@ -136,7 +138,7 @@ struct IndexLoop {
   }
 
   // How many elements are taken at once: what is fetched for them stays in the cache until they are.
-  int64_t stretch() const { return fixed_in_row ? loop.inner() : 256; }
+  int64_t stretch() const { return fixed_in_row ? loop.inner() : kStretch; }
 
   // Calls body(stride, size) for all the ways in which the moved operand's elements lie apart, shortest stride first.
   template <typename Body>
@@ -240,6 +242,42 @@ bool read_rows(const IndexLoop& at, int64_t begin, int64_t end, bool wrap, bool 
   return true;
 }
 
+// Reads the elements [begin, end) at indices of their own; false, without reading them, where one is out of range. A
+// stretch is checked, and fetched, while the one before it is read.
+template <typename T>
+bool read_each(const IndexLoop& at, int64_t begin, int64_t end, bool wrap, bool far, T* out, const T* in) {
+  constexpr int64_t kLine = 64 / sizeof(T);
+  const int64_t size = at.sizes[0], step = at.steps[0];
+  const int64_t out_stride = at.loop.inner_stride(1), in_stride = at.loop.inner_stride(2);
+  int64_t buffers[2][kStretch];
+  int64_t *positions = buffers[0], *coming = buffers[1];
+  const auto from = [&](const Stretches& s) { return in + s.cursor.offsets[2] + s.i * in_stride; };
+  const auto ready = [&](const Stretches& s) {
+    if (!index_positions(coming, at.indices[0] + s.cursor.offsets[3] + s.i, s.n, size, wrap)) return false;
+    if (!far) return true;
+    const T* elements = from(s);
+    if (in_stride == 0 && step > 0 && size * step <= s.n * kLine)  // most lines are among those that are read
+      for (int64_t i = 0; i < size * step; i += kLine) hwy::Prefetch(elements + i);
+    else
+      for (int64_t i = 0; i < s.n; ++i) hwy::Prefetch(elements + i * in_stride + coming[i] * step);
+    return true;
+  };
+  Stretches now(at.loop, begin, end, kStretch), ahead = now;
+  bool fine = ready(now);
+  for (; now && fine; now.next()) {
+    std::swap(positions, coming);
+    ahead.next();
+    fine = !ahead || ready(ahead);
+    const T* elements = from(now);
+    T* to = out + now.cursor.offsets[1] + now.i * out_stride;
+    if (out_stride == 1 && in_stride == 0 && step == 1)
+      for (int64_t i = 0; i < now.n; ++i) to[i] = elements[positions[i]];
+    else
+      for (int64_t i = 0; i < now.n; ++i) to[i * out_stride] = elements[i * in_stride + positions[i] * step];
+  }
+  return fine;
+}
+
 template <typename T, typename Store>
 void scatter_rows(const IndexLoop& at, const T* src, T* dst, const Store& store) {
   const bool far = at.far(sizeof(T));
@@ -335,7 +373,15 @@ Status index_get(IndexGetArgs& args) {
       });
       return;
     }
-    // A stretch is checked, and fetched, while the one before it is read.
+    if (at.count == 1 && at.loop.inner_stride(3) == 1) {
+      parallel_for(
+          n, kGrain / 4,
+          [&](int64_t b, int64_t e) {
+            if (!read_each(at, b, e, args.wrap, far, out, in)) bad = true;
+          },
+          64);
+      return;
+    }
     const auto ready = [&](const Stretches& s) {
       if (!at.in_range(s, args.wrap)) return false;
       if (far) at.fetch(s, out, in);
