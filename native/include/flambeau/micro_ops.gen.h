@@ -133,10 +133,11 @@ enum class MicroOp : int {
   gelu_,
   gelu_slope_,
   silu_,
+  silu_slope_,
   count
 };
 inline constexpr int kNumMicroOps = static_cast<int>(MicroOp::count);
-inline constexpr int kMicroArity[] = {2, 2, 2, 2, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 2, 2, 2, 1, 2, 2, 1, 1, 1, 1, 1, 1, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1};
+inline constexpr int kMicroArity[] = {2, 2, 2, 2, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 2, 2, 2, 1, 2, 2, 1, 1, 1, 1, 1, 1, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1};
 
 }  // namespace flambeau
 
@@ -224,7 +225,8 @@ inline constexpr int kMicroArity[] = {2, 2, 2, 2, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1, 
   X(relu, 1) \
   X(gelu, 1) \
   X(gelu_slope, 1) \
-  X(silu, 1)
+  X(silu, 1) \
+  X(silu_slope, 1)
 
 #define FLAMBEAU_MICRO_OPS_INT(X) \
   X(add, 2) \
@@ -380,4 +382,5 @@ inline constexpr int kMicroArity[] = {2, 2, 2, 2, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1, 
   X(atanh, 1) \
   X(sigmoid, 1) \
   X(sinc, 1) \
-  X(silu, 1)
+  X(silu, 1) \
+  X(silu_slope, 1)

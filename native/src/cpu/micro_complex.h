@@ -353,6 +353,13 @@ struct silu_op {
     return div_op()(a, T(1) + std::exp(-a));
   }
 };
+struct silu_slope_op {
+  template <typename T>
+  T operator()(T a) const {
+    const T s = sigmoid_op()(a);
+    return s * (T(1) + a * (T(1) - s));
+  }
+};
 struct sinc_op {
   template <typename T>
   T operator()(T a) const {

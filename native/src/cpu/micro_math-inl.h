@@ -449,6 +449,14 @@ struct silu_op {
     return a / (T(1) + exp_above(-a));
   }
 };
+// s(1 + x(1 - s)) with s = sigmoid x
+struct silu_slope_op {
+  template <typename T>
+  T operator()(T a) const {
+    const T s = T(1) / (T(1) + exp_above(-a));
+    return s * (T(1) + a * (T(1) - s));
+  }
+};
 struct erfc_op {
   float operator()(float a) const {
     const double x = std::fabs(a), t = 1.0 / (1.0 + 0.5 * x);

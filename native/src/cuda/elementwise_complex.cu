@@ -112,6 +112,7 @@ struct Apply {
       case MicroOp::logaddexp_:
       case MicroOp::sigmoid_:
       case MicroOp::silu_:
+      case MicroOp::silu_slope_:
       case MicroOp::sinc_:
 #define X(name) case MicroOp::name##_:
         FLAMBEAU_LIBRARY(X)
@@ -235,6 +236,11 @@ struct Apply {
       case MicroOp::silu_: {
         const C e = O::exp(C{-a.re, -a.im});
         return O::div(op == static_cast<int>(MicroOp::silu_) ? a : C{R(1), R(0)}, C{e.re + 1, e.im});
+      }
+      case MicroOp::silu_slope_: {
+        const C e = O::exp(C{-a.re, -a.im}), s = O::div(C{R(1), R(0)}, C{e.re + 1, e.im});
+        const C rest = O::mul(a, C{1 - s.re, -s.im});
+        return O::mul(s, C{1 + rest.re, rest.im});
       }
       case MicroOp::sinc_: {
         if (!O::nonzero(a)) return {R(1), R(0)};

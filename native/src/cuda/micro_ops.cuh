@@ -202,6 +202,7 @@ FLAMBEAU_OP1(gelu, return a * T(0.5) * (T(1) + ::erf(a * T(0.7071067811865475244
 FLAMBEAU_OP1(gelu_slope, return T(0.5) * (T(1) + ::erf(a * T(0.70710678118654752440))) +
                                 a * T(0.39894228040143267794) * ::exp(T(-0.5) * a * a);)
 FLAMBEAU_OP1(silu, return a / (T(1) + ::exp(-a));)
+FLAMBEAU_OP1(silu_slope, const T s = T(1) / (T(1) + ::exp(-a)); return s * (T(1) + a * (T(1) - s));)
 FLAMBEAU_OP2(hypot, return ::hypot(a, b);)
 FLAMBEAU_OP2(atan2, return ::atan2(a, b);)
 FLAMBEAU_OP2(xlogy, return b != b ? b : a == 0 ? T(0) : a * ::log(b);)
@@ -232,8 +233,8 @@ FLAMBEAU_OP2(logaddexp2, const T m = a > b ? a : b;
   X(xlog1py, 2) X(logaddexp, 2) X(logaddexp2, 2) X(exp, 1) X(exp2, 1) X(expm1, 1) X(log, 1) X(log2, 1) X(log10, 1) \
   X(log1p, 1) X(sin, 1) X(cos, 1) X(tan, 1) X(asin, 1) X(acos, 1) X(atan, 1) X(sinh, 1) X(cosh, 1) X(tanh, 1) \
   X(asinh, 1) X(acosh, 1) X(atanh, 1) X(sigmoid, 1) X(sinc, 1) X(erf, 1) X(erfc, 1) X(erfinv, 1) X(lgamma, 1) \
-  X(gelu, 1) X(gelu_slope, 1) X(silu, 1) X(nextafter, 2) X(i0, 1) X(i1, 1) X(bessel_j0, 1) X(bessel_j1, 1) X(bessel_y0, 1) \
-  X(bessel_y1, 1) X(erfcx, 1) X(ndtri, 1)
+  X(gelu, 1) X(gelu_slope, 1) X(silu, 1) X(silu_slope, 1) X(nextafter, 2) X(i0, 1) X(i1, 1) X(bessel_j0, 1) X(bessel_j1, 1) \
+  X(bessel_y0, 1) X(bessel_y1, 1) X(erfcx, 1) X(ndtri, 1)
 #define FLAMBEAU_CUDA_HEAVY_INT(X) \
   X(pow, 2) X(trunc_divide, 2) X(floor_divide, 2) X(fmod, 2) X(remainder, 2) X(gcd, 2) X(lcm, 2)
 // clang-format on

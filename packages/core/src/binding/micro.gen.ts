@@ -131,12 +131,13 @@ export const MICRO = {
   gelu: 126,
   geluSlope: 127,
   silu: 128,
+  siluSlope: 129,
 } as const
 
 export type MicroOp = keyof typeof MICRO
 
 /** How many operands each instruction has, by its code. */
-export const MICRO_ARITY: readonly number[] = [2, 2, 2, 2, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 2, 2, 2, 1, 2, 2, 1, 1, 1, 1, 1, 1, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1]
+export const MICRO_ARITY: readonly number[] = [2, 2, 2, 2, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 2, 2, 2, 1, 2, 2, 1, 1, 1, 1, 1, 1, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1]
 
 /** Which compute types each instruction has, by its code: f floating-point, i integer, c complex. */
-export const MICRO_TYPES: readonly string[] = ['fic', 'fic', 'fic', 'fc', 'fic', 'fic', 'fc', 'fic', 'fic', 'fi', 'fic', 'fic', 'fc', 'fc', 'fc', 'fic', 'fic', 'fic', 'fic', 'fic', 'fi', 'fi', 'fi', 'fi', 'fi', 'fi', 'fi', 'fi', 'fi', 'f', 'f', 'f', 'f', 'i', 'i', 'fi', 'f', 'f', 'fc', 'f', 'c', 'c', 'fi', 'fi', 'fi', 'fi', 'f', 'fic', 'fic', 'fi', 'fi', 'fi', 'fi', 'fic', 'fic', 'fic', 'fic', 'i', 'i', 'i', 'i', 'i', 'i', 'fic', 'fic', 'fic', 'fi', 'fi', 'fi', 'fic', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'fi', 'f', 'f', 'fc']
+export const MICRO_TYPES: readonly string[] = ['fic', 'fic', 'fic', 'fc', 'fic', 'fic', 'fc', 'fic', 'fic', 'fi', 'fic', 'fic', 'fc', 'fc', 'fc', 'fic', 'fic', 'fic', 'fic', 'fic', 'fi', 'fi', 'fi', 'fi', 'fi', 'fi', 'fi', 'fi', 'fi', 'f', 'f', 'f', 'f', 'i', 'i', 'fi', 'f', 'f', 'fc', 'f', 'c', 'c', 'fi', 'fi', 'fi', 'fi', 'f', 'fic', 'fic', 'fi', 'fi', 'fi', 'fi', 'fic', 'fic', 'fic', 'fic', 'i', 'i', 'i', 'i', 'i', 'i', 'fic', 'fic', 'fic', 'fi', 'fi', 'fi', 'fic', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'fc', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'f', 'fi', 'f', 'f', 'fc', 'fc']

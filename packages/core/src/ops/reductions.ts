@@ -88,7 +88,7 @@ export const mean: Op<[self: Tensor, dim?: Dim, options?: ReduceOptions]> = prim
     return saving(reduceRaw('mean', input, dims, keepdim, input.dtype), self.shape, dims, keepdim)
   },
   backward: (grad, [shape, dims, keepdim]) => [
-    div(expandReduced(grad, shape, dims, keepdim), Math.max(1, reducedCount(shape, dims))),
+    expandReduced(div(grad, Math.max(1, reducedCount(shape, dims))), shape, dims, keepdim),
   ],
 })
 

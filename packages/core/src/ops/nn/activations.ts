@@ -199,10 +199,7 @@ export const silu: InplaceOp<[input: Tensor]> = activation({
   name: 'silu',
   value: 'silu',
   // s(1 + x(1 - s)), then s(1 - s)(2 + x(1 - 2s))
-  slope: (p, x) => {
-    const s = p.op('sigmoid', x)
-    return p.op('mul', s, p.op('add', p.op('mul', x, p.op('sub', p.constant(1), s)), 1))
-  },
+  slope: (p, x) => p.op('siluSlope', x),
   curvature: (p, x) => {
     const s = p.op('sigmoid', x)
     const bump = p.op('mul', s, p.op('sub', p.constant(1), s))
