@@ -75,7 +75,7 @@ const training = (shapes, call) => () => {
     for (const t of inputs) t.grad = null
     const y = call(...inputs)
     y.backward(g)
-    return [y, ...inputs.map((t) => t.grad)]
+    return () => [y, ...inputs.map((t) => t.grad)]
   }
 }
 

@@ -33,7 +33,7 @@ export default {
     return () => {
       for (const t of [x, w, b]) t.grad = null
       F.linear(x, w, b).backward(g)
-      return [x.grad, w.grad, b.grad]
+      return () => [x.grad, w.grad, b.grad]
     }
   },
 }

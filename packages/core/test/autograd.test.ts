@@ -4,6 +4,7 @@ import {
   autograd,
   checkpoint,
   F,
+  full,
   grad,
   gradcheck,
   gradgradcheck,
@@ -11,11 +12,13 @@ import {
   memory,
   noGrad,
   ones,
+  optim,
   randn,
   type Tensor,
   tensor,
+  tidy,
 } from '@flambeau/core'
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 
 const leaf = (values: number[]): Tensor => tensor(values, { dtype: 'float64' }).requiresGrad_()
 
@@ -197,4 +200,66 @@ test('a checkpoint has the same gradients, random numbers and second gradients i
     return [y.item(), after, gx.toArray(), gw.toArray(), second.toArray()]
   }
   expect(run(true)).toEqual(run(false))
+})
+
+describe('the memory of gradients', () => {
+  const used = () => memory().inUse
+
+  test('that nobody has read goes back when another takes its place', () => {
+    const w = randn([256, 256]).requiresGrad_()
+    const backward = () => tidy(() => w.mul(2).sum().backward())
+    backward()
+    const one = used()
+    w.grad = null
+    expect(one - used()).toBe(256 * 256 * 4)
+    for (let i = 0; i < 3; i++) {
+      backward()
+      w.grad = null
+    }
+    backward()
+    expect(used()).toBe(one)
+  })
+
+  test('optimizers do not count as readers', () => {
+    const w = randn([256, 256]).requiresGrad_()
+    for (const optimizer of [
+      new optim.Adam([w]),
+      new optim.AdamW([w]),
+      new optim.SGD([w], { lr: 0.1, momentum: 0.9 }),
+    ]) {
+      const step = () => {
+        tidy(() => w.mul(2).sum().backward())
+        noGrad(() => optimizer.step())
+      }
+      step()
+      optimizer.zeroGrad()
+      const none = used()
+      step()
+      optimizer.zeroGrad()
+      expect(used()).toBe(none)
+    }
+  })
+
+  test('that somebody has read stays theirs', () => {
+    const w = ones([3]).requiresGrad_()
+    w.mul(2).sum().backward()
+    const { grad } = w
+    w.grad = null
+    expect(grad?.toArray()).toEqual([2, 2, 2])
+    const given = full([3], 5)
+    w.grad = given
+    w.grad = null
+    expect(given.toArray()).toEqual([5, 5, 5])
+  })
+
+  test('a hook that keeps what it sees can go on using it', () => {
+    const w = ones([3]).requiresGrad_()
+    const seen: Tensor[] = []
+    w.registerHook((g) => {
+      seen.push(g)
+    })
+    w.mul(2).sum().backward()
+    w.grad = null
+    expect(seen.map((g) => g.toArray())).toEqual([[2, 2, 2]])
+  })
 })

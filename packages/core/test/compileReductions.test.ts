@@ -80,7 +80,7 @@ describe('kernel calls', () => {
       1,
       1,
     ],
-    ['a mean with an operand along rows', (a, b) => a.sub(b).square().mean(), [[50, 70], [70]], 1, 1],
+    ['a mean with an operand along rows', (a, b) => a.sub(b).square().mean(), [[50, 70], [70]], 1, 2],
     ['what follows a sum of everything', (a) => a.square().sum().mul(0.01), [[5000]], 1, 2],
     [
       'rows',

@@ -357,7 +357,7 @@ class Run {
   #accumulate(node: AccumulateGrad, grad: Tensor | null): void {
     if (grad === null) return
     const { variable } = node
-    const { grad: before } = variable
+    const { gradValue: before } = variable
     if (before === null) {
       // The gradient itself becomes `grad` when nobody else can see it; otherwise a copy does.
       const exclusive =
@@ -366,12 +366,15 @@ class Run {
         !this.#shared.has(grad) &&
         grad.isContiguous() &&
         grad.node === null
-      variable.grad = exclusive ? grad : ops.clone(grad)
+      const own = exclusive ? grad : ops.clone(grad)
       // What a user reads, or an optimizer walks through, is strided.
-      if (!grad.isSparse) variable.grad.storage.makeStrided()
+      if (!grad.isSparse) own.storage.makeStrided()
+      variable.gradValue = own
+      node.ownsGradient = this.#frees && (!exclusive || this.#held.has(grad))
       this.#shared.add(grad)
     } else if (this.#create || before.isSparse) {
-      variable.grad = ops.add(before, grad)
+      variable.gradValue = ops.add(before, grad)
+      node.ownsGradient = false
     } else {
       ops.addInPlace(before, grad)
     }
@@ -382,7 +385,7 @@ class Run {
 
 /** A gradient made inside of `tidy` outlives it. */
 function keepGrad(variable: Tensor): void {
-  const at = scope.tensors?.lastIndexOf(variable.grad as Tensor) ?? -1
+  const at = scope.tensors?.lastIndexOf(variable.gradValue as Tensor) ?? -1
   if (at >= 0) scope.tensors?.splice(at, 1)
 }
 

@@ -126,6 +126,7 @@ export abstract class Node implements GradNode, Edge, OutputMeta {
 export class AccumulateGrad extends Node {
   readonly name = 'AccumulateGrad'
   readonly variable: Tensor
+  ownsGradient = false
   /** Called once the gradient is in `grad`. */
   after: Set<(variable: Tensor) => void> | null = null
   /** Runs as soon as its gradient is complete, not at the end of the pass. */

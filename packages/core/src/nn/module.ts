@@ -449,7 +449,7 @@ const names = (entries: Iterable<readonly [string, ...unknown[]]>): string =>
 /** Sets gradients to null or to zero. */
 export function zeroGradients(parameters: Iterable<Tensor>, setToNull: boolean): void {
   for (const parameter of parameters) {
-    const { grad } = parameter
+    const { gradValue: grad } = parameter
     if (grad === null) continue
     if (setToNull) parameter.grad = null
     else parameter.grad = fillZeros(grad)

@@ -44,6 +44,7 @@ export class Adam extends Optimizer<AdamOptions> {
   static readonly signature: string =
     'Adam(params, {lr, betas, eps, weight_decay, amsgrad, maximize, decoupled_weight_decay})'
   protected override readonly foreign = { foreach: null, capturable: false, differentiable: false, fused: null }
+  protected override readonly keepsGradients = false
 
   constructor(params: Params<AdamOptions>, options: AdamOptions = {}) {
     super(params, {

@@ -81,6 +81,8 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   /** Changes the parameters of one group by their gradients. */
   protected abstract update(group: ParamGroup<O>, updates: Update[]): void
 
+  /** @internal Whether `update` may keep a gradient, or hand it on, beyond the step. */
+  protected readonly keepsGradients: boolean = true
   /** @internal What gradients may be. */
   protected readonly gradients: 'strided' | 'sparse' | 'both' = 'strided'
 
@@ -144,7 +146,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
       for (const group of this.paramGroups) {
         const updates: Update[] = []
         for (const param of group.params) {
-          const { grad } = param
+          const grad = this.keepsGradients ? param.grad : param.gradValue
           if (grad === null) continue
           if (!sameShape(grad.shape, param.shape))
             throw new ShapeError(
@@ -175,7 +177,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     const { setToNull = true } = options
     for (const { params } of this.paramGroups)
       for (const param of params) {
-        const { grad } = param
+        const { gradValue: grad } = param
         if (grad === null) continue
         if (setToNull) param.grad = null
         else

@@ -44,6 +44,7 @@ export class SGD extends Optimizer<SGDOptions> {
   static readonly signature: string = 'SGD(params, {lr, momentum, dampening, weight_decay, nesterov, maximize})'
   protected override readonly foreign = { foreach: null, differentiable: false, fused: null }
   protected override readonly gradients = 'both'
+  protected override readonly keepsGradients = false
 
   constructor(params: Params<SGDOptions>, options: SGDOptions = {}) {
     super(params, { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false, ...options })

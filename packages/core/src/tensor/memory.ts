@@ -77,7 +77,7 @@ function gather(value: unknown, into: Set<Tensor>, seen: Set<object>): void {
     into.add(value)
     // A view's history is that of its base, and a leaf's gradient is reached through it.
     if (value.viewOf !== null) into.add(value.viewOf.base)
-    if (value.grad !== null) into.add(value.grad)
+    if (value.gradValue !== null) into.add(value.gradValue)
     return
   }
   if (Array.isArray(value) || value instanceof Set) for (const v of value) gather(v, into, seen)

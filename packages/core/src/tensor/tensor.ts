@@ -14,6 +14,12 @@ export interface GradNode {
   readonly edges: readonly (Edge | null)[]
 }
 
+/** The node that adds a leaf's gradient to what is there. */
+export interface LeafNode extends GradNode {
+  /** The leaf's gradient is a tensor that autograd made and nobody has been given. */
+  ownsGradient: boolean
+}
+
 /** Where a gradient goes next: a node, and which of its results it is the gradient of. */
 export interface Edge {
   readonly node: GradNode
@@ -63,7 +69,7 @@ export class Tensor {
   /** @internal A leaf that asks for a gradient. */
   leafRequiresGrad = false
   /** @internal The node that adds a leaf's gradient to `grad`. */
-  accumulator: GradNode | null = null
+  accumulator: LeafNode | null = null
   /** @internal */
   viewOf: ViewInfo | null = null
   /** @internal */
@@ -72,8 +78,8 @@ export class Tensor {
   retainsGrad = false
   /** @internal Made under inferenceMode: autograd never records it. */
   inference = false
-  /** The gradient that `backward()` accumulated, or null. */
-  grad: Tensor | null = null
+  /** @internal What `grad` gives, for those who neither keep it nor hand it on. */
+  gradValue: Tensor | null = null
   #disposed = false
 
   /** @internal Whether `value` was made by this class; an object that only has its prototype was not. */
@@ -91,6 +97,23 @@ export class Tensor {
     this.offset = offset
     storage.refs++
     if (scope.tensors !== null) scope.tensors.push(this)
+  }
+
+  /**
+   * The gradient that `backward()` accumulated, or null. One that nobody has read gives its memory back as soon as
+   * another, or null, takes its place.
+   */
+  get grad(): Tensor | null {
+    if (this.accumulator !== null) this.accumulator.ownsGradient = false
+    return this.gradValue
+  }
+
+  set grad(value: Tensor | null) {
+    const { gradValue: before, accumulator } = this
+    this.gradValue = value
+    if (accumulator?.ownsGradient !== true) return
+    accumulator.ownsGradient = false
+    if (before !== value) before?.dispose()
   }
 
   get device(): Device {
