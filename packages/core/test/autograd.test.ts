@@ -252,6 +252,25 @@ describe('the memory of gradients', () => {
     expect(given.toArray()).toEqual([5, 5, 5])
   })
 
+  test('what a hook does to one leaf does not reach another that gets the same gradient', () => {
+    const [a, b] = [ones([3]).requiresGrad_(), ones([3]).requiresGrad_()]
+    const found: unknown[] = []
+    for (const t of [a, b])
+      t.registerPostAccumulateGradHook((leaf) => {
+        found.push(leaf.grad?.mul_(10).toArray())
+        leaf.grad = null
+      })
+    a.add(b).mul(2).sum().backward()
+    const optimizer = new optim.SGD([a, b], { lr: 1 })
+    for (const t of [a, b])
+      t.registerPostAccumulateGradHook(() => {
+        optimizer.step()
+        optimizer.zeroGrad()
+      })
+    a.add(b).mul(2).sum().backward()
+    expect(found).toEqual([1, 2, 3, 4].map(() => [20, 20, 20]))
+  })
+
   test('a hook that keeps what it sees can go on using it', () => {
     const w = ones([3]).requiresGrad_()
     const seen: Tensor[] = []

@@ -360,7 +360,9 @@ class Run {
     const { gradValue: before } = variable
     if (before === null) {
       // The gradient itself becomes `grad` when nobody else can see it; otherwise a copy does.
+      const waiting = this.#held.get(grad)
       const exclusive =
+        (waiting === undefined || waiting === 1) &&
         !grad.isSparse &&
         grad.storage.refs === 1 &&
         !this.#shared.has(grad) &&
@@ -370,7 +372,7 @@ class Run {
       // What a user reads, or an optimizer walks through, is strided.
       if (!grad.isSparse) own.storage.makeStrided()
       variable.gradValue = own
-      node.ownsGradient = this.#frees && (!exclusive || this.#held.has(grad))
+      node.ownsGradient = this.#frees && (!exclusive || waiting === 1)
       this.#shared.add(grad)
     } else if (this.#create || before.isSparse) {
       variable.gradValue = ops.add(before, grad)
